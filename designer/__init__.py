@@ -1,0 +1,3 @@
+"""Compile a workload profile into an LLM gateway configuration, and prove it before an outage does."""
+
+__version__ = "0.1.0"

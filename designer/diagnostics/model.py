@@ -1,0 +1,114 @@
+"""The types of findings. See the package for what they are for."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+    @property
+    def rank(self) -> int:
+        """0 for the gravest, so that `a.rank <= b.rank` reads "at or above"."""
+        return list(Severity).index(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the user's material: a file position, a dotted path, or both."""
+
+    file: str = ""
+    line: int = 0
+    """From 1; 0 when there is no position (a value that no line of a file holds)."""
+    column: int = 0
+    path: str = ""
+
+    def __str__(self) -> str:
+        if self.line:
+            return f"{self.file}:{self.line}:{self.column}"
+        return ": ".join(part for part in (self.file, self.path) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    code: str
+    severity: Severity
+    title: str
+    """`str.format` template of the message, filled by the names given to `Report.add`."""
+    why: str
+    """What `designer explain CODE` says: what breaks, with the source and its date."""
+    instead: str = ""
+    """Template: what happens instead when nobody mends it."""
+    help: str = ""
+    """Template: what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    rule: Rule
+    place: Place
+    message: str
+    instead: str = ""
+    help: str = ""
+    severity: Severity = Severity.ERROR
+
+    @property
+    def code(self) -> str:
+        return self.rule.code
+
+    def __str__(self) -> str:
+        more = f"; {self.instead}" if self.instead else ""
+        return f"{self.place}: {self.severity}[{self.code}] {self.message}{more}"
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "code": self.code,
+            "severity": str(self.severity),
+            "file": self.place.file,
+            "line": self.place.line,
+            "column": self.place.column,
+            "path": self.place.path,
+            "message": self.message,
+            "instead": self.instead,
+            "help": self.help,
+        }
+
+
+@dataclass(slots=True)
+class Report:
+    """What the phases have found so far. The one mutable thing that travels through the compiler."""
+
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+
+    def add(self, rule: Rule, place: Place | str = "", **values: Any) -> None:
+        """Append a breach of `rule`; `values` fill its three templates."""
+        self.diagnostics.append(
+            Diagnostic(
+                rule=rule,
+                place=place if isinstance(place, Place) else Place(path=place),
+                message=rule.title.format(**values),
+                instead=rule.instead.format(**values),
+                help=rule.help.format(**values),
+                severity=rule.severity,
+            )
+        )
+
+    def extend(self, other: "Report") -> None:
+        self.diagnostics.extend(other.diagnostics)
+
+    def __iter__(self) -> Iterator[Diagnostic]:
+        return iter(self.diagnostics)
+
+    def __len__(self) -> int:
+        return len(self.diagnostics)
+
+    def at_or_above(self, severity: Severity) -> list[Diagnostic]:
+        return [d for d in self.diagnostics if d.severity.rank <= severity.rank]
+
+    @property
+    def has_errors(self) -> bool:
+        return bool(self.at_or_above(Severity.ERROR))

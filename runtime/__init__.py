@@ -1,0 +1,1 @@
+"""The reference runtime: an OpenAI-compatible gateway that runs an emitted configuration."""
