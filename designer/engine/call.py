@@ -1,0 +1,488 @@
+"""One client call as a state machine: the readable specification of all routing.
+
+`step` knows what comes next and never does it. It walks a route's tree with a stack of frames:
+`_enter` goes down to the next deployment to ask, `_unwind` comes back up with a failure until some
+node catches it. There is no clock, no randomness and no I/O here; time arrives with events, chance
+as `draws`, and what calls share is read from a `World` and changed only through the returned effects.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+from designer.engine.conditions import holds
+from designer.engine.events import (
+    Answered,
+    Began,
+    Command,
+    Cooled,
+    Effect,
+    Ended,
+    Event,
+    Failed,
+    Finish,
+    FirstToken,
+    Headers,
+    Inspect,
+    Inspected,
+    Left,
+    Listen,
+    LookedUp,
+    Lookup,
+    Missed,
+    Request,
+    Reserve,
+    Reserved,
+    Send,
+    Sent,
+    Turned,
+    Wait,
+    Woke,
+)
+from designer.engine.pick import pick, turn_key
+from designer.engine.semantics import Phase, Row, Semantics, Stage, status_of
+from designer.engine.world import World
+from designer.ir import (
+    Chain,
+    Deployment,
+    Guardrail,
+    Node,
+    Pool,
+    Ref,
+    Remote,
+    Retry,
+    Routing,
+    Switch,
+    Target,
+    deployments_of,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What a call runs: the meaning of a configuration and the gateway it runs on."""
+
+    routing: Routing
+    semantics: Semantics
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A failed attempt, or the lack of anything to attempt, on its way up the tree."""
+
+    failure: str
+    status: int | None = None
+    retry_after_s: float | None = None
+    row: Row | None = None
+    """None when nothing was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One node that the call is inside of."""
+
+    node: Node
+    index: int = 0
+    """Chain: the rung; Retry: retries done; Pool: the child picked."""
+    count: int | None = None
+    """Retry: how many retries, once a failure has fixed it."""
+    skip: frozenset[str] = frozenset()
+    """Retry: deployments that its next try leaves out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    request: Request
+    asked: str
+    """The route the client asked for: its limits and guardrails bind the whole call."""
+    route: str
+    """The route whose tree is being walked: the one asked for, or one that a `Ref` led to."""
+    began_s: float = 0.0
+    stages: tuple[Stage, ...] = ()
+    """What is still to come, the present stage first."""
+    inspections: tuple[Guardrail, ...] = ()
+    """Guardrails of the present stage that have not answered yet, the one asked first."""
+    stack: tuple[Frame, ...] = ()
+    deployment: str | None = None
+    """The one being asked."""
+    sent_s: float = 0.0
+    phase: Phase = "headers"
+    attempts: int = 0
+    first: Fault | None = None
+    last: Fault | None = None
+    resume: Node | None = None
+    """What to enter when a wait is over; None then means: go on unwinding with `last`."""
+    served_by: str | None = None
+
+
+class Step(NamedTuple):
+    call: Call
+    command: Command
+    effects: tuple[Effect, ...] = ()
+
+
+def begin(route: str, request: Request) -> Call:
+    return Call(request=request, asked=route, route=route)
+
+
+def step(program: Program, call: Call, event: Event, world: World, draws: Iterator[float]) -> Step:
+    """What the call does next.
+
+    `draws` yields uniform numbers in [0, 1); only picks among several candidates take one.
+    """
+    walk = _Walk(program, world, draws, event.at)
+    match event:
+        case Began():
+            return walk.begin(call)
+        case Inspected() | LookedUp() | Reserved():
+            return walk.stage_answered(call, event)
+        case Headers():
+            return Step(replace(call, phase="silent"), Listen(walk.holds_back(call)))
+        case FirstToken():
+            held = walk.holds_back(call)
+            return Step(replace(call, phase="silent" if held else "content"), Listen(held))
+        case Ended():
+            return walk.ended(call)
+        case Failed():
+            return walk.failed(call, event)
+        case Woke():
+            return walk.woke(call)
+        case Left():
+            return Step(call, Finish(499, failure="client_left"), walk.forget(call))
+
+
+class _Walk:
+    """The fixed surroundings of one step: it has no state that outlives it but gathered effects."""
+
+    def __init__(self, program: Program, world: World, draws: Iterator[float], at: float) -> None:
+        self.routing = program.routing
+        self.semantics = program.semantics
+        self.world = world
+        self.draws = draws
+        self.at = at
+        self.effects: list[Effect] = []
+        self.cooled: set[str] = set()
+
+    # --- The pipeline -----------------------------------------------------------------------------
+
+    def begin(self, call: Call) -> Step:
+        if not self.routing.has_route(call.asked):
+            return Step(call, Finish(self.semantics.unknown_route, failure="no_route"))
+        name = self.routing.route(call.asked).name
+        call = replace(call, asked=name, route=name, began_s=self.at)
+        return self._stage(replace(call, stages=self.semantics.stages))
+
+    def _stage(self, call: Call) -> Step:
+        """Do the present stage, or pass on to the first that has something to do."""
+        while call.stages:
+            match call.stages[0]:
+                case "guard_in" | "guard_out" as stage:
+                    side: Literal["input", "output"] = "input" if stage == "guard_in" else "output"
+                    asked = tuple(
+                        rail
+                        for rail in self.routing.guardrails
+                        if rail.covers(call.asked) and side in rail.stages
+                    )
+                    if asked:
+                        call = replace(call, inspections=asked)
+                        return Step(call, Inspect(asked[0], side), self._told())
+                case "route":
+                    return self._enter(call, self.routing.route(call.route).node)
+                case "reserve":
+                    return Step(call, Reserve(), self._told())
+                case "cache":
+                    return Step(call, Lookup(), self._told())
+                case "settle":
+                    return Step(call, Finish(200, call.served_by), self._told())
+            call = replace(call, stages=call.stages[1:])
+        raise AssertionError("the stages of a semantics end with settle")
+
+    def stage_answered(self, call: Call, event: Inspected | LookedUp | Reserved) -> Step:
+        match event:
+            case Inspected(verdict="blocked"):
+                return self._refuse(call, "guardrail")
+            case Inspected(verdict="broken") if call.inspections[0].on_error == "block":
+                return self._refuse(call, "guardrail")
+            case Inspected() if len(call.inspections) > 1:
+                call = replace(call, inspections=call.inspections[1:])
+                side: Literal["input", "output"] = "input" if call.stages[0] == "guard_in" else "output"
+                return Step(call, Inspect(call.inspections[0], side))
+            case LookedUp(hit=True):
+                return self._stage(replace(call, stages=("settle",)))
+            case Reserved(refused=str() as refused):
+                return self._refuse(call, refused)
+        return self._stage(replace(call, inspections=(), stages=call.stages[1:]))
+
+    def _refuse(self, call: Call, failure: str) -> Step:
+        in_band = call.phase == "content"
+        status = 200 if in_band else status_of(failure)
+        return Step(call, Finish(status, call.served_by, failure, in_band), self._told())
+
+    # --- Answers of a deployment ------------------------------------------------------------------
+
+    def holds_back(self, call: Call) -> bool:
+        return self.routing.route(call.asked).mid_stream == "buffer"
+
+    def ended(self, call: Call) -> Step:
+        assert call.deployment is not None
+        self.effects.append(Answered(call.deployment, self.at, self.at - call.sent_s))
+        served = replace(call, served_by=call.deployment, stack=(), stages=call.stages[1:])
+        return self._stage(served)
+
+    def failed(self, call: Call, event: Failed) -> Step:
+        assert call.deployment is not None
+        group = self._group(call)
+        healthy = any(not self._is_cooling(id_) for id_ in group)
+        row = self.semantics.row(event.failure, call.phase, len(group), healthy)
+        retrying = any(isinstance(f.node, Retry) and f.index for f in call.stack)
+        self._count(call, event, row, retrying)
+        # A deployment that has just been left alone changes which row holds.
+        healthy = any(not self._is_cooling(id_) for id_ in group)
+        row = self.semantics.row(event.failure, call.phase, len(group), healthy)
+        fault = Fault(event.failure, event.status, event.retry_after_s, row)
+        call = replace(call, first=call.first or fault, last=fault)
+        if call.phase == "content":
+            return self._finish(call, in_band=True)
+        return self._unwind(call, fault)
+
+    def forget(self, call: Call) -> tuple[Effect, ...]:
+        if call.deployment is None:
+            return ()
+        return (Missed(call.deployment, self.at, "client_left", counted=False),)
+
+    def _count(self, call: Call, event: Failed, row: Row, retrying: bool) -> None:
+        """Tell the World of the failure, and decide whether its deployment is to cool."""
+        assert call.deployment is not None
+        deployment = self.routing.deployment(call.deployment)
+        rule = self.semantics.cooldown
+        counted = (
+            rule is not None and row.cools != "never" and (rule.counts_retries or not retrying)
+        )
+        self.effects.append(Missed(deployment.id, self.at, event.failure, counted))
+        if not counted or rule is None or not self._is_too_ill(deployment, row):
+            return
+        lasts_s = deployment.cooldown.lasts_s if deployment.cooldown else rule.lasts_s
+        if rule.obeys_retry_after and event.retry_after_s is not None and event.failure == "429":
+            lasts_s = event.retry_after_s
+        if lasts_s > 0:
+            self.effects.append(Cooled(deployment.id, self.at + lasts_s))
+            self.cooled.add(deployment.id)
+
+    def _is_too_ill(self, deployment: Deployment, row: Row) -> bool:
+        """Whether this failure, which the World has not counted yet, makes the deployment cool."""
+        rule = self.semantics.cooldown
+        assert rule is not None
+        given = deployment.cooldown
+        if given is not None and given.allowed_failures is not None:
+            before = self.world.failures_since(deployment.id, self.at - given.lasts_s)
+            return before + 1 > given.allowed_failures
+        if row.cools == "now":
+            return True
+        requests, failed = self.world.minute_counts(deployment.id, self.at)
+        enough = requests + 1 >= rule.least_requests
+        return enough and (failed + 1) / (requests + 1) > rule.share
+
+    # --- Down and up the tree ---------------------------------------------------------------------
+
+    def _enter(self, call: Call, node: Node) -> Step:
+        """Go down from `node` to the deployment to ask."""
+        while True:
+            match node:
+                case Target(deployment=id_):
+                    if self._is_cooling(id_):
+                        return self._unwind(call, Fault("cooling"))
+                    return self._send(call, id_)
+                case Pool():
+                    able = self._able(call, node)
+                    if not able:
+                        return self._unwind(call, Fault("cooling"))
+                    index = pick(node, able, self.world, self.at, self.draws)
+                    if node.pick == "round_robin":
+                        key = turn_key(node)
+                        self.effects.append(Turned(key, self.world.turn(key) + 1))
+                    call = _push(call, Frame(node, index))
+                    node = node.children[index]
+                case Retry(child=child):
+                    call = _push(call, Frame(node))
+                    node = child
+                case Chain(rungs=rungs):
+                    call = _push(call, Frame(node))
+                    node = rungs[0].child
+                case Remote(child=child):
+                    node = child
+                case Switch(cases=cases, otherwise=otherwise):
+                    taken = next((c.child for c in cases if holds(c.when, call.request)), otherwise)
+                    if taken is None:
+                        return self._unwind(call, Fault("no_route"))
+                    node = taken
+                case Ref(route=name):
+                    if self._is_out_of_reach(call, name):
+                        return self._unwind(call, call.last or Fault("no_route"))
+                    call = replace(_push(call, Frame(node)), route=self.routing.route(name).name)
+                    node = self.routing.route(name).node
+
+    def _able(self, call: Call, pool: Pool) -> list[int]:
+        """Children of which something may be asked."""
+        skip = frozenset[str]().union(*(frame.skip for frame in call.stack))
+        able = [
+            index
+            for index, child in enumerate(pool.children)
+            if not (ids := deployments_of(child)) or any(not self._is_cooling(i) for i in ids)
+        ]
+        fresh = [i for i in able if not skip.intersection(deployments_of(pool.children[i]))]
+        return fresh or able
+
+    def _is_out_of_reach(self, call: Call, name: str) -> bool:
+        if not self.routing.has_route(name):
+            return True
+        visited = [self.routing.route(r).name for r in _refs(call)]
+        seen = self.routing.route(name).name in (call.asked, *visited)
+        return seen or len(visited) >= self.semantics.depth
+
+    def _send(self, call: Call, id_: str) -> Step:
+        limit = self.routing.route(call.asked).attempts_limit
+        if limit is not None and call.attempts >= limit:
+            return self._give_up(call, "attempts")
+        left_s = self._left_s(call)
+        if left_s is not None and left_s <= 0:
+            return self._give_up(call, "deadline")
+        deployment = self.routing.deployment(id_)
+        limits = [s for s in (deployment.timeout_s, left_s) if s is not None]
+        self.effects.append(Sent(id_, self.at))
+        call = replace(
+            call, deployment=id_, sent_s=self.at, phase="headers", attempts=call.attempts + 1
+        )
+        return Step(
+            call, Send(id_, min(limits, default=None), deployment.first_token_s), self._told()
+        )
+
+    def _unwind(self, call: Call, fault: Fault) -> Step:
+        """Come up with `fault` until a node catches it."""
+        # Having nothing to ask must not hide why: a real failure stays the one that is told.
+        if fault.row is not None or call.last is None:
+            call = replace(call, first=call.first or fault, last=fault)
+        while call.stack:
+            frame, call = call.stack[-1], replace(call, stack=call.stack[:-1])
+            match frame.node:
+                case Retry() as retry:
+                    caught = self._retry(call, frame, retry, fault)
+                    if caught is not None:
+                        return caught
+                case Chain(rungs=rungs):
+                    below = frame.index + 1
+                    for index, rung in enumerate(rungs[below:], start=below):
+                        if self._may_fall(fault) and fault.failure in rung.on:
+                            call = _push(call, replace(frame, index=index))
+                            return self._enter(call, rung.child)
+                case Ref():
+                    call = replace(call, route=self._route_above(call))
+                case _:
+                    pass
+        return self._finish(call)
+
+    def _may_fall(self, fault: Fault) -> bool:
+        return fault.row.falls if fault.row is not None else True
+
+    def _retry(self, call: Call, frame: Frame, retry: Retry, fault: Fault) -> Step | None:
+        """The next try under `retry`, or the wait before it; None when it does not catch."""
+        row = fault.row
+        if row is None or not row.retried or fault.failure not in retry.on:
+            return None
+        count = frame.count if frame.count is not None else _count_for(retry, fault.failure)
+        rule = self.semantics.retry_after
+        given_s = fault.retry_after_s if retry.honours_retry_after else None
+        if rule is not None and given_s is not None and fault.failure in rule.on:
+            if given_s > rule.at_most_s and rule.gives_up_above:
+                return None
+            obeyed = rule.at_least_s <= given_s <= rule.at_most_s
+        else:
+            obeyed = False
+        wait_s = (
+            given_s
+            if obeyed and given_s is not None
+            else (self.semantics.backoff.wait_s(frame.index))
+        )
+        if frame.index >= count:
+            if self.semantics.waits_after_last and row.waits and count > 0:
+                return self._wait(call, wait_s, resume=None)
+            return None
+        fixed = count if self.semantics.fixes_count_at_first else None
+        skip = frame.skip | ({call.deployment} if row.skips and call.deployment else set())
+        call = _push(call, Frame(retry, frame.index + 1, fixed, frozenset(skip)))
+        if not row.waits:
+            return self._enter(call, retry.child)
+        return self._wait(call, wait_s, resume=retry.child)
+
+    def _wait(self, call: Call, wait_s: float, resume: Node | None) -> Step:
+        left_s = self._left_s(call)
+        if left_s is not None and wait_s >= left_s:
+            # Sleeping past the deadline helps nobody, but another rung may answer in time.
+            if resume is not None:
+                call = replace(call, stack=call.stack[:-1])
+            assert call.last is not None
+            return self._unwind(call, replace(call.last, row=_no_retry(call.last.row)))
+        return Step(
+            replace(call, resume=resume),
+            Wait(wait_s, self.semantics.backoff.jitter_s),
+            self._told(),
+        )
+
+    def woke(self, call: Call) -> Step:
+        if call.resume is not None:
+            return self._enter(replace(call, resume=None), call.resume)
+        assert call.last is not None
+        return self._unwind(call, call.last)
+
+    # --- The end ----------------------------------------------------------------------------------
+
+    def _give_up(self, call: Call, why: str) -> Step:
+        """The route's own limits stop the call; what the caller sees is the failure behind it."""
+        if call.last is None:
+            call = replace(call, last=Fault(why))
+        return self._finish(call)
+
+    def _finish(self, call: Call, in_band: bool = False) -> Step:
+        told = call.first if self.semantics.reports == "first" else call.last
+        assert told is not None
+        if in_band:
+            finish = Finish(200, call.deployment, told.failure, in_band=True)
+        else:
+            status = self.semantics.status(told.failure, told.status, told.row)
+            finish = Finish(status, failure=told.failure)
+        return Step(replace(call, stack=()), finish, self._told())
+
+    # --- Small questions --------------------------------------------------------------------------
+
+    def _told(self) -> tuple[Effect, ...]:
+        return tuple(self.effects)
+
+    def _is_cooling(self, id_: str) -> bool:
+        return self.semantics.cooldown is not None and (
+            id_ in self.cooled or self.world.is_cooling(id_, self.at)
+        )
+
+    def _group(self, call: Call) -> tuple[str, ...]:
+        return deployments_of(self.routing.route(call.route).node)
+
+    def _route_above(self, call: Call) -> str:
+        return self.routing.route((call.asked, *_refs(call))[-1]).name
+
+    def _left_s(self, call: Call) -> float | None:
+        deadline_s = self.routing.route(call.asked).deadline_s
+        return None if deadline_s is None else call.began_s + deadline_s - self.at
+
+
+def _refs(call: Call) -> list[str]:
+    return [frame.node.route for frame in call.stack if isinstance(frame.node, Ref)]
+
+
+def _push(call: Call, frame: Frame) -> Call:
+    return replace(call, stack=(*call.stack, frame))
+
+
+def _count_for(retry: Retry, failure: str) -> int:
+    return next((n for on, n in retry.per_failure if failure in on), retry.retries)
+
+
+def _no_retry(row: Row | None) -> Row | None:
+    return None if row is None else replace(row, retried=False)

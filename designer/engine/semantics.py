@@ -1,0 +1,127 @@
+"""How a gateway behaves, as rows with conditions: data, one table a gateway and version.
+
+The first row whose conditions hold decides about a failed attempt. A failure that no row matches is
+a hole in the table and raises, so that a table can be tested for completeness.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from designer.ir import ANY, STATUS_OF, Failures
+
+Phase = Literal["headers", "silent", "content"]
+"""Where an attempt failed: before its headers; after them with nothing for the caller yet; or when
+the caller already had content. Non-streamed attempts fail in `headers`."""
+
+PHASES: frozenset[Phase] = frozenset({"headers", "silent", "content"})
+
+Stage = Literal["reserve", "guard_in", "cache", "route", "guard_out", "settle"]
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Wait before retry n (from 0): `min(base * factor**n, cap)` plus up to `jitter_s`."""
+
+    base_s: float
+    factor: float = 2.0
+    cap_s: float = 60.0
+    jitter_s: float = 0.0
+
+    def wait_s(self, retry: int) -> float:
+        return min(self.base_s * self.factor ** min(retry, 60), self.cap_s)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryAfter:
+    """Which `Retry-After` a gateway obeys: within the range it takes the place of the backoff."""
+
+    on: Failures
+    at_least_s: float = 0.0
+    at_most_s: float = 60.0
+    gives_up_above: bool = False
+    """Above the range: stop retrying (and fall back) instead of ignoring the header."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What becomes of one kind of failure."""
+
+    source: str
+    failures: Failures = ANY
+    phases: frozenset[Phase] = PHASES
+    group: Literal["one", "many", None] = None
+    """Condition: the route has one deployment, or several."""
+    healthy_left: bool | None = None
+    """Condition: some deployment of the route is not cooling."""
+
+    retried: bool = False
+    waits: bool = True
+    """Whether a retry is preceded by the backoff."""
+    skips: bool = False
+    """Whether a retry leaves out the deployment that failed."""
+    cools: Literal["never", "now", "rate"] = "never"
+    falls: bool = True
+    """Whether a chain may catch it."""
+    status: int | None = None
+    """What the caller sees; None passes the provider's own status on."""
+
+
+@dataclass(frozen=True, slots=True)
+class CooldownRule:
+    """What `cools: rate` means and how long a cooldown lasts where the configuration is silent."""
+
+    lasts_s: float = 5.0
+    share: float = 0.5
+    """More than this share of the minute's requests failed …"""
+    least_requests: int = 5
+    """… and there were at least so many."""
+    counts_retries: bool = True
+    """False: only the first failure of a request counts."""
+    obeys_retry_after: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Semantics:
+    name: str
+    version: str
+    rows: tuple[Row, ...]
+    backoff: Backoff
+    retry_after: RetryAfter | None = None
+    cooldown: CooldownRule | None = None
+    """None: the gateway keeps no health."""
+    waits_after_last: bool = False
+    """Whether the backoff is also slept after the last failed try, before anything else is asked."""
+    reports: Literal["first", "last"] = "last"
+    """Whose failure the caller sees when a whole route failed."""
+    fixes_count_at_first: bool = False
+    """Whether the first failure of a route fixes the number of retries for all that follow."""
+    depth: int = 5
+    """How many `Ref`s deep a call may go."""
+    unknown_route: int = 400
+    stages: tuple[Stage, ...] = ("guard_in", "route", "guard_out", "settle")
+    """In which order a request passes through; `settle` is always the last."""
+    verified: bool = True
+    """Measured against this very version, rather than taken from the nearest one."""
+    assumptions: tuple[str, ...] = ()
+    """What documentation leaves open and this table decides."""
+
+    def row(self, failure: str, phase: Phase, group: int, healthy_left: bool) -> Row:
+        for row in self.rows:
+            if (
+                failure in row.failures
+                and phase in row.phases
+                and row.group in (None, "one" if group == 1 else "many")
+                and row.healthy_left in (None, healthy_left)
+            ):
+                return row
+        raise LookupError(f"{self.name} has no row for {failure} in phase {phase}")
+
+    def status(self, failure: str, status: int | None, row: Row | None) -> int:
+        """What the caller sees when nothing helped."""
+        if row is not None and row.status is not None:
+            return row.status
+        return status if status is not None else status_of(failure)
+
+
+def status_of(failure: str) -> int:
+    return int(failure) if failure.isdigit() else STATUS_OF[failure]

@@ -1,0 +1,326 @@
+"""What a gateway configuration means: named trees of deployments, with every default explicit.
+
+A `Routing` is written by the planner (the ideal one), changed by `legalize`, written out by `lower`
+and read back by `parse`; the engine performs it under some gateway's `Semantics`. It knows no
+gateway, no price, no region's law: those are facts *about* deployments and are joined when needed
+(`designer.catalog`), and it holds no secret, only the name of one.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+# --- Failures -------------------------------------------------------------------------------------
+
+STATUS_OF: Mapping[str, int] = {
+    "timeout": 408,
+    "first_token": 408,
+    "connect": 500,
+    "reset": 500,
+    "malformed": 500,
+    "empty": 500,
+    "context_length": 400,
+    "content_policy": 400,
+    "reject_prefill": 400,
+    "stream_cut": 500,
+    "stream_stall": 504,
+    "stream_error": 500,
+    "cooling": 429,
+    "guardrail": 400,
+    "budget": 402,
+    "limit": 429,
+    "deadline": 504,
+    "attempts": 503,
+    "abort": 500,
+    "no_route": 400,
+}
+"""The failures that are not simply an HTTP status, and the status a careful gateway gives them.
+
+Together with every HTTP status written as a number (`"503"`) these are the *failure tokens* that all
+of the engine speaks. `first_token` is a stream that stayed silent too long; `cooling`: no deployment
+left to ask; `attempts`, `deadline`: the route's own limits; `abort`: a gateway's own exception, which
+no chain catches.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """A set of failure tokens or, with `all_but`, everything except them."""
+
+    tokens: frozenset[str] = frozenset()
+    all_but: bool = False
+
+    def __contains__(self, token: object) -> bool:
+        return (token in self.tokens) != self.all_but
+
+    def __or__(self, other: "Failures") -> "Failures":
+        match self.all_but, other.all_but:
+            case False, False:
+                return Failures(self.tokens | other.tokens)
+            case True, True:
+                return Failures(self.tokens & other.tokens, all_but=True)
+            case True, False:
+                return Failures(self.tokens - other.tokens, all_but=True)
+            case _:
+                return Failures(other.tokens - self.tokens, all_but=True)
+
+    def __sub__(self, other: "Failures") -> "Failures":
+        match self.all_but, other.all_but:
+            case False, False:
+                return Failures(self.tokens - other.tokens)
+            case True, True:
+                return Failures(other.tokens - self.tokens)
+            case True, False:
+                return Failures(self.tokens | other.tokens, all_but=True)
+            case _:
+                return Failures(self.tokens & other.tokens)
+
+    def __str__(self) -> str:
+        names = ", ".join(sorted(self.tokens))
+        if self.all_but:
+            return f"any but {names}" if names else "any"
+        return names or "none"
+
+
+def failures(*tokens: str | int) -> Failures:
+    return Failures(frozenset(str(token) for token in tokens))
+
+
+ANY = Failures(all_but=True)
+NEVER = Failures()
+REFUSALS = failures("content_policy", "guardrail")
+TRANSIENT = failures(
+    *(408, 429, 500, 502, 503, 504, 529),
+    *("timeout", "first_token", "connect", "reset", "malformed", "empty"),
+    *("stream_cut", "stream_stall", "stream_error"),
+)
+"""What another try at the same deployment may cure."""
+
+
+# --- Deployments ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Cooldown:
+    """How long a failing deployment is left alone, and after how many failures."""
+
+    lasts_s: float
+    allowed_failures: int | None = None
+    """Failures tolerated before it is left alone; None leaves the rule to the gateway's semantics."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One model of one provider account that a request can be sent to."""
+
+    id: str
+    """Stable, `alias/account/model` in what the planner makes; unique within a Routing."""
+    provider: str
+    """The provider's name in the catalog; its wire dialect and each gateway's prefix follow from it."""
+    model: str
+    """The name on the wire: on Azure the deployment's name, on Bedrock the inference profile's id."""
+    api_base: str | None = None
+    secret: str | None = None
+    """A reference, `env:NAME`; never a value."""
+    region: str | None = None
+    """Where the provider is told to process (`aws_region_name`, `vertex_location`)."""
+    settings: tuple[tuple[str, str], ...] = ()
+    """What else its provider needs on the wire, such as `api_version`, sorted by name."""
+    params: tuple[tuple[str, Any], ...] = ()
+    """Request parameters forced for this deployment (`max_tokens`), sorted by name."""
+    timeout_s: float | None = None
+    """Limit of one attempt, until the whole answer or, on a stream, the end of its headers phase."""
+    first_token_s: float | None = None
+    """Limit until a stream's first content; also the longest silence between two chunks."""
+    cooldown: Cooldown | None = None
+
+
+# --- The route tree -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    deployment: str
+
+
+Pick = Literal["weighted", "round_robin", "least_busy", "cheapest", "fastest", "usage"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """One of its children is picked for each try."""
+
+    children: tuple["Node", ...]
+    weights: tuple[float, ...] = ()
+    """Shares for `weighted`, one a child; empty means equal."""
+    pick: Pick = "weighted"
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Its child is tried again, `retries` times at most after the first try."""
+
+    child: "Node"
+    retries: int
+    on: Failures = TRANSIENT
+    per_failure: tuple[tuple[Failures, int], ...] = ()
+    """Counts that replace `retries` for some failures; the first match counts."""
+    honours_retry_after: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A child of a chain, and the failures of the rungs above that reach it."""
+
+    child: "Node"
+    on: Failures = ANY
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Its rungs are tried in order. The first rung's `on` says nothing."""
+
+    rungs: tuple[Rung, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`key` is `metadata.<k>`, `params.<k>`, `task`, `team.<k>` or `url.pathname`.
+
+    `operator` is eq, ne, in, not_in, gt, gte, lt, lte, regex, and, or; for the last two `value` is a
+    tuple of Conditions and `key` is empty.
+    """
+
+    key: str
+    operator: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    when: Condition
+    child: "Node"
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """The first case that holds is taken."""
+
+    cases: tuple[Case, ...]
+    otherwise: "Node | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """Another route, by name. May be cyclic: the call remembers which routes it has visited."""
+
+    route: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A subtree that the gateway's vendor performs on its own side, in one request of ours.
+
+    Simulated like any other; a runtime sends it once and must not perform it a second time.
+    """
+
+    child: "Node"
+    settings: tuple[tuple[str, Any], ...] = ()
+    """Routing preferences of the vendor that the tree does not show, sorted by name."""
+
+
+Node = Target | Pool | Retry | Chain | Switch | Ref | Remote
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What happens to a request for `name`."""
+
+    name: str
+    node: Node
+    deadline_s: float | None = None
+    """Limit of the whole request, waits and all attempts included."""
+    attempts_limit: int | None = None
+    mid_stream: Literal["error", "buffer"] = "error"
+    sticky: str = "none"
+    embeds: bool = False
+    """Vectors of different models do not compare: an embedding route never changes its model."""
+
+
+# --- Guardrails -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Guardrail:
+    """A check of what goes in or comes out. `routes` empty means every route."""
+
+    name: str
+    kind: Literal["pii", "deny"]
+    stages: frozenset[Literal["input", "output"]]
+    action: Literal["redact", "block"]
+    entities: tuple[str, ...] = ()
+    pattern: str = ""
+    ignore_case: bool = False
+    message: str = ""
+    on_error: Literal["block", "pass"] = "block"
+    routes: tuple[str, ...] = ()
+
+    def covers(self, route: str) -> bool:
+        return not self.routes or route in self.routes
+
+
+# --- The whole ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    routes: tuple[Route, ...]
+    deployments: tuple[Deployment, ...]
+    guardrails: tuple[Guardrail, ...] = ()
+    aliases: tuple[tuple[str, str], ...] = ()
+    """Other names of routes, `(alias, route)`."""
+    _by_id: dict[str, Deployment] = field(init=False, repr=False, compare=False, hash=False)
+    _by_name: dict[str, Route] = field(init=False, repr=False, compare=False, hash=False)
+
+    def __post_init__(self) -> None:
+        routes = {route.name: route for route in self.routes}
+        routes |= {alias: routes[name] for alias, name in self.aliases if name in routes}
+        object.__setattr__(self, "_by_id", {d.id: d for d in self.deployments})
+        object.__setattr__(self, "_by_name", routes)
+
+    def deployment(self, id_: str) -> Deployment:
+        return self._by_id[id_]
+
+    def route(self, name: str) -> Route:
+        """Raises KeyError for a name that is neither a route nor an alias of one."""
+        return self._by_name[name]
+
+    def has_route(self, name: str) -> bool:
+        return name in self._by_name
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    match node:
+        case Target() | Ref():
+            return ()
+        case Pool(children=inner):
+            return inner
+        case Retry(child=child) | Remote(child=child):
+            return (child,)
+        case Chain(rungs=rungs):
+            return tuple(rung.child for rung in rungs)
+        case Switch(cases=cases, otherwise=otherwise):
+            rest = () if otherwise is None else (otherwise,)
+            return (*(case.child for case in cases), *rest)
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and everything below it, in listed order; `Ref`s are not followed."""
+    yield node
+    for child in children(node):
+        yield from walk(child)
+
+
+def deployments_of(node: Node) -> tuple[str, ...]:
+    """Ids below `node`, in listed order, each once; `Ref`s are not followed."""
+    return tuple(dict.fromkeys(n.deployment for n in walk(node) if isinstance(n, Target)))
