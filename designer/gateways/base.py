@@ -1,0 +1,114 @@
+"""What a gateway is to this project: a value with what it cannot do, and a few functions.
+
+Gateways know nothing of one another. Everything that needs "all of them" asks the registry.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from designer.diagnostics import Place, Report
+from designer.engine.semantics import Semantics
+from designer.ir import Routing
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a configuration file may say about a deployment beside how it is routed to.
+
+    Facts, not routing: they round-trip where the gateway has a place for them.
+    """
+
+    base_model: str = ""
+    """The name under which the gateway's own price table knows the model."""
+    input_usd_per_mtok: Decimal | None = None
+    output_usd_per_mtok: Decimal | None = None
+    cache_read_usd_per_mtok: Decimal | None = None
+    max_input_tokens: int | None = None
+    kind: str = "chat"
+    """chat | embedding"""
+    reason: str = ""
+    """Why the planner put it where it is: a comment where the format has comments."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file to write: values for a template, and the schema that its text must satisfy."""
+
+    path: str
+    """Below the output folder, `litellm/config.yaml`."""
+    template: str
+    """Below `templates/<folder>/`."""
+    values: Mapping[str, Any]
+    """What the file says, value for value; a template only lays it out."""
+    schema: str | None = None
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """Comments by dotted path (`model_list[0].litellm_params.order`), one line each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a configuration's text means."""
+
+    gateway: str
+    routing: Routing
+    semantics: Semantics
+    terms: Mapping[str, Terms] = field(default_factory=dict)
+    """By deployment id."""
+    places: Mapping[str, Place] = field(default_factory=dict)
+    """Where each deployment (by id) and each route (by name) stands."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Further names of deployments → id, for people and outcome files."""
+    not_analysed: tuple[str, ...] = ()
+    """Dotted paths of settings that the model does not cover."""
+    settings: int = 0
+    """How many settings (leaves) the text holds in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """Something that a Routing can ask for and not every gateway has."""
+
+    name: str
+    """In `designer`'s own words, fit for "cannot express …"."""
+    without: Callable[[Routing], Routing]
+    """The Routing with the feature taken out; unchanged when it does not ask for it. Idempotent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """A feature that a gateway has not, or has only roughly."""
+
+    feature: Feature
+    instead: str
+    """What the emitted configuration does instead: the end of "cannot express X; …"."""
+    source: str
+    """Documentation, issue or measurement, with its date."""
+    refused: bool = False
+    """The loss breaks a promise (redaction, residency) rather than a preference: an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    name: str
+    """Its token, `portkey-oss`."""
+    title: str
+    version: str
+    """The version this model was measured against, or read from."""
+    folder: str
+    """Of its templates."""
+    lacks: tuple[Lack, ...]
+    """Applied in this order by `legalize`."""
+    lower: Callable[[Routing, Mapping[str, Terms]], tuple[File, ...]]
+    """The configuration files of a legal Routing. Total."""
+    parse: Callable[[Mapping[str, str], Report], Parsed | None]
+    """The meaning of configuration files, by path; None, with findings, when they have none."""
+    recognises: Callable[[str, Any], bool]
+    """Whether the loaded content of a file (given its path) is a configuration of this gateway."""
+    semantics: Callable[[str], Semantics]
+    """By version; of an unmeasured one the nearest table, marked unverified."""
+    artefacts: Callable[[Routing, Mapping[str, Terms], str], tuple[File, ...]]
+    """What is deployed beside the configuration; the last argument is the plan's name."""
+    honoured: Mapping[str, str] = field(default_factory=dict)
+    """Profile keys that this dialect acts on → how; the others are reported by `plan`."""

@@ -1,0 +1,233 @@
+"""Take out of a Routing what a gateway cannot express, and report what happens instead.
+
+The result is what the emitted files mean: `lower` is total on it, and legalizing it again changes
+nothing and says nothing. The features here are common ones; a gateway adds its own beside its tables.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from designer.diagnostics import Report, Rule, Severity
+from designer.gateways.base import Feature, Gateway, Lack
+from designer.ir import (
+    Case,
+    Chain,
+    Deployment,
+    Failures,
+    Guardrail,
+    Node,
+    Pool,
+    Remote,
+    Retry,
+    Route,
+    Routing,
+    Rung,
+    Switch,
+    deployments_of,
+)
+
+APPROXIMATED = Rule(
+    "LOW301",
+    Severity.WARNING,
+    "{gateway} cannot express {feature}",
+    "The profile asks for behaviour that the gateway has no setting for. The emitted configuration "
+    "behaves as the message says, and every dry run simulates that behaviour, not the wish. "
+    "Source for this gateway: {source}",
+    instead="{instead}",
+)
+REFUSED = Rule(
+    "LOW302",
+    Severity.ERROR,
+    "{gateway} cannot express {feature}",
+    "The profile makes a promise that this gateway cannot keep, so nothing is emitted for it.",
+    instead="{instead}",
+    help="choose another gateway (`gateway: {{use: auto}}`) or take the promise out of the profile",
+)
+
+
+def legalize(routing: Routing, gateway: Gateway, report: Report) -> Routing:
+    for lack in gateway.lacks:
+        lesser = lack.feature.without(routing)
+        if lesser != routing:
+            for place in _changed(routing, lesser):
+                report.add(
+                    REFUSED if lack.refused else APPROXIMATED,
+                    place,
+                    gateway=gateway.title,
+                    feature=lack.feature.name,
+                    instead=lack.instead,
+                )
+        routing = lesser
+    return routing
+
+
+def losses(routing: Routing, gateway: Gateway) -> list[tuple[Lack, tuple[str, ...]]]:
+    """Each lack that costs this Routing something, with the places it costs it."""
+    found = []
+    for lack in gateway.lacks:
+        lesser = lack.feature.without(routing)
+        if lesser != routing:
+            found.append((lack, tuple(_changed(routing, lesser))))
+        routing = lesser
+    return found
+
+
+def _changed(before: Routing, after: Routing) -> Iterable[str]:
+    """Which routes (or `guardrails`) differ, as dotted places."""
+    kept = {route.name: route for route in after.routes}
+    old, new = ({d.id: d for d in r.deployments} for r in (before, after))
+    places = []
+    for route in before.routes:
+        ids = deployments_of(route.node)
+        if kept.get(route.name) != route or any(old[i] != new.get(i) for i in ids if i in old):
+            places.append(f"routes.{route.name}")
+    before_rails = {rail.name: rail for rail in before.guardrails}
+    after_rails = {rail.name: rail for rail in after.guardrails}
+    places += [f"guardrails.{n}" for n, rail in before_rails.items() if after_rails.get(n) != rail]
+    return places or ["routing"]
+
+
+# --- Ways to change a Routing ---------------------------------------------------------------------
+
+
+def each_route(change: Callable[[Route], Route]) -> Callable[[Routing], Routing]:
+    return lambda routing: replace(routing, routes=tuple(change(r) for r in routing.routes))
+
+
+def each_deployment(change: Callable[[Deployment], Deployment]) -> Callable[[Routing], Routing]:
+    return lambda routing: replace(
+        routing, deployments=tuple(change(d) for d in routing.deployments)
+    )
+
+
+def each_node(change: Callable[[Node], Node]) -> Callable[[Routing], Routing]:
+    """`change` sees every node once, children first."""
+    return each_route(lambda route: replace(route, node=rewrite(route.node, change)))
+
+
+def each_guardrail(change: Callable[[Guardrail], Guardrail | None]) -> Callable[[Routing], Routing]:
+    """`change` returns the guardrail to keep, or None to drop it."""
+    return lambda routing: replace(
+        routing, guardrails=tuple(r for r in map(change, routing.guardrails) if r is not None)
+    )
+
+
+def rewrite(node: Node, change: Callable[[Node], Node]) -> Node:
+    match node:
+        case Pool():
+            node = replace(node, children=tuple(rewrite(c, change) for c in node.children))
+        case Retry() | Remote():
+            node = replace(node, child=rewrite(node.child, change))
+        case Chain():
+            rungs = tuple(Rung(rewrite(r.child, change), r.on) for r in node.rungs)
+            node = replace(node, rungs=rungs)
+        case Switch():
+            cases = tuple(Case(c.when, rewrite(c.child, change)) for c in node.cases)
+            rest = None if node.otherwise is None else rewrite(node.otherwise, change)
+            node = replace(node, cases=cases, otherwise=rest)
+        case _:
+            pass
+    return change(node)
+
+
+# --- Common features ------------------------------------------------------------------------------
+
+DEADLINE = Feature(
+    "a limit for the whole request", each_route(lambda route: replace(route, deadline_s=None))
+)
+ATTEMPTS_LIMIT = Feature(
+    "a limit on attempts per request",
+    each_route(lambda route: replace(route, attempts_limit=None)),
+)
+COOLDOWN = Feature(
+    "cooldowns of failing deployments",
+    each_deployment(lambda deployment: replace(deployment, cooldown=None)),
+)
+TIMEOUT = Feature(
+    "a time limit for each attempt",
+    each_deployment(lambda deployment: replace(deployment, timeout_s=None)),
+)
+FIRST_TOKEN = Feature(
+    "a limit until the first token",
+    each_deployment(lambda deployment: replace(deployment, first_token_s=None)),
+)
+BUFFERING = Feature(
+    "holding a stream back until it is whole (mid_stream: buffer)",
+    each_route(lambda route: replace(route, mid_stream="error")),
+)
+STICKY = Feature(
+    "keeping a caller on one deployment", each_route(lambda route: replace(route, sticky="none"))
+)
+RETRIES = Feature(
+    "retries on the same deployment",
+    each_node(lambda node: node.child if isinstance(node, Retry) else node),
+)
+RETRY_AFTER = Feature(
+    "waiting as long as Retry-After says",
+    each_node(
+        lambda node: replace(node, honours_retry_after=False) if isinstance(node, Retry) else node
+    ),
+)
+PER_FAILURE_RETRIES = Feature(
+    "different retry counts for different failures",
+    each_node(lambda node: replace(node, per_failure=()) if isinstance(node, Retry) else node),
+)
+POOLS = Feature(
+    "weights or a picking strategy among deployments",
+    each_node(
+        lambda node: (
+            Chain(tuple(Rung(child) for child in node.children)) if isinstance(node, Pool) else node
+        )
+    ),
+)
+OUTPUT_GUARDRAILS = Feature(
+    "guardrails on what comes out",
+    each_guardrail(
+        lambda rail: (
+            rail
+            if "output" not in rail.stages
+            else replace(rail, stages=rail.stages - {"output"})
+            if "input" in rail.stages
+            else None
+        )
+    ),
+)
+GUARDRAILS = Feature("guardrails", each_guardrail(lambda _rail: None))
+GUARDRAILS_BY_ROUTE = Feature(
+    "guardrails for some routes only", each_guardrail(lambda rail: replace(rail, routes=()))
+)
+
+
+def retries_on(on: Failures) -> Feature:
+    """For a gateway that decides itself which failures are retried."""
+    return Feature(
+        "the choice of failures that are retried",
+        each_node(lambda node: replace(node, on=on) if isinstance(node, Retry) else node),
+    )
+
+
+def falls_on(on: Failures) -> Feature:
+    """For a gateway that decides itself which failures move a chain on."""
+
+    def same(node: Node) -> Node:
+        if not isinstance(node, Chain):
+            return node
+        return Chain(
+            tuple(replace(rung, on=on if i else rung.on) for i, rung in enumerate(node.rungs))
+        )
+
+    return Feature("the choice of failures that fall back", each_node(same))
+
+
+def picks(known: frozenset[str]) -> Feature:
+    """For a gateway that knows only these picking strategies."""
+    return Feature(
+        "this picking strategy",
+        each_node(
+            lambda node: (
+                replace(node, pick="weighted")
+                if isinstance(node, Pool) and node.pick not in known
+                else node
+            )
+        ),
+    )
