@@ -140,8 +140,7 @@ def _inline(value: Any) -> str:
                 and scalar(value, plain=True) == value
                 and value not in ("y", "Y", "n", "N", "_")
             )
-            # JSON strings are YAML strings once what lies beyond the basic plane is escaped.
-            return value if plain else json.dumps(value)
+            return value if plain else _quoted(value)
         case float() | Decimal():
             return _number_text(value)
         case int():
@@ -152,6 +151,16 @@ def _inline(value: Any) -> str:
             return "{" + ", ".join(f"{_inline(k)}: {_inline(v)}" for k, v in value.items()) + "}"
         case _:
             raise TypeError(f"no YAML for {type(value).__name__}")
+
+
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+
+
+def _quoted(text: str) -> str:
+    """A JSON string is a YAML string too, once what YAML does not print is escaped as well."""
+    return _UNPRINTABLE.sub(
+        lambda match: f"\\u{ord(match[0]):04x}", json.dumps(text, ensure_ascii=False)
+    )
 
 
 def _number_text(value: float | Decimal) -> str:
