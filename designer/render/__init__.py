@@ -1,0 +1,1 @@
+"""What people and other programs read: pure functions from results to text."""
