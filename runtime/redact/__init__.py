@@ -1,0 +1,24 @@
+"""Take personal data and secrets out of a request before anything of it leaves.
+
+Recognised are shapes that can be checked (a checksum, a length, a prefix); names of people and
+postal addresses are not, since they need a language model. Text inside images, audio and other
+encoded files is not looked at either, nor a value that is split over two message parts.
+"""
+
+from runtime.redact.body import Redactions, TooDeepError, redact_request, redact_response
+from runtime.redact.find import ENTITIES, Span, find
+from runtime.redact.redactor import Redactor, Vault
+from runtime.redact.stream import RedactedText
+
+__all__ = [
+    "ENTITIES",
+    "RedactedText",
+    "Redactions",
+    "Redactor",
+    "Span",
+    "TooDeepError",
+    "Vault",
+    "find",
+    "redact_request",
+    "redact_response",
+]

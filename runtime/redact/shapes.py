@@ -1,0 +1,320 @@
+"""One recogniser per entity: text in, (start, end) pairs out.
+
+Each takes time linear in the text whatever the text is: repetitions are bounded, start at a
+boundary, or are read off once from a landmark (the `@`, a run of digits). `context` is the key a
+value stands under in JSON; it lets a bare number be known by its name.
+"""
+
+import ipaddress
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Final
+
+from runtime.redact.tables import CARD_RANGES, IBAN_LENGTHS, KEY_SHAPES, KEY_SIGNS
+
+_INVISIBLE: Final = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
+_SEP: Final = rf"[ \t\-.\u00a0\u2000-\u200a\u2010-\u2015\u2212\u202f{_INVISIBLE}]"
+
+_Range = tuple[int, int]
+
+# --- e-mail ------------------------------------------------------------------------------------
+
+_AT: Final = re.compile(r"@|\uff20|%40|\\u0040|\s?[\[(]\s?at\s?[\])]\s?", re.IGNORECASE)
+_LOCAL: Final = re.compile(rf"[\w.+\-%&'!#$*^~|{_INVISIBLE}]")
+_DOMAIN: Final = re.compile(
+    rf"[\w\-{_INVISIBLE}]+(?:(?:\.|\u3002|\s?[\[(]\s?dot\s?[\])]\s?)[\w\-{_INVISIBLE}]+)+",
+    re.IGNORECASE,
+)
+_TOP_LEVEL: Final = re.compile(r"(?:xn--[a-z0-9-]+|[^\W\d_]{2,63})\Z", re.IGNORECASE)
+
+
+def emails(text: str, context: str = "") -> Iterator[_Range]:
+    done = 0
+    for at in _AT.finditer(text):
+        domain = _DOMAIN.match(text, at.end())
+        if domain is None:
+            continue
+        start = at.start()
+        # An `@` is no local character, so each is read leftwards over its own stretch only.
+        while start > done and _LOCAL.match(text, start - 1):
+            start -= 1
+        while start < at.start() and text[start] in ".'&!#$*^~|%-":
+            start += 1
+        end = _domain_end(text, domain)
+        if start < at.start() and end:
+            done = end
+            yield start, end
+
+
+def _domain_end(text: str, domain: re.Match[str]) -> int:
+    """Where the longest part of `domain` that ends in a top-level name ends, or 0."""
+    end = domain.end()
+    while end > domain.start() and text[end - 1] in f"-_{_INVISIBLE}":
+        end -= 1
+    while True:
+        dot = max(text.rfind(mark, domain.start(), end) for mark in (".", "\u3002", ")", "]"))
+        if dot < 0:
+            return 0
+        if _TOP_LEVEL.match(text[dot + 1 : end].strip()):
+            return end
+        end = dot
+
+
+# --- numbers -----------------------------------------------------------------------------------
+
+_RUN: Final = re.compile(rf"\d(?:{_SEP}{{0,2}}\d){{12,}}")
+_GROUP: Final = re.compile(r"\d+")
+# Between a name and its number: `phone no. is: (`
+_BETWEEN: Final = r"(?:[ _-]?(?:number|no|nr|num|#))?\W{0,3}(?:\w{1,4}\W{1,3}){0,2}\(?"
+
+
+def cards(text: str, context: str = "") -> Iterator[_Range]:
+    for run in _RUN.finditer(text):
+        yield from _cards_in(text, run.start(), run.end())
+
+
+def _cards_in(text: str, start: int, end: int) -> Iterator[_Range]:
+    groups = [group.span() for group in _GROUP.finditer(text, start, end)]
+    digits = "".join(text[first:last] for first, last in groups)
+    if not digits.isascii():
+        digits = "".join(str(unicodedata.decimal(digit)) for digit in digits)
+    sums = _luhn_sums(digits)
+    offsets = [0]
+    for first, last in groups:
+        offsets.append(offsets[-1] + last - first)
+    done = 0
+    for i in range(len(groups)):
+        if i < done:
+            continue
+        lengths = _card_lengths(digits[offsets[i] : offsets[i] + 4])
+        longest = 0
+        for j in range(i + 1, min(i + 20, len(groups) + 1)):
+            length = offsets[j] - offsets[i]
+            if length > 19:
+                break
+            if (
+                length in lengths
+                and _is_luhn(sums, offsets[i], offsets[j])
+                and _is_written_as_a_card(groups, i, j)
+                and not _is_part_of_a_number(text, *groups[i], single=j == i + 1)
+            ):
+                longest = j
+        if longest:
+            done = longest
+            yield groups[i][0], groups[longest - 1][1]
+
+
+def _card_lengths(prefix: str) -> tuple[int, ...]:
+    return next(
+        (
+            lengths
+            for low, high, lengths in CARD_RANGES
+            if low <= prefix[: len(low)] <= high and len(prefix) == 4
+        ),
+        (),
+    )
+
+
+def _luhn_sums(digits: str) -> tuple[list[int], list[int]]:
+    """Running Luhn sums, with the even and with the odd positions doubled."""
+    even, odd = [0], [0]
+    for at, digit in enumerate(digits):
+        plain = int(digit)
+        doubled = plain * 2 - 9 if plain > 4 else plain * 2
+        even.append(even[-1] + (plain if at % 2 else doubled))
+        odd.append(odd[-1] + (doubled if at % 2 else plain))
+    return even, odd
+
+
+def _is_luhn(sums: tuple[list[int], list[int]], start: int, end: int) -> bool:
+    running = sums[end % 2]  # the last digit stands undoubled
+    return (running[end] - running[start]) % 10 == 0
+
+
+def _is_written_as_a_card(groups: list[_Range], i: int, j: int) -> bool:
+    """In one piece, in groups of three and more, or the run is this number and nothing else."""
+    sizes = [last - first for first, last in groups[i:j]]
+    return len(sizes) == 1 or all(size >= 3 for size in sizes[:-1]) or j - i == len(groups)
+
+
+def _is_part_of_a_number(text: str, start: int, end: int, single: bool) -> bool:
+    """A decimal fraction, or a stretch of a hexadecimal digest."""
+    if not single:
+        return False
+    if start >= 2 and text[start - 1] == "." and text[start - 2].isdigit():
+        return True
+    first, last = start, end
+    while first > start - 130 and first > 0 and text[first - 1] in "0123456789abcdefABCDEF":
+        first -= 1
+    while last < end + 130 and last < len(text) and text[last] in "0123456789abcdefABCDEF":
+        last += 1
+    return last - first >= 24
+
+
+_SSN: Final = re.compile(
+    rf"[0-8](?<!\d\d)(?<!\d[-.]\d)\d{{2}}{_SEP}\d{{2}}{_SEP}\d{{4}}(?!\d)(?![-.]\d)"
+)
+_SSN_BARE: Final = re.compile(r"[0-8](?<!\d\d)\d{8}(?!\d)")
+_SSN_NAME: Final = re.compile(
+    rf"(?<![A-Za-z])(?:ssn|social[ _-]?security){_BETWEEN}\Z", re.IGNORECASE
+)
+_SSN_KEY: Final = re.compile(r"ssn|social.?security", re.IGNORECASE)
+
+
+def us_ssns(text: str, context: str = "") -> Iterator[_Range]:
+    for match in _SSN.finditer(text):
+        if _is_ssn(match[0]):
+            yield match.span()
+    for match in _SSN_BARE.finditer(text):
+        is_named = _is_named(_SSN_NAME, text, match.start()) or _SSN_KEY.search(context)
+        if is_named and _is_ssn(match[0]):
+            yield match.span()
+
+
+def _is_ssn(number: str) -> bool:
+    """Area, group and serial numbers that can have been given out (ssa.gov, randomization 2011)."""
+    digits = [str(unicodedata.decimal(digit)) for digit in number if digit.isdecimal()]
+    area, group, serial = "".join(digits[:3]), "".join(digits[3:5]), "".join(digits[5:])
+    return area not in ("000", "666") and group != "00" and serial != "0000"
+
+
+def _is_named(name: re.Pattern[str], text: str, start: int) -> bool:
+    """Do the words just before `start` say what the number there is?"""
+    return name.search(text, max(0, start - 60), start) is not None
+
+
+_IN_PHONE: Final = rf"(?:{_SEP}|[()/])"
+_PHONE_WORDS: Final = (
+    r"phone|telephone|tel|mobile|cell|fax|whatsapp|signal|sms|call|dial|ring|text me|handy|telefon"
+    r"|mobil|t[ée]l[ée]phone|portable|tel[ée]fono|m[óo]vil|celular|telefoon|cellulare"
+)
+_PHONES: Final = (
+    # International: + or 00, a country code, seven to fifteen digits in all (E.164).
+    re.compile(rf"(?<![\w+])\+{_SEP}?[1-9](?:{_IN_PHONE}{{0,3}}\d){{6,14}}(?!\d)"),
+    re.compile(rf"(?<![\w+])(?<!\d[-.])00{_SEP}?[1-9](?:{_IN_PHONE}{{0,3}}\d){{8,13}}(?!\d)"),
+    # North America: 555-123-4567, (555) 123-4567, 1 555.123.4567, 555 223 4567.
+    re.compile(
+        rf"(?<!\w)(?<!\d[-.])(?:1{_SEP}?)?(?:\(\d{{3}}\){_SEP}?|\d{{3}}[-.\u2010-\u2015])"
+        rf"\d{{3}}{_SEP}\d{{4}}(?!\d)"
+    ),
+    re.compile(rf"(?<!\w)(?<!\d[-.])(?:1{_SEP})?[2-9]\d{{2}} [2-9]\d{{2}}[ -]\d{{4}}(?!\d)"),
+    # India 98765 43210, China 138 1234 5678, Brazil (11) 91234-5678.
+    re.compile(r"(?<!\w)(?<!\d[-.])[6-9]\d{4}[ -]\d{5}(?!\d)"),
+    re.compile(r"(?<!\w)(?<!\d[-.])1[3-9]\d[ -]\d{4}[ -]\d{4}(?!\d)"),
+    re.compile(r"(?<!\w)\(\d{2}\) ?9?\d{4}-\d{4}(?!\d)"),
+)
+_TRUNK: Final = re.compile(rf"(?<!\w)(?<!\d[-.,/])\(?0[1-9](?:{_IN_PHONE}{{0,2}}\d){{7,10}}(?!\d)")
+_DATE: Final = re.compile(r"\(?\d{2}\W\d{2}\W(?:19|20)\d{2}(?!\d)")
+_PHONE_NAME: Final = re.compile(rf"(?<![A-Za-z])(?:{_PHONE_WORDS}){_BETWEEN}\Z", re.IGNORECASE)
+_PHONE_KEY: Final = re.compile(_PHONE_WORDS, re.IGNORECASE)
+# Every phone number has one of these in it.
+_NUMBER: Final = re.compile(rf"\d(?:{_IN_PHONE}{{0,3}}\d){{6,}}")
+
+
+def phones(text: str, context: str = "") -> Iterator[_Range]:
+    is_key = bool(_PHONE_KEY.search(context))
+    for number in _NUMBER.finditer(text):
+        # Room for the + and the brackets in front, and for a look at what comes next.
+        start, end = max(0, number.start() - 3), number.end() + 1
+        for shape in _PHONES:
+            for match in shape.finditer(text, start, end):
+                yield match.span()
+        for match in _TRUNK.finditer(text, start, end):
+            if _is_trunk_call(match[0]):
+                yield match.span()
+        digits = sum(character.isdigit() for character in number[0][:60])
+        if digits <= 15 and (is_key or _is_named(_PHONE_NAME, text, number.start())):
+            yield number.span()
+
+
+def _is_trunk_call(number: str) -> bool:
+    digits = sum(character.isdigit() for character in number)
+    return not _DATE.match(number) and (digits < len(number) or digits in (10, 11))
+
+
+# --- bank accounts -----------------------------------------------------------------------------
+
+_IBAN_START: Final = re.compile(r"[A-Za-z]{2}[0-9]{2}")
+_IBAN_WORD: Final = re.compile("iban", re.IGNORECASE)
+_IBAN_BODY: Final = re.compile(rf"[A-Za-z0-9](?:{_SEP}?[A-Za-z0-9]){{14,32}}")
+
+
+def ibans(text: str, context: str = "") -> Iterator[_Range]:
+    for start in _IBAN_START.finditer(text):
+        if text[start.start() - 1 : start.start()].isalnum() and not _IBAN_WORD.match(
+            text, start.start() - 4
+        ):
+            continue
+        length = IBAN_LENGTHS.get(start[0][:2].upper())
+        body = _IBAN_BODY.match(text, start.start()) if length else None
+        if length is None or body is None:
+            continue
+        places = [at for at in range(*body.span()) if text[at].isalnum()][:length]
+        end = places[-1] + 1
+        is_whole = len(places) == length and not text[end : end + 1].isalnum()
+        if is_whole and _is_mod_97("".join(text[at] for at in places)):
+            yield start.start(), end
+
+
+def _is_mod_97(account: str) -> bool:
+    rearranged = account[4:] + account[:4]
+    return int("".join(str(int(character, 36)) for character in rearranged)) % 97 == 1
+
+
+# --- addresses of machines ---------------------------------------------------------------------
+
+_IPV4: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?!\w)(?!\.[0-9])")
+_IPV6_SIGN: Final = re.compile(r":[0-9A-Fa-f]{0,4}:")
+_IPV6: Final = re.compile(r"[0-9A-Fa-f:]{2,45}(?:\.[0-9]{1,3}){0,3}(?![\w:])")
+
+
+def ip_addresses(text: str, context: str = "") -> Iterator[_Range]:
+    for match in _IPV4.finditer(text):
+        if not _goes_on(text, match.start()) and _is_ip(match[0]):
+            yield match.span()
+    if not _IPV6_SIGN.search(text):
+        return
+    for match in _IPV6.finditer(text):
+        # A digit is asked for, because `cafe::babe` is also how C++ names things.
+        may_be = match[0].count(":") >= 2 and any(character.isdigit() for character in match[0])
+        if may_be and not _goes_on(text, match.start()) and _is_ip(match[0]):
+            yield match.span()
+
+
+def _goes_on(text: str, start: int) -> bool:
+    """Is this the end of something longer, such as a version number?"""
+    before = text[start - 1 : start]
+    return before.isalnum() or before in ("_", ":", ".") if before else False
+
+
+def _is_ip(token: str) -> bool:
+    try:
+        ipaddress.ip_address(token)
+    except ValueError:
+        return False
+    return True
+
+
+# --- secrets -----------------------------------------------------------------------------------
+
+_KEY: Final = re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(KEY_SHAPES)})")
+_AWS_SECRET: Final = re.compile(
+    r"aws_?secret_?(?:access_?)?key\W{1,5}([A-Za-z0-9/+=]{40})(?![A-Za-z0-9/+=])", re.IGNORECASE
+)
+_PRIVATE_KEY: Final = re.compile(
+    r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----.*?"
+    r"(?:-----END (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----|\Z)",
+    re.DOTALL,
+)
+
+
+def api_keys(text: str, context: str = "") -> Iterator[_Range]:
+    if not any(sign in text for sign in KEY_SIGNS):
+        return
+    for match in _PRIVATE_KEY.finditer(text):
+        yield match.span()
+    for match in _KEY.finditer(text):
+        yield match.span()
+    for match in _AWS_SECRET.finditer(text):
+        yield match.span(1)
