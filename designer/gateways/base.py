@@ -90,6 +90,15 @@ class Lack:
 
 
 @dataclass(frozen=True, slots=True)
+class Constraint:
+    """What the profile insists on for one route, for a gateway that chooses endpoints itself."""
+
+    zero_retention: bool = False
+    no_training: bool = False
+    residency: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Gateway:
     name: str
     """Its token, `portkey-oss`."""
@@ -110,5 +119,8 @@ class Gateway:
     """By version; of an unmeasured one the nearest table, marked unverified."""
     artefacts: Callable[[Routing, Mapping[str, Terms], str], tuple[File, ...]]
     """What is deployed beside the configuration; the last argument is the plan's name."""
+    constrain: Callable[[Routing, Mapping[str, Constraint]], Routing] | None = None
+    """Writes each route's Constraint (by name) into the Routing, before `legalize`. Only for a gateway
+    that chooses among endpoints itself; elsewhere the deployments were chosen to satisfy it."""
     honoured: Mapping[str, str] = field(default_factory=dict)
     """Profile keys that this dialect acts on → how; the others are reported by `plan`."""

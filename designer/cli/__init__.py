@@ -1,0 +1,136 @@
+"""The command line: options in, exit codes out. One thin module per group of commands.
+
+Commands are imported when they are called, so that a quick one is not slowed by the others' libraries.
+"""
+
+import importlib
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from designer import __version__
+from designer.errors import DesignerError
+
+COMMANDS = {
+    "init": ("designer.cli.profile", "Write a commented profile to start from."),
+    "plan": ("designer.cli.plan", "Turn a profile into a gateway and its checked configuration."),
+    "simulate": (
+        "designer.cli.simulate",
+        "Dry-run a configuration under outages, in virtual time.",
+    ),
+    "trace": ("designer.cli.trace", "Follow one request, or several, with scripted outcomes."),
+    "serve": ("designer.cli.serve", "Run a configuration locally: the reference runtime."),
+    "demo": ("designer.cli.serve", "Three requests that show fallback, cost and redaction."),
+    "keys": ("designer.cli.books", "Mint, list and revoke virtual keys of the runtime."),
+    "spend": ("designer.cli.books", "What the runtime's ledger says was spent."),
+    "catalog": (
+        "designer.cli.catalog",
+        "Models, prices, regions and contracts, with their sources.",
+    ),
+    "explain": ("designer.cli.explain", "The reason behind a finding's code or a profile's key."),
+    "completion": ("designer.cli.completion", "Print the shell's completion script."),
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command = getattr(importlib.import_module(COMMANDS[name][0]), name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            if close:
+                error.message += f" Did you mean {close[0]!r}?"
+            raise
+
+
+_EPILOG = """\b
+Examples:
+  designer init > profile.yaml
+  designer plan profile.yaml
+  designer simulate out/NAME --scenario provider-outage
+  designer serve out/NAME --stub
+
+Exit codes: 0 clean; 1 findings, differences or failed assertions; 2 wrong usage or unreadable
+input; 3 requirements that cannot be met together; 4 a port, gateway or network failed; 70 internal
+error; 130 interrupted."""
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=_EPILOG,
+)
+@click.version_option(__version__, prog_name="designer")
+def cli() -> None:
+    """Compile a workload profile into an LLM gateway configuration, and prove it before an outage
+    does."""
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    sys.exit(run(args))
+
+
+def run(args: Sequence[str] | None = None) -> int:
+    """The exit code; prints, but never exits itself."""
+    try:
+        cli.main(args=args, prog_name="designer", standalone_mode=False)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.Abort:
+        return _interrupted()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code if isinstance(error, click.UsageError) else 2
+    except DesignerError as error:
+        click.echo(f"{click.style('error:', fg='red')} {error}", err=True)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return _interrupted()
+    except BrokenPipeError:
+        # The reader of our pipe has gone (`| head`); keep Python from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception:  # noqa: BLE001  the last line of defence: a report, never a traceback
+        return _internal_error()
+    return 0
+
+
+def _interrupted() -> int:
+    click.echo("interrupted", err=True)
+    return 130
+
+
+def _internal_error() -> int:
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="designer-", suffix=".log", delete=False, encoding="utf-8"
+    ) as report:
+        report.write(f"designer {__version__}\n{traceback.format_exc()}")
+    click.echo(
+        f"internal error in designer {__version__}; please file {Path(report.name)} with the command "
+        "that you ran",
+        err=True,
+    )
+    return 70

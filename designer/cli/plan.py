@@ -1,0 +1,142 @@
+"""`designer plan`: the pipeline, its summary on screen, its files on disk."""
+
+from datetime import date
+from pathlib import Path
+
+import click
+
+from designer.catalog import Catalog, load_catalog
+from designer.cli.output import echo_json, exit_code, format_option, tell, tell_as
+from designer.compiler import (
+    INFEASIBLE,
+    NO_GATEWAY,
+    Options,
+    compile_profile,
+    lock_for,
+    write_lock,
+    write_plan,
+)
+from designer.diagnostics import Report, Severity
+from designer.errors import UsageError
+from designer.plan import Plan
+from designer.planner.lock import Lock
+from designer.profile.load import load_profile
+from designer.render import findings
+from designer.cli.plan_summary import summary
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  designer plan profile.yaml
+  designer plan profile.yaml --gateway litellm -o deploy/
+  designer plan profile.yaml --no-write --format json
+  designer plan profile.yaml --replan support-chat"""
+)
+@click.argument("profile", type=str)
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder to write [out/NAME].")
+@click.option("--no-write", is_flag=True, help="Decide and check, but write nothing.")
+@click.option("--overwrite", is_flag=True, help="Overwrite files that were edited by hand.")
+@click.option("--gateway", help="A gateway's token instead of the profile's choice.")
+@click.option(
+    "--replan",
+    multiple=True,
+    is_flag=False,
+    flag_value="*",
+    metavar="[ALIAS]",
+    help="Reconsider the locked choice of an alias, or of all.",
+)
+@click.option(
+    "--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Which facts count [the catalog's day]."
+)
+@format_option("github", "junit", "sarif", "markdown")
+def plan(
+    profile: str,
+    out: Path | None,
+    no_write: bool,
+    overwrite: bool,
+    gateway: str | None,
+    replan: tuple[str, ...],
+    as_of: date | None,
+    format_: str,
+) -> None:
+    """Turn PROFILE (a file, or - for standard input) into a gateway and its checked configuration.
+
+    Writes out/NAME/ and designer.lock beside the profile. The files are validated against their
+    schema and read back before they are written; what the gateway cannot express is reported with
+    what happens instead.
+    """
+    report = Report()
+    text = click.get_text_stream("stdin").read() if profile == "-" else None
+    loaded = load_profile(profile, text, report)
+    if loaded is None or report.has_errors:
+        _end(report, format_, code=2)
+    assert loaded is not None
+    catalog = load_catalog()
+    name, path = loaded.profile.name, Path(profile)
+    lock = Lock() if profile == "-" else lock_for(path, name, report)
+    if report.has_errors:
+        _end(report, format_, code=2)
+    options = Options(
+        gateway=gateway.partition("@")[0] if gateway else None,
+        replan=None if "*" in replan else frozenset(replan),
+        as_of=as_of.date() if hasattr(as_of, "date") else as_of,  # type: ignore[union-attr]
+    )
+    made = compile_profile(loaded, catalog, lock, options, report)
+    if made is None:
+        infeasible = any(f.rule in (INFEASIBLE, NO_GATEWAY) for f in report)
+        _end(report, format_, code=3 if infeasible else 2)
+    assert made is not None
+    folder = out or Path("out") / name
+    if not no_write and not report.has_errors:
+        _write(made, folder, path if profile != "-" else None, catalog, overwrite, report)
+    _show(made, None if no_write or report.has_errors else folder, report, format_, profile)
+    raise click.exceptions.Exit(exit_code(report))
+
+
+def _write(
+    made: Plan,
+    folder: Path,
+    profile: Path | None,
+    catalog: Catalog,
+    overwrite: bool,
+    report: Report,
+) -> None:
+    written = write_plan(made, folder, report, overwrite)
+    if written is not None and profile is not None:
+        try:
+            write_lock(made, profile, catalog)
+        except UsageError as error:
+            raise UsageError(f"{error}; the plan itself was written to {folder}") from error
+
+
+def _show(made: Plan, folder: Path | None, report: Report, format_: str, profile: str) -> None:
+    if format_ == "json":
+        echo_json(
+            {
+                "schema_version": findings.SCHEMA_VERSION,
+                "name": made.profile.name,
+                "gateway": made.gateway.name,
+                "folder": str(folder) if folder else None,
+                "files": sorted(made.texts),
+                "chains": {c.workload.alias: [str(rung) for rung in c.rungs] for c in made.chains},
+                "obtain": list(made.obtain),
+                "findings": [finding.as_json() for finding in report],
+            }
+        )
+    elif format_ == "text":
+        click.echo(summary(made, folder, report, profile))
+        # Doubts, losses and agreements are in the summary; here is what asks for an edit.
+        graver = Report(report.at_or_above(Severity.ERROR))
+        tell(graver)
+    else:
+        tell_as(report, format_)
+
+
+def _end(report: Report, format_: str, code: int) -> None:
+    if format_ == "text":
+        tell(report)
+        click.echo(findings.summary(report), err=True)
+    else:
+        tell_as(report, format_)
+    raise click.exceptions.Exit(code)

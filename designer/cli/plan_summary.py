@@ -1,0 +1,89 @@
+"""The summary of a plan on a terminal: the decision in a few lines, then where everything is."""
+
+import textwrap
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from designer.diagnostics import Report, Severity
+from designer.plan import Plan, span
+from designer.planner.choose import Verdict
+
+
+def summary(plan: Plan, folder: Path | None, report: Report, profile: str) -> str:
+    blocks = [
+        list(_gateway(plan)),
+        list(_chains(plan)),
+        list(_todo(plan)),
+        list(_warnings(report)),
+        list(_end(plan, folder, report, profile)),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in blocks if lines)
+
+
+def _gateway(plan: Plan) -> Iterable[str]:
+    chosen = plan.verdict
+    title = f"{chosen.gateway.title} {chosen.gateway.version}"
+    yield f"{_bold(plan.profile.name)}  on  {_bold(title)}"
+    for reason in chosen.reasons:
+        yield _wrap(reason, "    + ")
+    for verdict in plan.verdicts:
+        if verdict is not chosen:
+            yield _wrap(_against(verdict), "    - ")
+
+
+def _against(verdict: Verdict) -> str:
+    if verdict.rejected:
+        return f"{verdict.gateway.title} rejected: {verdict.rejected[0]}"
+    return f"{verdict.gateway.title}: {verdict.reasons[0]}"
+
+
+def _chains(plan: Plan) -> Iterable[str]:
+    width = max(len(chosen.workload.alias) for chosen in plan.chains)
+    for chosen in plan.chains:
+        forecast = plan.forecasts[chosen.workload.alias]
+        alias = click.style(chosen.workload.alias.ljust(width), fg="green", bold=True)
+        yield f"  {alias}  {' → '.join(str(rung) for rung in chosen.rungs)}"
+        figures = [f"{span(forecast.availability)} available", f"p95 {span(forecast.p95_s)}"]
+        if forecast.usd_per_month:
+            figures.append(span(forecast.usd_per_month))
+        yield f"  {' ' * width}  {' · '.join(figures)}   (prior)"
+        for reason in chosen.reasons:
+            yield _wrap(reason, f"  {' ' * width}    ")
+
+
+def _todo(plan: Plan) -> Iterable[str]:
+    for what in plan.obtain:
+        yield _wrap(f"obtain before go-live: {what}", "  ! ")
+
+
+def _warnings(report: Report) -> Iterable[str]:
+    """Every warning in a line; what `obtain` says already is left out."""
+    for finding in report.at_or_above(Severity.WARNING):
+        if finding.severity is Severity.WARNING and finding.code != "PLN106":
+            instead = f"; {finding.instead}" if finding.instead else ""
+            code = click.style(f"[{finding.code}]", fg="yellow")
+            where = f"{finding.place}: " if str(finding.place) else ""
+            yield _wrap(f"{where}{finding.message}{instead}", f"  {code} ", "    ")
+
+
+def _end(plan: Plan, folder: Path | None, report: Report, profile: str) -> Iterable[str]:
+    warnings = sum(f.severity is Severity.WARNING for f in report)
+    count = f"{warnings} warning{'' if warnings == 1 else 's'}"
+    if folder is None:
+        yield f"  nothing written   {len(plan.texts)} files   {count}"
+        return
+    yield f"  wrote {folder}/   {len(plan.texts)} files   {count}"
+    yield f"  next: designer simulate {folder} --scenario provider-outage"
+
+
+def _bold(text: str) -> str:
+    return click.style(text, bold=True)
+
+
+def _wrap(text: str, first: str, rest: str | None = None) -> str:
+    plain = click.unstyle(first)
+    indent = rest if rest is not None else " " * len(plain)
+    lines = textwrap.wrap(text, 100 - len(plain), break_long_words=False, break_on_hyphens=False)
+    return "\n".join((first if i == 0 else indent) + line for i, line in enumerate(lines))

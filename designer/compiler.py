@@ -1,0 +1,310 @@
+"""The whole pipeline as one function: profile → chains → gateway → files, nothing written.
+
+`compile_profile` returns a `Plan` or None; everything it noticed is in the report. Writing the
+folder is `write_plan`, so that `--no-write`, tests and other tools can stop before it.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from designer.catalog import Catalog
+from designer.diagnostics import Place, Report, Rule, Severity
+from designer.emit import Written, render, sha256, write_atomically, write_folder
+from designer.errors import UsageError
+from designer.gateways.base import Gateway
+from designer.gateways.registry import GATEWAYS
+from designer.plan import Plan, as_json, documents
+from designer.planner.accounts import accounts, candidates, with_own_models
+from designer.planner.chain import Chosen, better_now, choose_chain
+from designer.planner.choose import Verdict, compare
+from designer.planner.forecast import forecast
+from designer.planner.lock import Lock, lock_path, lock_text, read_lock
+from designer.planner.requirements import Conflict, first_failure, requirements
+from designer.planner.routing import build_routing, terms
+from designer.profile.load import LoadedProfile
+from designer.profile.policy import loosenings
+from designer.validate import check_files
+
+INFEASIBLE = Rule(
+    "PLN102",
+    Severity.ERROR,
+    "no deployment meets the requirements of {alias} together: {says}",
+    "The requirements listed are the smallest set that cannot be met together; leaving out any one "
+    "of them is enough.",
+    help="{relax}",
+)
+NO_GATEWAY = Rule(
+    "PLN103",
+    Severity.ERROR,
+    "{gateway} cannot serve this profile: {why}",
+    "The gateway breaks something that the profile insists on.",
+    help="choose another (`gateway: {{use: auto}}`) or relax the requirement",
+)
+NOT_HONOURED = Rule(
+    "PLN104",
+    Severity.WARNING,
+    "{key} is not yet honoured for {gateway}",
+    "The key was read and checked, and is kept in plan.json, but nothing in the emitted files acts on "
+    "it yet.",
+    instead="the emitted configuration behaves as if the key were not there",
+)
+DOUBT = Rule(
+    "PLN105", Severity.WARNING, "{alias}: {doubt}", "Found while the chain was chosen, from priors."
+)
+OBTAIN = Rule(
+    "PLN106",
+    Severity.WARNING,
+    "obtain before go-live: {what}",
+    "The provider offers it, but the profile names no signed agreement. `designer check` will insist.",
+    help="once signed, list it under the account's `agreements`",
+)
+BETTER = Rule(
+    "PLN107",
+    Severity.INFO,
+    "{alias}: {better} would be preferred now to {locked}",
+    "designer.lock keeps the choices of an earlier plan while they are feasible; catalogs change.",
+    instead="the locked choice stays",
+    help="designer plan --replan {alias}",
+)
+PASSTHROUGH_COLLISION = Rule(
+    "PLN108",
+    Severity.ERROR,
+    "passthrough sets {key}, which the plan already writes",
+    "A value with two authors is a value nobody trusts.",
+    help="take the key out of `passthrough`, or out of the profile",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line can ask of a plan."""
+
+    gateway: str | None = None
+    """A token's name; None is the profile's own choice."""
+    replan: frozenset[str] | None = frozenset()
+    """Aliases whose locked choice is reconsidered; None means all."""
+    as_of: date | None = None
+    """Which facts count; None is the catalog's date."""
+
+
+def compile_profile(
+    loaded: LoadedProfile, catalog: Catalog, lock: Lock, options: Options, report: Report
+) -> Plan | None:
+    profile = loaded.profile
+    own = accounts(loaded, catalog, report)
+    if report.has_errors:
+        return None
+    catalog = with_own_models(catalog, own)
+    chains = _choose_chains(loaded, catalog, own, lock, options, report)
+    if chains is None:
+        return None
+    ideal = build_routing(profile, chains, catalog)
+    verdicts = compare(profile, ideal, chains)
+    verdict = _choose_gateway(loaded, verdicts, options, report)
+    if verdict is None:
+        return None
+    report.extend(verdict.report)
+    gateway = verdict.gateway
+    plan = Plan(
+        profile=profile,
+        gateway=gateway,
+        routing=verdict.legal,
+        terms=terms(chains, catalog),
+        chains=tuple(chains),
+        forecasts={c.workload.alias: forecast(c.workload, c.rungs, catalog) for c in chains},
+        verdicts=tuple(verdicts),
+        loosened=tuple(
+            f"{item.workload}: {item.key} is {item.here} instead of {item.profile}"
+            for item in loosenings(profile)
+        ),
+        not_honoured=tuple(_not_honoured(loaded, gateway, report)),
+        report=report,
+        texts={},
+    )
+    for what in plan.obtain:
+        report.add(OBTAIN, what=what)
+    return replace(plan, texts=_emit(plan, catalog, report))
+
+
+def write_plan(plan: Plan, folder: Path, report: Report, overwrite: bool = False) -> Written | None:
+    """Raises UsageError where the folder cannot be written. None: a hand-edited file is in the way."""
+    earlier = _earlier_hashes(folder)
+    return write_folder(folder, plan.texts, earlier, report, overwrite)
+
+
+def write_lock(plan: Plan, profile_path: Path, catalog: Catalog) -> None:
+    path = lock_path(profile_path)
+    text = lock_text(path, plan.profile.name, plan.gateway.name, plan.chains, str(catalog.date))
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        write_atomically(path, text)
+
+
+def lock_for(profile_path: Path, name: str, report: Report) -> Lock:
+    return read_lock(lock_path(profile_path), name, report)
+
+
+# --- Chains ---------------------------------------------------------------------------------------
+
+
+def _choose_chains(
+    loaded: LoadedProfile,
+    catalog: Catalog,
+    own: Sequence[Any],
+    lock: Lock,
+    options: Options,
+    report: Report,
+) -> list[Chosen] | None:
+    pool = [candidate for account in own for candidate in candidates(account, catalog)]
+    as_of = options.as_of or catalog.date
+    chains = []
+    for index, workload in enumerate(loaded.profile.workloads):
+        wanted = requirements(loaded, workload, index, catalog, as_of)
+        reconsidered = options.replan is None or workload.alias in options.replan
+        locked = () if reconsidered else lock.chains.get(workload.alias, ())
+        chosen = choose_chain(workload, pool, wanted, catalog, locked)
+        if isinstance(chosen, Conflict):
+            _tell_conflict(chosen, report)
+            continue
+        for doubt in chosen.warnings:
+            place = loaded.positions.place(f"workloads[{index}].alias")
+            report.add(DOUBT, place, alias=workload.alias, doubt=doubt)
+        if locked:
+            feasible = [c for c in pool if first_failure(c, wanted) is None]
+            better = better_now(chosen, catalog, feasible)
+            if better is not None:
+                report.add(
+                    BETTER, alias=workload.alias, better=better.id, locked=chosen.rungs[0].id
+                )
+        chains.append(chosen)
+    return None if report.has_errors else chains
+
+
+def _tell_conflict(found: Conflict, report: Report) -> None:
+    says = "; ".join(f"{r.says} ({r.place})" for r in found.requirements)
+    relax = "; ".join(
+        f"without `{r.says}`: {', '.join(str(c) for c in passing[:3]) or 'still nothing'}"
+        + (f" and {len(passing) - 3} more" if len(passing) > 3 else "")
+        for r, passing in found.relaxed
+    )
+    place = found.requirements[0].place if found.requirements else Place()
+    report.add(INFEASIBLE, place, alias=found.alias, says=says or "no account has any", relax=relax)
+
+
+# --- Gateway --------------------------------------------------------------------------------------
+
+
+def _choose_gateway(
+    loaded: LoadedProfile, verdicts: Sequence[Verdict], options: Options, report: Report
+) -> Verdict | None:
+    asked = options.gateway or loaded.profile.gateway.use
+    if asked != "auto":
+        if asked not in GATEWAYS:
+            known = ", ".join(GATEWAYS)
+            raise UsageError(f"unknown gateway {asked!r}; there are {known}, and auto")
+        verdict = next(v for v in verdicts if v.gateway.name == asked)
+        if verdict.rejected:
+            place = loaded.positions.place("gateway")
+            why = "; ".join(verdict.rejected)
+            report.add(NO_GATEWAY, place, gateway=verdict.gateway.title, why=why)
+            return None
+        return verdict
+    best = verdicts[0]
+    if best.rejected:
+        for verdict in verdicts:
+            why = "; ".join(verdict.rejected)
+            report.add(NO_GATEWAY, gateway=verdict.gateway.title, why=why)
+        return None
+    return best
+
+
+# --- Keys that nothing acts on yet ----------------------------------------------------------------
+
+PLANNED = frozenset(
+    {
+        *("version", "name", "extends", "workloads.alias", "workloads.task", "workloads.quality"),
+        *("workloads.quality.bench", "workloads.quality.min", "workloads.needs"),
+        *("workloads.context", "workloads.prefer", "workloads.availability"),
+        *("workloads.latency.total_p95", "workloads.models.first", "workloads.models.allow"),
+        *("workloads.models.deny", "workloads.traffic.rate", "workloads.traffic.input_tokens"),
+        *("workloads.traffic.output_tokens", "workloads.traffic.prompt_cache"),
+        *("gateway.use", "cost.max_per_request"),
+        *("compliance.residency", "compliance.frameworks", "compliance.retention"),
+        *("compliance.training", "operations.hosting", "operations.sre_team"),
+        *("operations.billing", "operations.region", "providers.name", "providers.as"),
+        *("providers.regions", "providers.deployment_type", "providers.api_base"),
+        *("providers.secret", "providers.agreements.is", "providers.agreements.ref"),
+        *("providers.agreements.until", "providers.models.deployment", "providers.models.context"),
+        *("providers.models.capabilities", "providers.cost"),
+        *("ignore.code", "ignore.at", "ignore.why", "ignore.until"),
+    }
+)
+"""Keys that the planner itself acts on, whatever the gateway. The others are the dialects' affair."""
+
+
+def _not_honoured(loaded: LoadedProfile, gateway: Gateway, report: Report) -> Iterable[str]:
+    acting = PLANNED | gateway.honoured.keys()
+    told = set()
+    for path in _leaves(loaded.profile):
+        key = _without_indexes(path)
+        general = key.removeprefix("workloads.")
+        inherited = general.partition(".")[0] in ("routing", "compliance", "guardrails", "cache")
+        if key in acting or (inherited and general in acting) or key in told:
+            continue
+        told.add(key)
+        report.add(NOT_HONOURED, loaded.positions.place(path), key=key, gateway=gateway.title)
+        yield key
+
+
+def _leaves(value: Any, path: str = "") -> Iterable[str]:
+    """Paths of what the profile says explicitly; defaults are not said."""
+    if isinstance(value, BaseModel):
+        for name in sorted(value.model_fields_set):
+            alias = type(value).model_fields[name].serialization_alias or name
+            yield from _leaves(getattr(value, name), f"{path}.{alias}" if path else alias)
+    elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
+        for index, item in enumerate(value):
+            yield from _leaves(item, f"{path}[{index}]")
+    elif isinstance(value, Mapping) and any(isinstance(v, BaseModel) for v in value.values()):
+        for item in value.values():
+            yield from _leaves(item, path)
+    else:
+        yield path
+
+
+def _without_indexes(path: str) -> str:
+    return ".".join(part.partition("[")[0] for part in path.split("."))
+
+
+# --- Files ----------------------------------------------------------------------------------------
+
+
+def _emit(plan: Plan, catalog: Catalog, report: Report) -> dict[str, str]:
+    gateway = plan.gateway
+    files = gateway.lower(plan.routing, plan.terms)
+    texts = {file.path: render(gateway.folder, file) for file in files}
+    check_files(gateway, plan.routing, files, texts, report)
+    for file in gateway.artefacts(plan.routing, plan.terms, plan.profile.name):
+        texts[file.path] = render(gateway.folder, file)
+    for file in documents(plan):
+        texts[file.path] = render("plan", file)
+    hashes = {path: sha256(text) for path, text in texts.items()}
+    content = as_json(plan, catalog, hashes)
+    texts["plan.json"] = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    return texts
+
+
+def _earlier_hashes(folder: Path) -> dict[str, str]:
+    try:
+        content = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+        return {str(path): str(hash_) for path, hash_ in content["files"].items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        # Whatever plan.json has become, the files beside it are then not known to be ours.
+        return {}

@@ -1,0 +1,276 @@
+"""A finished plan, and the three documents about it: plan.json, REPORT.md and CLIENT.md.
+
+plan.json holds what changes from run to run (versions, dates, hashes), so that the other files stay
+the same as long as they mean the same. It is read for facts and hashes, never as the configuration:
+what a dry run simulates is the emitted text.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from designer import __version__
+from designer.catalog import Catalog
+from designer.diagnostics import Report
+from designer.gateways.base import File, Gateway, Terms
+from designer.ir import Failures, Routing
+from designer.planner.chain import Chosen
+from designer.planner.choose import Verdict
+from designer.planner.forecast import Figure, Forecast
+from designer.profile.model import Profile
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    profile: Profile
+    gateway: Gateway
+    routing: Routing
+    """Legal for the gateway: what the files mean."""
+    terms: Mapping[str, Terms]
+    chains: tuple[Chosen, ...]
+    forecasts: Mapping[str, Forecast]
+    """By alias."""
+    verdicts: tuple[Verdict, ...]
+    """Every gateway, the best first."""
+    loosened: tuple[str, ...]
+    """Where a workload asks for less than the profile's own default."""
+    not_honoured: tuple[str, ...]
+    report: Report
+    texts: Mapping[str, str]
+    """By path below the output folder, plan.json last."""
+
+    @property
+    def verdict(self) -> Verdict:
+        return next(v for v in self.verdicts if v.gateway is self.gateway)
+
+    @property
+    def obtain(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(what for chosen in self.chains for what in chosen.obtain))
+
+
+# --- plan.json ------------------------------------------------------------------------------------
+
+
+def as_json(plan: Plan, catalog: Catalog, hashes: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "name": plan.profile.name,
+        "gateway": f"{plan.gateway.name}@{plan.gateway.version}",
+        "routing": encode(plan.routing),
+        "deployments": {
+            f"{chosen.workload.alias}/{rung.id}": _facts(rung, catalog)
+            for chosen in plan.chains
+            for rung in chosen.rungs
+        },
+        "decision": {
+            "gateway": [_verdict(verdict) for verdict in plan.verdicts],
+            "chains": {chosen.workload.alias: _chain(chosen) for chosen in plan.chains},
+            "obtain": list(plan.obtain),
+            "loosened": list(plan.loosened),
+            "not_honoured": list(plan.not_honoured),
+        },
+        "forecast": {alias: encode(f) for alias, f in plan.forecasts.items()},
+        "findings": [finding.as_json() for finding in plan.report],
+        "provenance": {
+            "designer": __version__,
+            "catalog": str(catalog.date),
+            "sources": [f"{s.id} {s.version}, {s.observed_on}" for s in catalog.sources],
+        },
+        "profile": plan.profile.model_dump(mode="json", by_alias=True, exclude_unset=True),
+        "files": dict(sorted(hashes.items())),
+    }
+
+
+def _facts(rung: Any, catalog: Catalog) -> dict[str, Any]:
+    """The catalog's facts that simulation, proofs and books need of a deployment."""
+    offering = rung.offering
+    return {
+        "offering": offering.id,
+        "account": rung.account.name,
+        "provider": offering.provider,
+        "model": offering.model,
+        "region": rung.region or offering.region,
+        "residency": offering.residency,
+        "failure_domain": offering.failure_domain,
+        "input_usd_per_mtok": str(offering.price.input),
+        "output_usd_per_mtok": str(offering.price.output),
+        "price_agreement": offering.price.agreement,
+        "price_sources": [
+            f"{e.source} {e.entry}, {e.observed_on}" for e in offering.price.evidence
+        ],
+        "ttft_s": offering.latency.ttft_p50_s,
+        "tokens_per_s": offering.latency.tokens_per_s,
+        "latency_source": f"{offering.latency.source}, {offering.latency.as_of}",
+        "context_tokens": offering.context_tokens,
+        "capabilities": sorted(offering.capabilities),
+        "catalog": str(catalog.date),
+    }
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "gateway": verdict.gateway.name,
+        "rejected": list(verdict.rejected),
+        "score": verdict.score,
+        "reasons": list(verdict.reasons),
+        "losses": [
+            {
+                "feature": lack.feature.name,
+                "instead": lack.instead,
+                "source": lack.source,
+                "refused": lack.refused,
+                "at": list(places),
+            }
+            for lack, places in verdict.losses
+        ],
+    }
+
+
+def _chain(chosen: Chosen) -> dict[str, Any]:
+    return {
+        "rungs": [
+            {"deployment": str(rung), "reason": reason}
+            for rung, reason in zip(chosen.rungs, chosen.reasons, strict=True)
+        ],
+        "runners_up": [{"deployment": str(c), "reason": why} for c, why in chosen.runners_up],
+        "rejected": [
+            {
+                "deployment": str(r.candidate),
+                "requirement": r.requirement.says,
+                "at": str(r.requirement.place),
+                "reason": r.verdict.reason,
+                "source": r.verdict.source,
+            }
+            for r in chosen.rejected
+        ],
+        "obtain": list(chosen.obtain),
+        "warnings": list(chosen.warnings),
+    }
+
+
+def encode(value: Any) -> Any:
+    """Dataclasses as JSON; each says its `kind`, so that unions can be told apart."""
+    match value:
+        case Failures():
+            key = "all_but" if value.all_but else "any_of"
+            return {key: sorted(value.tokens)}
+        case Decimal():
+            return str(value)
+        case frozenset():
+            return sorted(encode(item) for item in value)
+        case list() | tuple():
+            return [encode(item) for item in value]
+        case Mapping():
+            return {str(key): encode(item) for key, item in value.items()}
+        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            fields = {
+                f.name: encode(getattr(value, f.name))
+                for f in dataclasses.fields(value)
+                if f.compare
+            }
+            return {"kind": type(value).__name__.lower(), **fields}
+        case _:
+            return value
+
+
+# --- REPORT.md and CLIENT.md ----------------------------------------------------------------------
+
+
+def documents(plan: Plan) -> Iterable[File]:
+    yield File(path="REPORT.md", template="REPORT.md.j2", values=_report_values(plan))
+    yield File(path="CLIENT.md", template="CLIENT.md.j2", values=_client_values(plan))
+
+
+def _report_values(plan: Plan) -> dict[str, Any]:
+    verdict = plan.verdict
+    return {
+        "name": plan.profile.name,
+        "gateway": plan.gateway.title,
+        "version": plan.gateway.version,
+        "reasons": verdict.reasons,
+        "others": [
+            (v.gateway.title, v.rejected or v.reasons[:1], bool(v.rejected))
+            for v in plan.verdicts
+            if v is not verdict
+        ],
+        "losses": [
+            (lack.feature.name, lack.instead, ", ".join(places), lack.source)
+            for lack, places in verdict.losses
+        ],
+        "routes": [
+            {
+                "alias": chosen.workload.alias,
+                "rungs": list(zip(map(str, chosen.rungs), chosen.reasons, strict=True)),
+                "figures": list(figures(plan.forecasts[chosen.workload.alias])),
+                "runners_up": [(str(c), why) for c, why in chosen.runners_up[:5]],
+                "rejected": len(chosen.rejected),
+                "warnings": chosen.warnings,
+            }
+            for chosen in plan.chains
+        ],
+        "obtain": plan.obtain,
+        "loosened": plan.loosened,
+        "not_honoured": plan.not_honoured,
+        "secrets": sorted({d.secret[4:] for d in plan.routing.deployments if d.secret}),
+    }
+
+
+def _client_values(plan: Plan) -> dict[str, Any]:
+    return {
+        "name": plan.profile.name,
+        "gateway": plan.gateway.title,
+        "token": plan.gateway.name,
+        "routes": [
+            {
+                "alias": chosen.workload.alias,
+                "task": chosen.workload.task,
+                "timeout_s": _client_timeout_s(plan, chosen.workload.alias),
+                "attempts": plan.routing.route(chosen.workload.alias).attempts_limit,
+            }
+            for chosen in plan.chains
+        ],
+    }
+
+
+def _client_timeout_s(plan: Plan, alias: str) -> float:
+    """Longer than anything the gateway may take, so that the client never gives up first."""
+    route = plan.routing.route(alias)
+    if route.deadline_s is not None:
+        return route.deadline_s + 5
+    chosen = next(c for c in plan.chains if c.workload.alias == alias)
+    own = [plan.routing.deployment(d.id).timeout_s for d in plan.routing.deployments]
+    longest = max((s for s in own if s is not None), default=60.0)
+    return longest * (len(chosen.rungs) + 1) + 5
+
+
+def figures(forecast: Forecast) -> Iterable[tuple[str, str, str]]:
+    """(what, interval in words, source) of each figure."""
+    yield "availability", f"{span(forecast.availability)}", forecast.availability.source
+    yield "p95 of the whole answer", span(forecast.p95_s), forecast.p95_s.source
+    yield "cost of a request", span(forecast.usd_per_request), forecast.usd_per_request.source
+    if forecast.usd_per_month:
+        yield "cost", span(forecast.usd_per_month), forecast.usd_per_month.source
+
+
+def span(figure: Figure) -> str:
+    """`2.1–3.4 s`, one number where both ends read the same."""
+    low, high = (_number(figure, value) for value in (figure.low, figure.high))
+    text = low if low == high else f"{low}–{high}"
+    unit = "" if figure.unit == "share of requests" else f" {figure.unit}"
+    return f"{text}{unit}"
+
+
+def _number(figure: Figure, value: float) -> str:
+    match figure.unit:
+        case "share of requests":
+            return f"{100 * value:.3f} %"
+        case "s":
+            return f"{value:.1f}"
+        case "USD":
+            return f"{value:.5f}"
+        case _:
+            return f"{value:,.0f}" if value >= 10 else f"{value:.2f}"
