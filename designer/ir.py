@@ -255,13 +255,16 @@ class Guardrail:
     """A check of what goes in or comes out. `routes` empty means every route."""
 
     name: str
-    kind: Literal["pii", "deny"]
+    kind: Literal["pii", "deny", "saved"]
+    """`saved`: kept on the gateway's side; the configuration only names it."""
     stages: frozenset[Literal["input", "output"]]
     action: Literal["redact", "block"]
     entities: tuple[str, ...] = ()
     pattern: str = ""
     ignore_case: bool = False
     message: str = ""
+    messages: Literal["all", "last"] = "all"
+    """Which messages of a conversation an input check sees."""
     on_error: Literal["block", "pass"] = "block"
     routes: tuple[str, ...] = ()
 

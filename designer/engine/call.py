@@ -88,6 +88,8 @@ class Frame:
     """Retry: how many retries, once a failure has fixed it."""
     skip: frozenset[str] = frozenset()
     """Retry: deployments that its next try leaves out."""
+    obeyed_s: float = 0.0
+    """Retry: how long it has waited because a `Retry-After` said so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,9 @@ class Call:
     """Guardrails of the present stage that have not answered yet, the one asked first."""
     stack: tuple[Frame, ...] = ()
     deployment: str | None = None
-    """The one being asked."""
+    """The one asked last."""
+    is_asking: bool = False
+    """Whether its answer is still to come: what the World counts as in flight."""
     sent_s: float = 0.0
     phase: Phase = "headers"
     attempts: int = 0
@@ -205,7 +209,9 @@ class _Walk:
                 return self._refuse(call, "guardrail")
             case Inspected() if len(call.inspections) > 1:
                 call = replace(call, inspections=call.inspections[1:])
-                side: Literal["input", "output"] = "input" if call.stages[0] == "guard_in" else "output"
+                side: Literal["input", "output"] = (
+                    "input" if call.stages[0] == "guard_in" else "output"
+                )
                 return Step(call, Inspect(call.inspections[0], side))
             case LookedUp(hit=True):
                 return self._stage(replace(call, stages=("settle",)))
@@ -215,7 +221,8 @@ class _Walk:
 
     def _refuse(self, call: Call, failure: str) -> Step:
         in_band = call.phase == "content"
-        status = 200 if in_band else status_of(failure)
+        status = self.semantics.guardrail if failure == "guardrail" else status_of(failure)
+        status = 200 if in_band else status
         return Step(call, Finish(status, call.served_by, failure, in_band), self._told())
 
     # --- Answers of a deployment ------------------------------------------------------------------
@@ -226,7 +233,9 @@ class _Walk:
     def ended(self, call: Call) -> Step:
         assert call.deployment is not None
         self.effects.append(Answered(call.deployment, self.at, self.at - call.sent_s))
-        served = replace(call, served_by=call.deployment, stack=(), stages=call.stages[1:])
+        served = replace(
+            call, served_by=call.deployment, is_asking=False, stack=(), stages=call.stages[1:]
+        )
         return self._stage(served)
 
     def failed(self, call: Call, event: Failed) -> Step:
@@ -240,13 +249,13 @@ class _Walk:
         healthy = any(not self._is_cooling(id_) for id_ in group)
         row = self.semantics.row(event.failure, call.phase, len(group), healthy)
         fault = Fault(event.failure, event.status, event.retry_after_s, row)
-        call = replace(call, first=call.first or fault, last=fault)
-        if call.phase == "content":
+        call = replace(call, is_asking=False, first=call.first or fault, last=fault)
+        if call.phase == "content" or row.silent:
             return self._finish(call, in_band=True)
         return self._unwind(call, fault)
 
     def forget(self, call: Call) -> tuple[Effect, ...]:
-        if call.deployment is None:
+        if call.deployment is None or not call.is_asking:
             return ()
         return (Missed(call.deployment, self.at, "client_left", counted=False),)
 
@@ -350,11 +359,15 @@ class _Walk:
         limits = [s for s in (deployment.timeout_s, left_s) if s is not None]
         self.effects.append(Sent(id_, self.at))
         call = replace(
-            call, deployment=id_, sent_s=self.at, phase="headers", attempts=call.attempts + 1
+            call,
+            deployment=id_,
+            is_asking=True,
+            sent_s=self.at,
+            phase="headers",
+            attempts=call.attempts + 1,
         )
-        return Step(
-            call, Send(id_, min(limits, default=None), deployment.first_token_s), self._told()
-        )
+        send = Send(id_, min(limits, default=None), deployment.first_token_s, left_s)
+        return Step(call, send, self._told())
 
     def _unwind(self, call: Call, fault: Fault) -> Step:
         """Come up with `fault` until a node catches it."""
@@ -391,24 +404,25 @@ class _Walk:
         count = frame.count if frame.count is not None else _count_for(retry, fault.failure)
         rule = self.semantics.retry_after
         given_s = fault.retry_after_s if retry.honours_retry_after else None
+        wait_s = self.semantics.backoff.wait_s(frame.index)
+        obeyed_s, waits_after_last = frame.obeyed_s, self.semantics.waits_after_last
+        if rule is not None and obeyed_s and rule.ends_backoff:
+            wait_s = 0.0
         if rule is not None and given_s is not None and fault.failure in rule.on:
-            if given_s > rule.at_most_s and rule.gives_up_above:
+            spent = rule.at_most_in_all_s is not None and obeyed_s + given_s > rule.at_most_in_all_s
+            if (given_s > rule.at_most_s or spent) and rule.gives_up_above:
                 return None
-            obeyed = rule.at_least_s <= given_s <= rule.at_most_s
-        else:
-            obeyed = False
-        wait_s = (
-            given_s
-            if obeyed and given_s is not None
-            else (self.semantics.backoff.wait_s(frame.index))
-        )
+            if rule.at_least_s <= given_s <= rule.at_most_s and not spent:
+                wait_s, obeyed_s = given_s, obeyed_s + given_s
+                waits_after_last = waits_after_last or rule.after_last
         if frame.index >= count:
-            if self.semantics.waits_after_last and row.waits and count > 0:
+            if waits_after_last and row.waits and count > 0:
                 return self._wait(call, wait_s, resume=None)
             return None
         fixed = count if self.semantics.fixes_count_at_first else None
         skip = frame.skip | ({call.deployment} if row.skips and call.deployment else set())
-        call = _push(call, Frame(retry, frame.index + 1, fixed, frozenset(skip)))
+        again = Frame(retry, frame.index + 1, fixed, frozenset(skip), obeyed_s)
+        call = _push(call, again)
         if not row.waits:
             return self._enter(call, retry.child)
         return self._wait(call, wait_s, resume=retry.child)
@@ -421,11 +435,10 @@ class _Walk:
                 call = replace(call, stack=call.stack[:-1])
             assert call.last is not None
             return self._unwind(call, replace(call.last, row=_no_retry(call.last.row)))
-        return Step(
-            replace(call, resume=resume),
-            Wait(wait_s, self.semantics.backoff.jitter_s),
-            self._told(),
-        )
+        jitter_s = self.semantics.backoff.jitter_s
+        if left_s is not None:
+            jitter_s = min(jitter_s, left_s - wait_s)
+        return Step(replace(call, resume=resume), Wait(wait_s, jitter_s), self._told())
 
     def woke(self, call: Call) -> Step:
         if call.resume is not None:
@@ -445,7 +458,8 @@ class _Walk:
         told = call.first if self.semantics.reports == "first" else call.last
         assert told is not None
         if in_band:
-            finish = Finish(200, call.deployment, told.failure, in_band=True)
+            silent = told.row is not None and told.row.silent
+            finish = Finish(200, call.deployment, told.failure, in_band=True, told=not silent)
         else:
             status = self.semantics.status(told.failure, told.status, told.row)
             finish = Finish(status, failure=told.failure)

@@ -131,7 +131,11 @@ class Reserve:
 class Send:
     deployment: str
     timeout_s: float | None
+    """Until the whole answer or, on a stream, its headers."""
     first_token_s: float | None = None
+    """Until a stream's first content, and the longest silence after it."""
+    left_s: float | None = None
+    """Until the route's deadline: a stream still going on then fails with `deadline`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +160,8 @@ class Finish:
     failure: str | None = None
     in_band: bool = False
     """The failure is told inside an answer whose status (200) has already gone out."""
+    told: bool = True
+    """False: nothing says that it failed; the caller takes a broken-off answer for a whole one."""
 
 
 Command = Inspect | Lookup | Reserve | Send | Listen | Wait | Finish

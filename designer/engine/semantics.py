@@ -40,6 +40,12 @@ class RetryAfter:
     at_most_s: float = 60.0
     gives_up_above: bool = False
     """Above the range: stop retrying (and fall back) instead of ignoring the header."""
+    at_most_in_all_s: float | None = None
+    """What the waits under one `Retry` may come to; a wait beyond it counts as above the range."""
+    after_last: bool = False
+    """Whether it is also waited after the last failed try."""
+    ends_backoff: bool = False
+    """Whether, once one was obeyed, the retries that follow come without any backoff."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,8 @@ class Row:
     """Whether a chain may catch it."""
     status: int | None = None
     """What the caller sees; None passes the provider's own status on."""
+    silent: bool = False
+    """Whether, after the headers, the answer just ends: status 200, and nothing says that it failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +106,11 @@ class Semantics:
     depth: int = 5
     """How many `Ref`s deep a call may go."""
     unknown_route: int = 400
+    overlooks: frozenset[str] = frozenset({"no_done"})
+    """Faults of a stream (kinds of `designer.engine.outcomes`) that this gateway does not notice:
+    what came is passed on as if it were a whole answer, which after `cut_stream` it is not."""
+    guardrail: int = 400
+    """What the caller sees of a request or an answer that a guardrail blocks."""
     stages: tuple[Stage, ...] = ("guard_in", "route", "guard_out", "settle")
     """In which order a request passes through; `settle` is always the last."""
     verified: bool = True
