@@ -71,6 +71,7 @@ class ProviderEntry(_Strict):
     id: Word
     title: Word
     cloud: str
+    developer: str = ""
     headquarters: str
     dialect: Word
     litellm_prefix: Word

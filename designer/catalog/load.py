@@ -55,12 +55,13 @@ def _packaged() -> Catalog:
 
 
 def catalog_from_json(raw: dict[str, Any]) -> Catalog:
+    places = {key: _place(place) for key, place in raw["places"].items()}
     return Catalog(
         date=date.fromisoformat(raw["date"]),
         sources=tuple(_source(source) for source in raw["sources"]),
         providers={p["id"]: _provider(p) for p in raw["providers"]},
-        models={m["id"]: _model(m) for m in raw["models"]},
-        offerings={o["id"]: _offering(o) for o in raw["offerings"]},
+        models={m["id"]: _model(m, raw["quality_source"]) for m in raw["models"]},
+        offerings={o["id"]: _offering(o, places[o["place"]]) for o in raw["offerings"]},
         facts=tuple(_fact(fact) for fact in raw["facts"]),
     )
 
@@ -81,12 +82,14 @@ def _provider(raw: dict[str, Any]) -> Provider:
     )
 
 
-def _model(raw: dict[str, Any]) -> Model:
+def _model(raw: dict[str, Any], scored: dict[str, Any]) -> Model:
     return Model(
         **{
             **raw,
             "capabilities": frozenset(raw["capabilities"]),
-            "quality": tuple(Score(**score) for score in raw["quality"]),
+            "quality": tuple(
+                Score(name, score, **scored) for name, score in raw["quality"].items()
+            ),
             "released": _day(raw["released"]),
             "retires_on": _day(raw["retires_on"]),
             "observed_on": _day(raw["observed_on"]),
@@ -94,18 +97,26 @@ def _model(raw: dict[str, Any]) -> Model:
     )
 
 
-def _offering(raw: dict[str, Any]) -> Offering:
+def _place(raw: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **raw,
+        "regions": tuple(raw["regions"]),
+        "regions_observed_on": _day(raw["regions_observed_on"]),
+        "pin": Pin(**raw["pin"]),
+        "secrets": tuple(raw["secrets"]),
+    }
+
+
+def _offering(raw: dict[str, Any], place: dict[str, Any]) -> Offering:
+    own = {name: value for name, value in raw.items() if name != "place"}
     return Offering(
         **{
-            **raw,
-            "regions": tuple(raw["regions"]),
-            "regions_observed_on": _day(raw["regions_observed_on"]),
+            **place,
+            **own,
             "price": _price(raw["price"]),
             "names": _names(raw["names"]),
-            "pin": Pin(**raw["pin"]),
             "latency": Latency(**raw["latency"]),
             "capabilities": frozenset(raw["capabilities"]),
-            "secrets": tuple(raw["secrets"]),
             "retires_on": _day(raw["retires_on"]),
         }
     )
@@ -144,7 +155,7 @@ def _evidence(raw: dict[str, Any]) -> Evidence:
         entry=raw["entry"],
         input=Decimal(raw["input"]),
         output=Decimal(raw["output"]),
-        observed_on=date.fromisoformat(raw["observed_on"]),
+        observed_on=_date(raw["observed_on"]),
         url=raw.get("url", ""),
     )
 
@@ -184,9 +195,16 @@ def _fact(raw: dict[str, Any]) -> FactRow:
     )
 
 
+@cache
+def _date(raw: str) -> date:
+    return date.fromisoformat(raw)
+
+
+@cache
 def _day(raw: str | None) -> date | None:
     return date.fromisoformat(raw) if raw else None
 
 
+@cache
 def _usd(raw: str | None) -> Decimal | None:
     return None if raw is None else Decimal(raw)

@@ -15,6 +15,9 @@ from functools import cached_property
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
+Day = date
+"""For `Catalog`, whose own `date` hides the type's name."""
+
 Status = Literal["active", "preview", "deprecated", "retired"]
 Kind = Literal["chat", "embedding"]
 Tier = Literal["fast", "balanced", "smart"]
@@ -45,6 +48,9 @@ FACT_LIFE_DAYS: Final = 180
 
 _ROUTE_WORDS: Final = ("converse", "invoke", "converse_like", "responses", "chat")
 """Words LiteLLM takes between provider and model to choose an API; they change no facts."""
+
+_OPENROUTER_REGIONS: Final[Mapping[str, str | None]] = {"europe": "eu", "eu": "eu", "us": "us"}
+"""What stands behind the slash of a provider slug, as in `google-vertex/europe`."""
 
 
 # --- Models ---------------------------------------------------------------------------------------
@@ -239,7 +245,8 @@ class Offering:
     region: str
     """`global`, `us`, `eu`, or one cloud region: where requests may be processed."""
     residency: str
-    """The jurisdiction that processing stays in by the offering's terms; `global` is anywhere."""
+    """What processing stays within by the offering's terms: `eu`, `us`, a country, a cloud region;
+    `global` is anywhere. Whether the terms bind is a fact (`eu_residency`)."""
     regions: tuple[str, ...]
     """Cloud regions in which an account can hold it, or call it from."""
     regions_source: str
@@ -289,6 +296,8 @@ class Provider:
     id: str
     title: str
     cloud: str
+    developer: str
+    """Whose models it sells as its own; empty where it only serves other people's."""
     headquarters: str
     """ISO 3166 country; empty for software the user runs."""
     dialect: Literal[
@@ -332,6 +341,8 @@ class FactRow:
 
     applies_to: str
     fact: Fact
+    is_own: bool = False
+    """From the user's overlay: beats the catalog's, however narrow that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,14 +360,14 @@ class Source:
 
 @dataclass(frozen=True)
 class Catalog:
-    date: date
+    date: Day
     """The day the facts were gathered: the default `as_of`."""
     sources: tuple[Source, ...]
     providers: Mapping[str, Provider]
     models: Mapping[str, Model]
     offerings: Mapping[str, Offering]
     facts: tuple[FactRow, ...]
-    """Later rows beat earlier ones that apply to as much; narrower patterns beat wider ones."""
+    """The user's own beat the catalog's, then narrower patterns wider ones, then later earlier."""
 
     def offering(self, offering_id: str) -> Offering | None:
         return self.offerings.get(offering_id)
@@ -374,7 +385,7 @@ class Catalog:
         """
         return tuple(o for o in self.offerings.values() if _matches(pattern, o))
 
-    def fact(self, offering: Offering, key: str, as_of: date) -> Fact:
+    def fact(self, offering: Offering, key: str, as_of: Day) -> Fact:
         """What is known on that day; expired or never known is `unknown`, with the reason."""
         if key not in FACT_KEYS:
             raise KeyError(f"no such fact: {key}; there are {', '.join(FACT_KEYS)}")
@@ -387,12 +398,16 @@ class Catalog:
             return replace(found, value="unknown")
         return found
 
-    def status_of(self, offering: Offering, as_of: date) -> Status:
+    def status_of(self, offering: Offering, as_of: Day) -> Status:
         """The model's status, or the offering's end if that comes first."""
         model = self.models[offering.model]
         if offering.is_retired(as_of) or (model.retires_on and model.retires_on <= as_of):
             return "retired"
         return model.status
+
+    def openrouter_endpoints(self, slug: str) -> tuple[Offering, ...]:
+        """Every offering that may answer for a model slug, in the catalog's order."""
+        return self._endpoints.get(slug, ())
 
     def by_gateway_name(
         self,
@@ -408,17 +423,25 @@ class Catalog:
         is Portkey's or OpenRouter's provider slug. Where several offerings share the spelling, the
         API host and the region decide; with neither it is the one without a region, so that nothing
         is ever thought to stay where it might not. A host the catalog does not know is somebody
-        else's server, whatever the name says.
+        else's server, whatever the name says. An OpenRouter slug without a provider means the
+        developer's own endpoint, if there is one (`openrouter_endpoints` has them all).
         """
         family = gateway.partition("@")[0].partition("-")[0]
         host = _host(api_base or "")
         if family == "litellm":
             name, region = _plain_litellm(name, region)
-        if family == "openrouter" and provider:
-            provider, _, spelled_region = provider.partition("/")
-            region = region or _openrouter_region(spelled_region)
+        if family == "openrouter":
+            provider, _, spelled = (provider or self._developer_slug(name)).partition("/")
+            region = region or _OPENROUTER_REGIONS.get(spelled, spelled or None)
         found = self._spellings.get((family, provider or "", name))
         return _pinned(found, host, region) if found else None
+
+    def _developer_slug(self, slug: str) -> str:
+        for offering in self.openrouter_endpoints(slug):
+            provider = self.providers[offering.provider]
+            if provider.developer and provider.developer == self.models[offering.model].developer:
+                return provider.openrouter_slug
+        return ""
 
     @cached_property
     def _by_model(self) -> Mapping[str, tuple[Offering, ...]]:
@@ -433,18 +456,15 @@ class Catalog:
         for offering in self.offerings.values():
             for spelling in spellings(offering):
                 found.setdefault(spelling, []).append(offering)
-        for offering in self.offerings.values():
-            name = offering.names.openrouter
-            if name and self._is_first_party(offering):
-                found.setdefault(("openrouter", "", name.model), []).append(offering)
         return {spelling: tuple(offerings) for spelling, offerings in found.items()}
 
-    def _is_first_party(self, offering: Offering) -> bool:
-        """Whether this stands for an OpenRouter slug without a provider."""
-        model = self.models[offering.model]
-        listed = [o for o in self.offerings_of(model.id) if o.names.openrouter]
-        own = [o for o in listed if o.provider == model.developer] or listed[:1]
-        return offering in own
+    @cached_property
+    def _endpoints(self) -> Mapping[str, tuple[Offering, ...]]:
+        found: dict[str, list[Offering]] = {}
+        for offering in self.offerings.values():
+            if offering.names.openrouter:
+                found.setdefault(offering.names.openrouter.model, []).append(offering)
+        return {slug: tuple(offerings) for slug, offerings in found.items()}
 
     @cached_property
     def _facts_of(self) -> Mapping[tuple[str, str], tuple[FactRow, ...]]:
@@ -462,7 +482,7 @@ class Catalog:
             if _matches(row.applies_to, offering)
         )
         # Sorting is stable: of equally narrow rows the last one counts.
-        ordered = sorted(rows, key=lambda row: _narrowness(row.applies_to))
+        ordered = sorted(rows, key=lambda row: (row.is_own, _narrowness(row.applies_to)))
         return ordered[-1].fact if ordered else None
 
 
@@ -598,10 +618,6 @@ def _looks_like_aws_region(word: str) -> bool:
     return len(pieces) == 3 and pieces[2].isdigit()
 
 
-def _openrouter_region(word: str) -> str | None:
-    return {"europe": "eu", "eu": "eu", "us": "us"}.get(word, word or None)
-
-
 def _pinned(candidates: tuple[Offering, ...], host: str, region: str | None) -> Offering | None:
     at_host = [o for o in candidates if not host or _host(o.api_base) in ("", host)]
     if host and any(o.pin.by == "host" and o.api_base for o in at_host):
@@ -612,12 +628,12 @@ def _pinned(candidates: tuple[Offering, ...], host: str, region: str | None) -> 
         named = [o for o in at_host if o.region == region]
         for offering in (*named, *(o for o in within if o.region != "global")):
             return offering
-    return next((o for o in at_host if o.region == "global" or _is_pinned(o, host)), None)
-
-
-def _is_pinned(offering: Offering, host: str) -> bool:
-    """Whether name and host alone say that it is this offering."""
-    return offering.pin.by == "name" or (offering.pin.by == "host" and bool(host))
+    for offering in at_host:
+        if offering.region == "global" or (host and offering.pin.by == "host"):
+            return offering
+    # A zone's own row (`azure/eu/…`), or an inference profile: the name itself says the region.
+    alone = len(at_host) == 1 and at_host[0].pin.by in ("name", "deployment")
+    return at_host[0] if alone else None
 
 
 def _host(api_base: str) -> str:

@@ -80,8 +80,7 @@ class Quote:
             "input": _text(self.input),
             "output": _text(self.output),
             "observed_on": self.observed_on.isoformat(),
-            "url": self.url,
-        }
+        } | ({"url": self.url} if self.url else {})
 
 
 @dataclass(frozen=True)
@@ -161,17 +160,13 @@ def _lock(curated: Curated, litellm_sha256: str) -> Json:
         name: {"sha256": hashlib.sha256((HERE / name).read_bytes()).hexdigest()}
         for name in ("curated.yaml", "facts.yaml", "quality.yaml")
     }
-    taken = {
-        name: {**source.model_dump(mode="json")} for name, source in curated.sources.items()
-    }
+    taken = {name: {**source.model_dump(mode="json")} for name, source in curated.sources.items()}
     taken["litellm"]["sha256"] = litellm_sha256
     return {"date": curated.date.isoformat(), "hand_kept": kept, "taken": taken}
 
 
 def _sources(lock: Json) -> list[Json]:
-    return [
-        {"id": name, "sha256": "", **source} for name, source in sorted(lock["taken"].items())
-    ]
+    return [{"id": name, "sha256": "", **source} for name, source in sorted(lock["taken"].items())]
 
 
 # --- The catalog ----------------------------------------------------------------------------------
@@ -191,6 +186,11 @@ def build(inputs: Inputs) -> Json:
         ]
     return {
         "date": curated.date.isoformat(),
+        "places": _places(curated),
+        "quality_source": {
+            "as_of": inputs.quality.as_of.isoformat(),
+            "source": inputs.quality.source,
+        },
         "providers": [_provider(provider, curated) for provider in curated.providers],
         "models": models,
         "offerings": offerings,
@@ -209,7 +209,6 @@ def _provider(entry: ProviderEntry, curated: Curated) -> Json:
 
 def _model(entry: ModelEntry, inputs: Inputs, tier: Tier, why: str) -> Json:
     quality = inputs.quality.models.get(entry.id)
-    scores = sorted(quality.scores.items()) if quality else []
     return {
         "id": entry.id,
         "developer": entry.developer,
@@ -221,15 +220,7 @@ def _model(entry: ModelEntry, inputs: Inputs, tier: Tier, why: str) -> Json:
         "tier": tier,
         "tier_why": why,
         "embedding_dimensions": entry.embedding_dimensions,
-        "quality": [
-            {
-                "bench": bench,
-                "score": score,
-                "as_of": inputs.quality.as_of.isoformat(),
-                "source": inputs.quality.source,
-            }
-            for bench, score in scores
-        ],
+        "quality": dict(sorted(quality.scores.items())) if quality else {},
         **_limits(entry, inputs),
     }
 
@@ -284,7 +275,6 @@ def _offering(
 ) -> Json:
     curated = inputs.curated
     provider = next(p for p in curated.providers if p.id == entry.provider)
-    place = _place(entry, curated)
     row = inputs.litellm[entry.row] if entry.row else {}
     limits = model
     capabilities = model["capabilities"]
@@ -299,10 +289,8 @@ def _offering(
         "provider": entry.provider,
         "model": model_entry.id,
         "region": entry.region,
-        "residency": provider.residency if entry.region == "global" else _jurisdiction(entry.region),
-        "regions": list(place.regions if place.regions is not None else (entry.region,)),
-        "regions_source": place.source,
-        "regions_observed_on": place.observed_on.isoformat(),
+        "residency": provider.residency if entry.region == "global" else entry.region,
+        "place": _place_key(entry, curated),
         "price": _price(entry, inputs),
         "names": {
             "litellm": entry.litellm,
@@ -311,40 +299,48 @@ def _offering(
             "portkey": _pair(entry.portkey, "provider", "model"),
             "openrouter": _pair(entry.openrouter, "provider", "model"),
         },
-        "pin": {"by": place.by, "location": _location(entry, place), "body": place.body},
         "latency": _latency(model_entry, entry, inputs, typical),
         "context_tokens": limits["context_tokens"],
         "max_input_tokens": limits["max_input_tokens"],
         "max_output_tokens": limits["max_output_tokens"],
         "capabilities": capabilities,
         "deployment_type": _deployment_type(entry),
-        "api_base": place.api_base or provider.api_base,
-        "secrets": list(provider.secrets),
-        "failure_domain": provider.failure_domain,
         "retires_on": retires_on,
         "note": entry.note,
     }
 
 
-def _place(entry: OfferingEntry, curated: Curated) -> RegionEntry:
+def _place_key(entry: OfferingEntry, curated: Curated) -> str:
     key = entry.provider if entry.region == "global" else f"{entry.provider}@{entry.region}"
-    if key in curated.regions:
-        return curated.regions[key]
-    if entry.region != "global":
+    if key not in curated.regions and entry.region != "global":
         raise UsageError(f"curated.yaml has no region {key}")
-    provider = next(p for p in curated.providers if p.id == entry.provider)
-    return RegionEntry(by="name", regions=(), source=provider.source, observed_on=curated.date)
+    return key
 
 
-def _location(entry: OfferingEntry, place: RegionEntry) -> str:
-    if place.location:
-        return place.location
-    return entry.region if place.by == "location" and entry.region != "global" else ""
+def _places(curated: Curated) -> Json:
+    """What every offering of a provider and region shares, written once."""
+    found: Json = {}
+    for provider in curated.providers:
+        home = RegionEntry(by="name", regions=(), source=provider.source, observed_on=curated.date)
+        found[provider.id] = _shared(provider, curated.regions.get(provider.id, home), "")
+    for key, place in curated.regions.items():
+        name, _, region = key.partition("@")
+        provider = next(p for p in curated.providers if p.id == name)
+        found[key] = _shared(provider, place, region)
+    return found
 
 
-def _jurisdiction(region: str) -> str:
-    """`eu` and `us` for themselves; a cloud region is its own, narrower answer."""
-    return region
+def _shared(provider: ProviderEntry, place: RegionEntry, region: str) -> Json:
+    by_region = region if place.by == "location" else ""
+    return {
+        "regions": list(place.regions if place.regions is not None else (region,)),
+        "regions_source": place.source,
+        "regions_observed_on": place.observed_on.isoformat(),
+        "pin": {"by": place.by, "location": place.location or by_region, "body": place.body},
+        "api_base": place.api_base or provider.api_base,
+        "secrets": list(provider.secrets),
+        "failure_domain": provider.failure_domain,
+    }
 
 
 def _deployment_type(entry: OfferingEntry) -> str:

@@ -1,0 +1,268 @@
+"""The user's own facts on top of the packaged catalog: contracts, price sheets, measurements, models.
+
+A file of up to four lists: `facts`, `prices`, `latency`, `models`. This is the only way to the
+grades `contract` and `measured`. Nothing is taken away here; an entry that is wrong or matches
+nothing is a finding, and the others still count.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from designer.catalog.model import (
+    CAPABILITIES,
+    FACT_KEYS,
+    FACT_LIFE_DAYS,
+    Catalog,
+    Evidence,
+    Fact,
+    FactRow,
+    FactValue,
+    Kind,
+    Latency,
+    Offering,
+    Price,
+    Tier,
+    add_custom_offering,
+)
+from designer.diagnostics import Report, Rule, Severity
+from designer.documents import Document, read_yaml
+from designer.errors import UsageError
+
+WRONG_ENTRY = Rule(
+    "CAT001",
+    Severity.ERROR,
+    "{what}: {problem}",
+    "The overlay is your own evidence for prices, contracts and measurements. An entry that cannot "
+    "be understood must not pass for one that was.",
+    instead="the entry is left out",
+    help="the keys are in docs/catalog.md",
+)
+MATCHES_NOTHING = Rule(
+    "CAT002",
+    Severity.WARNING,
+    "{pattern} matches nothing in the catalog{hint}",
+    "A fact about an offering that does not exist satisfies no requirement, and usually is a slip "
+    "of the pen.",
+    instead="the entry has no effect",
+    help="`designer catalog list` shows what there is",
+)
+
+Word = Annotated[str, Field(min_length=1)]
+Usd = Annotated[Decimal, Field(ge=0)]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FactEntry(_Entry):
+    applies_to: Word
+    key: str
+    value: FactValue
+    source: Word
+    observed_on: date
+    expires_on: date | None = None
+    condition: str = ""
+
+    @field_validator("key")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        if value not in FACT_KEYS:
+            raise ValueError(f"no such fact; there are {', '.join(FACT_KEYS)}")
+        return value
+
+
+class PriceEntry(_Entry):
+    """USD per million tokens. What the catalog knows of tiers and off-peak hours no longer counts."""
+
+    applies_to: Word
+    input: Usd
+    output: Usd
+    cache_read: Usd | None = None
+    cache_write: Usd | None = None
+    source: Word
+    observed_on: date
+
+
+class LatencyEntry(_Entry):
+    applies_to: Word
+    ttft_p50_s: Annotated[float, Field(gt=0)]
+    tokens_per_s: Annotated[float, Field(gt=0)]
+    source: Word
+    observed_on: date
+
+
+class ModelEntry(_Entry):
+    provider: Word
+    model: Word
+    context_tokens: Annotated[int, Field(gt=0)]
+    max_output_tokens: Annotated[int, Field(gt=0)] | None = None
+    capabilities: frozenset[str] = frozenset()
+    kind: Kind = "chat"
+    tier: Tier = "balanced"
+    region: str = "global"
+    input: Usd = Decimal(0)
+    output: Usd = Decimal(0)
+    source: Word
+    observed_on: date
+
+    @field_validator("capabilities")
+    @classmethod
+    def _are_known(cls, value: frozenset[str]) -> frozenset[str]:
+        unknown = sorted(value - CAPABILITIES)
+        if unknown:
+            raise ValueError(f"no such capability: {', '.join(unknown)}")
+        return value
+
+
+SECTIONS = ("facts", "prices", "latency", "models")
+
+Entry = TypeVar("Entry", bound=_Entry)
+
+
+def apply_overlay(catalog: Catalog, path: Path, report: Report) -> Catalog:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as problem:
+        raise UsageError(f"cannot read the overlay {path}: {problem.strerror}") from problem
+    document = read_yaml(text, str(path), report)
+    if document is None or document.value is None:
+        return catalog
+    if not isinstance(document.value, dict):
+        report.add(WRONG_ENTRY, document.place(), what="overlay", problem="it is not a mapping")
+        return catalog
+    for name in document.value:
+        if name not in SECTIONS:
+            hint = _did_you_mean(str(name), SECTIONS)
+            wrong = f"no such section{hint}; there are {', '.join(SECTIONS)}"
+            report.add(WRONG_ENTRY, document.place(name), what=name, problem=wrong)
+    for place, model in _entries(document, "models", ModelEntry, report):
+        if model.provider in catalog.providers:
+            catalog = _with_model(catalog, model)
+            continue
+        hint = _did_you_mean(model.provider, tuple(catalog.providers))
+        where = document.place(*place, "provider")
+        report.add(WRONG_ENTRY, where, what=model.provider, problem=f"no such provider{hint}")
+    for place, price in _entries(document, "prices", PriceEntry, report):
+        catalog = _changed(
+            catalog, price.applies_to, {"price": _price(price)}, document, place, report
+        )
+    for place, speed in _entries(document, "latency", LatencyEntry, report):
+        prior = Latency(
+            speed.ttft_p50_s, speed.tokens_per_s, "measured", speed.source, str(speed.observed_on)
+        )
+        catalog = _changed(catalog, speed.applies_to, {"latency": prior}, document, place, report)
+    rows = []
+    for place, fact in _entries(document, "facts", FactEntry, report):
+        if not catalog.matching(fact.applies_to):
+            _matches_nothing(catalog, fact.applies_to, document, place, report)
+        rows.append(_fact(fact))
+    return replace(catalog, facts=(*catalog.facts, *rows))
+
+
+def _entries(
+    document: Document, section: str, kind: type[Entry], report: Report
+) -> Iterator[tuple[tuple[str, int], Entry]]:
+    listed = document.value.get(section) or []
+    if not isinstance(listed, list):
+        report.add(WRONG_ENTRY, document.place(section), what=section, problem="it is not a list")
+        return
+    for index, raw in enumerate(listed):
+        try:
+            yield (section, index), kind.model_validate(raw)
+        except ValidationError as problems:
+            for problem in problems.errors():
+                report.add(
+                    WRONG_ENTRY,
+                    document.place(section, index, *problem["loc"]),
+                    what=".".join(str(part) for part in problem["loc"]) or section,
+                    problem=problem["msg"],
+                )
+
+
+def _with_model(catalog: Catalog, entry: ModelEntry) -> Catalog:
+    return add_custom_offering(
+        catalog,
+        entry.provider,
+        entry.model,
+        context_tokens=entry.context_tokens,
+        max_output_tokens=entry.max_output_tokens,
+        capabilities=entry.capabilities,
+        price=Price(
+            entry.input,
+            entry.output,
+            "single",
+            (Evidence(entry.source, entry.model, entry.input, entry.output, entry.observed_on),),
+        ),
+        kind=entry.kind,
+        tier=entry.tier,
+        region=entry.region,
+        source=entry.source,
+        observed_on=entry.observed_on,
+    )
+
+
+def _price(entry: PriceEntry) -> Price:
+    proof = Evidence(entry.source, entry.applies_to, entry.input, entry.output, entry.observed_on)
+    return Price(
+        entry.input,
+        entry.output,
+        "single",
+        (proof,),
+        cache_read=entry.cache_read,
+        cache_write=entry.cache_write,
+    )
+
+
+def _fact(entry: FactEntry) -> FactRow:
+    expires_on = entry.expires_on or entry.observed_on + timedelta(days=FACT_LIFE_DAYS)
+    return FactRow(
+        entry.applies_to,
+        Fact(
+            entry.key,
+            entry.value,
+            entry.condition,
+            entry.source,
+            entry.observed_on,
+            expires_on,
+            "contract",
+        ),
+        is_own=True,
+    )
+
+
+def _changed(
+    catalog: Catalog,
+    pattern: str,
+    change: dict[str, Any],
+    document: Document,
+    place: tuple[str, int],
+    report: Report,
+) -> Catalog:
+    found: dict[str, Offering] = {
+        offering.id: replace(offering, **change) for offering in catalog.matching(pattern)
+    }
+    if not found:
+        _matches_nothing(catalog, pattern, document, place, report)
+    return replace(catalog, offerings={**catalog.offerings, **found})
+
+
+def _matches_nothing(
+    catalog: Catalog, pattern: str, document: Document, place: tuple[str, int], report: Report
+) -> None:
+    hint = _did_you_mean(pattern, (*catalog.offerings, *(f"{p}/*" for p in catalog.providers)))
+    report.add(
+        MATCHES_NOTHING, document.place(*place, "applies_to"), pattern=repr(pattern), hint=hint
+    )
+
+
+def _did_you_mean(word: str, known: tuple[str, ...]) -> str:
+    close = get_close_matches(word, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
