@@ -7,7 +7,7 @@ a hole in the table and raises, so that a table can be tested for completeness.
 from dataclasses import dataclass
 from typing import Literal
 
-from designer.ir import ANY, STATUS_OF, Failures
+from designer.ir import ANY, STATUS_OF, Failures, failures
 
 Phase = Literal["headers", "silent", "content"]
 """Where an attempt failed: before its headers; after them with nothing for the caller yet; or when
@@ -20,15 +20,16 @@ Stage = Literal["reserve", "guard_in", "cache", "route", "guard_out", "settle"]
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Wait before retry n (from 0): `min(base * factor**n, cap)` plus up to `jitter_s`."""
+    """Wait before retry n (from 0): `base * factor**n` within floor and cap, plus up to `jitter_s`."""
 
     base_s: float
     factor: float = 2.0
     cap_s: float = 60.0
     jitter_s: float = 0.0
+    floor_s: float = 0.0
 
     def wait_s(self, retry: int) -> float:
-        return min(self.base_s * self.factor ** min(retry, 60), self.cap_s)
+        return min(max(self.base_s * self.factor ** min(retry, 60), self.floor_s), self.cap_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,11 @@ class RetryAfter:
     """Whether it is also waited after the last failed try."""
     ends_backoff: bool = False
     """Whether, once one was obeyed, the retries that follow come without any backoff."""
+    whole_seconds: bool = False
+    """Whether a fraction (`1.5`) makes the header unreadable, as it does to a strict parser."""
+
+    def reads(self, seconds: float) -> bool:
+        return not self.whole_seconds or float(seconds).is_integer()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +89,14 @@ class CooldownRule:
     """More than this share of the minute's requests failed …"""
     least_requests: int = 5
     """… and there were at least so many."""
-    counts_retries: bool = True
-    """False: only the first failure of a request counts."""
+    alone_least_requests: int | None = None
+    """In a group of one instead: all of the minute's requests failed, and they were at least so many."""
+    counts: Literal["every", "first", "rungs"] = "every"
+    """Which failed attempts of a request count: all; the first; or the first and then, for each further
+    rung that fails, the failure that comes out of it."""
     obeys_retry_after: bool = False
+    retry_after_on: Failures = failures(429)
+    """Whose Retry-After is obeyed as the length of the cooldown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +114,18 @@ class Semantics:
     """Whose failure the caller sees when a whole route failed."""
     fixes_count_at_first: bool = False
     """Whether the first failure of a route fixes the number of retries for all that follow."""
+    counts_overrule: bool = False
+    """Whether a `Retry`'s own count for a failure makes it retried, whatever the rows say."""
+    tells_cooling: bool = False
+    """Whether finding only cooling deployments hides the failure that came before."""
     depth: int = 5
     """How many `Ref`s deep a call may go."""
+    visits_once: bool = False
+    """Whether a route, once asked, is out of reach for the rest of the call, not only below itself."""
     unknown_route: int = 400
     overlooks: frozenset[str] = frozenset({"no_done"})
-    """Faults of a stream (kinds of `designer.engine.outcomes`) that this gateway does not notice:
-    what came is passed on as if it were a whole answer, which after `cut_stream` it is not."""
+    """Faults of a stream that cost no content (`no_done`, `malformed_chunk`) and that this gateway
+    does not fail on. What a caller is not told of a broken-off answer is `Row.silent`."""
     guardrail: int = 400
     """What the caller sees of a request or an answer that a guardrail blocks."""
     stages: tuple[Stage, ...] = ("guard_in", "route", "guard_out", "settle")
