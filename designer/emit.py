@@ -75,7 +75,7 @@ def to_json(value: Any, indent: int | None = None) -> str:
 
 def comment(text: str) -> str:
     """One line that cannot end its comment early."""
-    return " ".join(text.split())
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 @jinja2.pass_context
