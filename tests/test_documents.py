@@ -1,12 +1,10 @@
 """Reading YAML and JSON: values, positions, and files that want to do harm."""
 
-import io
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ruamel.yaml import YAML
 
 from designer.diagnostics import Report
 from designer.documents import dotted, read_json, read_yaml, scalar
@@ -129,29 +127,3 @@ def test_dotted_paths_read_like_code() -> None:
 def test_no_text_makes_the_readers_raise(text: str) -> None:
     read_yaml(text, "f", Report())
     read_json(text, "f", Report())
-
-
-# Without the C1 controls and separators that YAML folds into line breaks.
-_CHARACTERS = st.characters(codec="utf-8", exclude_categories=("Cc", "Zl", "Zp", "Cs"))
-_SCALARS = (
-    st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(_CHARACTERS, max_size=20)
-)
-_VALUES = st.recursive(
-    _SCALARS,
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(st.text(_CHARACTERS, min_size=1, max_size=9), inner, max_size=4)
-    ),
-    max_leaves=12,
-)
-
-
-@given(_VALUES)
-def test_what_ruamel_writes_is_read_as_it_was(value: Any) -> None:
-    out = io.StringIO()
-    writer = YAML(typ="safe", pure=True)
-    writer.dump({"v": value}, out)
-
-    read, _ = _read(out.getvalue())
-
-    assert read == {"v": value}
