@@ -89,6 +89,7 @@ def failures(*tokens: str | int) -> Failures:
 ANY = Failures(all_but=True)
 NEVER = Failures()
 REFUSALS = failures("content_policy", "guardrail")
+COOLING = failures("cooling")
 TRANSIENT = failures(
     *(408, 429, 500, 502, 503, 504, 529),
     *("timeout", "first_token", "connect", "reset", "malformed", "empty"),
@@ -107,6 +108,8 @@ class Cooldown:
     lasts_s: float
     allowed_failures: int | None = None
     """Failures tolerated before it is left alone; None leaves the rule to the gateway's semantics."""
+    yields: bool = True
+    """Whether a provider's own Retry-After takes the place of `lasts_s`, on gateways that read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +184,8 @@ class Chain:
     """Its rungs are tried in order. The first rung's `on` says nothing."""
 
     rungs: tuple[Rung, ...]
+    tells: Literal["last", "first"] = "last"
+    """Which rung's failure comes out when none of them answered."""
 
 
 @dataclass(frozen=True, slots=True)

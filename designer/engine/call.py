@@ -6,6 +6,7 @@ node catches it. There is no clock, no randomness and no I/O here; time arrives 
 as `draws`, and what calls share is read from a `World` and changed only through the returned effects.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
@@ -14,6 +15,7 @@ from designer.engine.conditions import holds
 from designer.engine.events import (
     Answered,
     Began,
+    Blamed,
     Command,
     Cooled,
     Effect,
@@ -43,6 +45,7 @@ from designer.engine.pick import pick, turn_key
 from designer.engine.semantics import Phase, Row, Semantics, Stage, status_of
 from designer.engine.world import World
 from designer.ir import (
+    COOLING,
     Chain,
     Deployment,
     Guardrail,
@@ -52,6 +55,7 @@ from designer.ir import (
     Remote,
     Retry,
     Routing,
+    Rung,
     Switch,
     Target,
     deployments_of,
@@ -75,6 +79,10 @@ class Fault:
     retry_after_s: float | None = None
     row: Row | None = None
     """None when nothing was asked."""
+    deployment: str | None = None
+    """Whose failure it is."""
+    alone: bool = False
+    """Whether that deployment is its route's only one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +98,10 @@ class Frame:
     """Retry: deployments that its next try leaves out."""
     obeyed_s: float = 0.0
     """Retry: how long it has waited because a `Retry-After` said so."""
+    overruled: bool = False
+    """Retry: whether its count was given for the very failure that fixed it."""
+    cause: Fault | None = None
+    """Chain: what sent it on from its first rung."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +126,8 @@ class Call:
     attempts: int = 0
     first: Fault | None = None
     last: Fault | None = None
+    visited: frozenset[str] = frozenset()
+    """Routes that a `Ref` has led to."""
     resume: Node | None = None
     """What to enter when a wait is over; None then means: go on unwinding with `last`."""
     served_by: str | None = None
@@ -166,6 +180,7 @@ class _Walk:
         self.at = at
         self.effects: list[Effect] = []
         self.cooled: set[str] = set()
+        self.blamed: Counter[str] = Counter()
 
     # --- The pipeline -----------------------------------------------------------------------------
 
@@ -243,12 +258,13 @@ class _Walk:
         group = self._group(call)
         healthy = any(not self._is_cooling(id_) for id_ in group)
         row = self.semantics.row(event.failure, call.phase, len(group), healthy)
-        retrying = any(isinstance(f.node, Retry) and f.index for f in call.stack)
-        self._count(call, event, row, retrying)
+        alone = len(group) == 1
+        fault = Fault(event.failure, event.status, event.retry_after_s, row, call.deployment, alone)
+        self._count(call, fault)
         # A deployment that has just been left alone changes which row holds.
         healthy = any(not self._is_cooling(id_) for id_ in group)
         row = self.semantics.row(event.failure, call.phase, len(group), healthy)
-        fault = Fault(event.failure, event.status, event.retry_after_s, row)
+        fault = replace(fault, row=row)
         call = replace(call, is_asking=False, first=call.first or fault, last=fault)
         if call.phase == "content" or row.silent:
             return self._finish(call, in_band=True)
@@ -259,37 +275,67 @@ class _Walk:
             return ()
         return (Missed(call.deployment, self.at, "client_left", counted=False),)
 
-    def _count(self, call: Call, event: Failed, row: Row, retrying: bool) -> None:
-        """Tell the World of the failure, and decide whether its deployment is to cool."""
-        assert call.deployment is not None
-        deployment = self.routing.deployment(call.deployment)
+    def _count(self, call: Call, fault: Fault) -> None:
+        """Tell the World of a failed attempt, and decide whether its deployment is to cool."""
+        assert fault.deployment is not None
         rule = self.semantics.cooldown
-        counted = (
-            rule is not None and row.cools != "never" and (rule.counts_retries or not retrying)
+        counted = self._harms(fault) and (
+            rule is not None and (rule.counts == "every" or call.attempts == 1)
         )
-        self.effects.append(Missed(deployment.id, self.at, event.failure, counted))
-        if not counted or rule is None or not self._is_too_ill(deployment, row):
+        self.effects.append(Missed(fault.deployment, self.at, fault.failure, counted))
+        if counted:
+            self._judge(fault)
+
+    def _blame(self, fault: Fault) -> None:
+        """Count, once more perhaps, the failure that came out of a chain's further rung."""
+        rule = self.semantics.cooldown
+        if rule is None or rule.counts != "rungs" or not self._harms(fault):
             return
-        lasts_s = deployment.cooldown.lasts_s if deployment.cooldown else rule.lasts_s
-        if rule.obeys_retry_after and event.retry_after_s is not None and event.failure == "429":
-            lasts_s = event.retry_after_s
-        if lasts_s > 0:
+        assert fault.deployment is not None
+        self.effects.append(Blamed(fault.deployment, self.at))
+        self._judge(fault)
+
+    def _harms(self, fault: Fault) -> bool:
+        return fault.row is not None and fault.row.cools != "never" and fault.deployment is not None
+
+    def _judge(self, fault: Fault) -> None:
+        """Let the deployment cool if this failure, which has just been counted, is one too many."""
+        rule = self.semantics.cooldown
+        assert rule is not None
+        assert fault.deployment is not None
+        deployment = self.routing.deployment(fault.deployment)
+        ill = self._is_too_ill(deployment, fault)
+        self.blamed[deployment.id] += 1
+        given = deployment.cooldown
+        lasts_s = given.lasts_s if given is not None else rule.lasts_s
+        told_s = fault.retry_after_s if fault.failure in rule.retry_after_on else None
+        if (
+            told_s is not None
+            and rule.obeys_retry_after
+            and (given is None or (given.yields and given.lasts_s > 0))
+            and (self.semantics.retry_after is None or self.semantics.retry_after.reads(told_s))
+        ):
+            lasts_s = told_s
+        if ill and lasts_s > 0:
             self.effects.append(Cooled(deployment.id, self.at + lasts_s))
             self.cooled.add(deployment.id)
 
-    def _is_too_ill(self, deployment: Deployment, row: Row) -> bool:
-        """Whether this failure, which the World has not counted yet, makes the deployment cool."""
+    def _is_too_ill(self, deployment: Deployment, fault: Fault) -> bool:
+        """Whether this failure, the World's counts not holding it yet, is one too many."""
         rule = self.semantics.cooldown
         assert rule is not None
-        given = deployment.cooldown
+        assert fault.row is not None
+        given, more = deployment.cooldown, self.blamed[deployment.id] + 1
         if given is not None and given.allowed_failures is not None:
-            before = self.world.failures_since(deployment.id, self.at - given.lasts_s)
-            return before + 1 > given.allowed_failures
-        if row.cools == "now":
+            before = self.world.failures_within(deployment.id, self.at, given.lasts_s)
+            return before + more > given.allowed_failures
+        if fault.row.cools == "now":
             return True
         requests, failed = self.world.minute_counts(deployment.id, self.at)
-        enough = requests + 1 >= rule.least_requests
-        return enough and (failed + 1) / (requests + 1) > rule.share
+        requests, failed = requests + more, failed + more
+        if fault.alone and rule.alone_least_requests is not None:
+            return failed == requests >= rule.alone_least_requests
+        return requests >= rule.least_requests and failed / requests > rule.share
 
     # --- Down and up the tree ---------------------------------------------------------------------
 
@@ -326,9 +372,13 @@ class _Walk:
                     node = taken
                 case Ref(route=name):
                     if self._is_out_of_reach(call, name):
-                        return self._unwind(call, call.last or Fault("no_route"))
-                    call = replace(_push(call, Frame(node)), route=self.routing.route(name).name)
-                    node = self.routing.route(name).node
+                        # What brought the call here goes on, but has been counted already.
+                        why = replace(call.last or Fault("no_route"), deployment=None)
+                        return self._unwind(call, why)
+                    route = self.routing.route(name)
+                    call = replace(_push(call, Frame(node)), route=route.name)
+                    call = replace(call, visited=call.visited | {route.name})
+                    node = route.node
 
     def _able(self, call: Call, pool: Pool) -> list[int]:
         """Children of which something may be asked."""
@@ -344,9 +394,10 @@ class _Walk:
     def _is_out_of_reach(self, call: Call, name: str) -> bool:
         if not self.routing.has_route(name):
             return True
-        visited = [self.routing.route(r).name for r in _refs(call)]
+        above = [self.routing.route(r).name for r in _refs(call)]
+        visited = call.visited if self.semantics.visits_once else above
         seen = self.routing.route(name).name in (call.asked, *visited)
-        return seen or len(visited) >= self.semantics.depth
+        return seen or len(above) >= self.semantics.depth
 
     def _send(self, call: Call, id_: str) -> Step:
         limit = self.routing.route(call.asked).attempts_limit
@@ -371,9 +422,7 @@ class _Walk:
 
     def _unwind(self, call: Call, fault: Fault) -> Step:
         """Come up with `fault` until a node catches it."""
-        # Having nothing to ask must not hide why: a real failure stays the one that is told.
-        if fault.row is not None or call.last is None:
-            call = replace(call, first=call.first or fault, last=fault)
+        call = self._telling(call, fault)
         while call.stack:
             frame, call = call.stack[-1], replace(call, stack=call.stack[:-1])
             match frame.node:
@@ -381,17 +430,29 @@ class _Walk:
                     caught = self._retry(call, frame, retry, fault)
                     if caught is not None:
                         return caught
-                case Chain(rungs=rungs):
+                case Chain(rungs=rungs, tells=tells):
+                    if _is_further(rungs[frame.index], frame.index):
+                        self._blame(fault)
+                    cause = frame.cause or fault
                     below = frame.index + 1
                     for index, rung in enumerate(rungs[below:], start=below):
                         if self._may_fall(fault) and fault.failure in rung.on:
-                            call = _push(call, replace(frame, index=index))
+                            call = _push(call, replace(frame, index=index, cause=cause))
                             return self._enter(call, rung.child)
+                    if tells == "first" and cause is not fault:
+                        fault = cause
+                        call = self._telling(call, fault)
                 case Ref():
                     call = replace(call, route=self._route_above(call))
                 case _:
                     pass
         return self._finish(call)
+
+    def _telling(self, call: Call, fault: Fault) -> Call:
+        # Having nothing to ask must not hide why: a real failure stays the one that is told.
+        if fault.row is None and call.last is not None and not self.semantics.tells_cooling:
+            return call
+        return replace(call, first=call.first or fault, last=fault)
 
     def _may_fall(self, fault: Fault) -> bool:
         return fault.row.falls if fault.row is not None else True
@@ -399,7 +460,10 @@ class _Walk:
     def _retry(self, call: Call, frame: Frame, retry: Retry, fault: Fault) -> Step | None:
         """The next try under `retry`, or the wait before it; None when it does not catch."""
         row = fault.row
-        if row is None or not row.retried or fault.failure not in retry.on:
+        if row is None:
+            return None
+        overruled = frame.overruled if frame.count is not None else self._overrules(retry, fault)
+        if not overruled and not (row.retried and fault.failure in retry.on):
             return None
         count = frame.count if frame.count is not None else _count_for(retry, fault.failure)
         rule = self.semantics.retry_after
@@ -412,7 +476,7 @@ class _Walk:
             spent = rule.at_most_in_all_s is not None and obeyed_s + given_s > rule.at_most_in_all_s
             if (given_s > rule.at_most_s or spent) and rule.gives_up_above:
                 return None
-            if rule.at_least_s <= given_s <= rule.at_most_s and not spent:
+            if rule.at_least_s <= given_s <= rule.at_most_s and rule.reads(given_s) and not spent:
                 wait_s, obeyed_s = given_s, obeyed_s + given_s
                 waits_after_last = waits_after_last or rule.after_last
         if frame.index >= count:
@@ -421,11 +485,16 @@ class _Walk:
             return None
         fixed = count if self.semantics.fixes_count_at_first else None
         skip = frame.skip | ({call.deployment} if row.skips and call.deployment else set())
-        again = Frame(retry, frame.index + 1, fixed, frozenset(skip), obeyed_s)
+        again = Frame(retry, frame.index + 1, fixed, frozenset(skip), obeyed_s, overruled)
         call = _push(call, again)
         if not row.waits:
             return self._enter(call, retry.child)
         return self._wait(call, wait_s, resume=retry.child)
+
+    def _overrules(self, retry: Retry, fault: Fault) -> bool:
+        return self.semantics.counts_overrule and any(
+            fault.failure in on for on, _ in retry.per_failure
+        )
 
     def _wait(self, call: Call, wait_s: float, resume: Node | None) -> Step:
         left_s = self._left_s(call)
@@ -488,6 +557,23 @@ class _Walk:
 
 def _refs(call: Call) -> list[str]:
     return [frame.node.route for frame in call.stack if isinstance(frame.node, Ref)]
+
+
+def _is_further(rung: Rung, index: int) -> bool:
+    """Whether a chain goes to this rung for want of an answer from those above.
+
+    Not so a rung that only stands in while those above are cooling, and not a chain of other
+    routes, whose rungs speak for themselves.
+    """
+    if rung.on == COOLING:
+        return False
+    match rung.child:
+        case Ref():
+            return True
+        case Chain(rungs=(Rung(child=Ref()), *_)):
+            return False
+        case _:
+            return index > 0
 
 
 def _push(call: Call, frame: Frame) -> Call:

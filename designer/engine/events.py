@@ -194,6 +194,14 @@ class Missed:
 
 
 @dataclass(frozen=True, slots=True)
+class Blamed:
+    """A failure that was told of before counts against the deployment's health, perhaps again."""
+
+    deployment: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Cooled:
     deployment: str
     until: float
@@ -207,4 +215,4 @@ class Turned:
     turn: int
 
 
-Effect = Sent | Answered | Missed | Cooled | Turned
+Effect = Sent | Answered | Missed | Blamed | Cooled | Turned

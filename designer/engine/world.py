@@ -7,19 +7,33 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from designer.engine.events import Answered, Cooled, Effect, Missed, Sent, Turned
+from designer.engine.events import Answered, Blamed, Cooled, Effect, Missed, Sent, Turned
 
 _MINUTE_S = 60.0
 
 
 @dataclass(slots=True)
+class Minute:
+    """A counter that starts anew with the first count a minute or more after it last did."""
+
+    began: float = float("-inf")
+    counted: int = 0
+
+    def count(self, at: float) -> int:
+        return self.counted if at < self.began + _MINUTE_S else 0
+
+    def add(self, at: float) -> None:
+        self.counted = self.count(at) + 1
+        if self.counted == 1:
+            self.began = at
+
+
+@dataclass(slots=True)
 class Health:
     cooling_until: float = float("-inf")
-    minute: int = -1
-    requests: int = 0
-    """In the current minute of the clock."""
-    failed: int = 0
-    failures_at: deque[float] = field(default_factory=deque)
+    answered: Minute = field(default_factory=Minute)
+    failed: Minute = field(default_factory=Minute)
+    failures_at: deque[float] = field(default_factory=lambda: deque(maxlen=1000))
     in_flight: int = 0
     latencies: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=100))
     """The last answers: (when, how long in seconds)."""
@@ -34,16 +48,23 @@ class World:
         health = self._health.get(deployment)
         return health is not None and at < health.cooling_until
 
-    def failures_since(self, deployment: str, since: float) -> int:
+    def failures_within(self, deployment: str, at: float, window_s: float) -> int:
+        """Counted failures in the window that `at` lies in: each begins with the first one after."""
         health = self._health.get(deployment)
-        return 0 if health is None else sum(t > since for t in health.failures_at)
+        began, count = float("-inf"), 0
+        for failed_at in () if health is None else health.failures_at:
+            if failed_at >= began + window_s:
+                began, count = failed_at, 0
+            count += 1
+        return count if at < began + window_s else 0
 
     def minute_counts(self, deployment: str, at: float) -> tuple[int, int]:
-        """(requests, failed) in the minute of the clock that `at` lies in."""
+        """(requests, failed), each in the minute that began with the first of its kind."""
         health = self._health.get(deployment)
-        if health is None or health.minute != int(at // _MINUTE_S):
+        if health is None:
             return 0, 0
-        return health.requests, health.failed
+        failed = health.failed.count(at)
+        return health.answered.count(at) + failed, failed
 
     def in_flight(self, deployment: str) -> int:
         health = self._health.get(deployment)
@@ -61,32 +82,30 @@ class World:
     def apply(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
             match effect:
-                case Sent(deployment=id_, at=at):
-                    health = self._of(id_, at)
-                    health.in_flight += 1
+                case Sent(deployment=id_):
+                    self._of(id_).in_flight += 1
                 case Answered(deployment=id_, at=at, took_s=took_s):
-                    health = self._of(id_, at)
+                    health = self._of(id_)
                     health.in_flight -= 1
-                    health.requests += 1
+                    health.answered.add(at)
                     health.latencies.append((at, took_s))
                 case Missed(deployment=id_, at=at, counted=counted):
-                    health = self._of(id_, at)
-                    health.in_flight -= 1
+                    self._of(id_).in_flight -= 1
                     if counted:
-                        health.requests += 1
-                        health.failed += 1
-                        health.failures_at.append(at)
-                        if len(health.failures_at) > 1000:
-                            health.failures_at.popleft()
+                        self._blame(id_, at)
+                case Blamed(deployment=id_, at=at):
+                    self._blame(id_, at)
                 case Cooled(deployment=id_, until=until):
-                    health = self._health.setdefault(id_, Health())
+                    health = self._of(id_)
                     health.cooling_until = max(health.cooling_until, until)
                     health.failures_at.clear()
                 case Turned(pool=pool, turn=turn):
                     self._turns[pool] = turn
 
-    def _of(self, deployment: str, at: float) -> Health:
-        health = self._health.setdefault(deployment, Health())
-        if health.minute != int(at // _MINUTE_S):
-            health.minute, health.requests, health.failed = int(at // _MINUTE_S), 0, 0
-        return health
+    def _blame(self, deployment: str, at: float) -> None:
+        health = self._of(deployment)
+        health.failed.add(at)
+        health.failures_at.append(at)
+
+    def _of(self, deployment: str) -> Health:
+        return self._health.setdefault(deployment, Health())
