@@ -7,6 +7,7 @@ import click
 
 from designer.catalog import Catalog, load_catalog
 from designer.cli.output import echo_json, exit_code, format_option, tell, tell_as
+from designer.cli.plan_summary import summary
 from designer.compiler import (
     INFEASIBLE,
     NO_GATEWAY,
@@ -22,7 +23,6 @@ from designer.plan import Plan
 from designer.planner.lock import Lock
 from designer.profile.load import load_profile
 from designer.render import findings
-from designer.cli.plan_summary import summary
 
 
 @click.command(
