@@ -1,0 +1,129 @@
+"""Decode a provider's event stream to OpenAI's chunks, and judge how it ended. No I/O."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from runtime.upstream.base import UpstreamError, UpstreamFailure
+from runtime.upstream.dialect import SHAPE_ERRORS, Body, StreamTranslation
+from runtime.upstream.failures import in_band_failure
+from runtime.upstream.sse import Event, EventParser, EventTooLargeError
+
+_CONTENT: Final = (
+    "content",
+    "tool_calls",
+    "function_call",
+    "reasoning_content",
+    "refusal",
+    "audio",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEnd:
+    """How a stream came out, once the connection has no more to say."""
+
+    failure: UpstreamFailure | None
+    """None: the answer is complete."""
+    finish_reason: str | None
+    usage: Body | None
+    """As OpenAI puts it; None when the provider never said."""
+    bad_chunks: int
+    """Events that were skipped because they were not what the provider documents."""
+
+
+class StreamDecoder:
+    """One stream. After a failure or the end nothing more comes out of `feed`."""
+
+    def __init__(self, translation: StreamTranslation) -> None:
+        self._translation = translation
+        self._parser = EventParser()
+        self._open: set[int] = set()
+        """Choices that have begun and not ended."""
+        self._received = 0
+        self.failure: UpstreamFailure | None = None
+        self.finish_reason: str | None = None
+        self.usage: Body | None = None
+        self.bad_chunks = 0
+        self.has_content = False
+        """Something that the caller would see has come."""
+        self.is_done = False
+        """The provider has said that nothing follows."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Every answer in the stream has reached its end, whether or not the stream has."""
+        return self.is_done or (self.finish_reason is not None and not self._open)
+
+    def feed(self, data: bytes) -> list[Body]:
+        self._received += len(data)
+        try:
+            return self._chunks(self._parser.feed(data))
+        except EventTooLargeError as error:
+            self.failure = UpstreamFailure("stream_error", message=str(error))
+            return []
+
+    def close(self) -> tuple[list[Body], StreamEnd]:
+        """The connection has ended: what was still to come, and the verdict."""
+        chunks = self._chunks(self._parser.close())
+        end = StreamEnd(self._verdict(), self.finish_reason, self.usage, self.bad_chunks)
+        return chunks, end
+
+    def _chunks(self, events: Iterable[Event]) -> list[Body]:
+        chunks: list[Body] = []
+        for event in events:
+            if self.is_done or self.failure is not None:
+                break
+            chunks += self._of_event(event)
+        return chunks
+
+    def _of_event(self, event: Event) -> list[Body]:
+        if event.data.strip() == b"[DONE]":
+            self.is_done = True
+            return []
+        chunks: list[Body] = []
+        try:
+            payload = orjson.loads(event.data)
+            if payload.get("error"):
+                self.failure = in_band_failure(payload["error"], event.data)
+                return []
+            if payload.get("type") == "message_stop":
+                self.is_done = True
+            for chunk in self._translation(payload):
+                self._note(chunk)
+                chunks.append(chunk)
+        except UpstreamError as error:
+            self.failure = error.failure
+        except SHAPE_ERRORS:
+            self.bad_chunks += 1
+        return chunks
+
+    def _note(self, chunk: Body) -> None:
+        if isinstance(chunk.get("usage"), dict):
+            self.usage = chunk["usage"]
+        for choice in chunk["choices"]:
+            index: Any = choice.get("index", 0)
+            delta = choice.get("delta") or {}
+            self.has_content = self.has_content or any(delta.get(key) for key in _CONTENT)
+            if choice.get("finish_reason"):
+                self.finish_reason = choice["finish_reason"]
+                self._open.discard(index)
+            else:
+                self._open.add(index)
+
+    def _verdict(self) -> UpstreamFailure | None:
+        if self.failure is not None:
+            return self.failure
+        if not self._received:
+            return UpstreamFailure("empty", message="the stream has no content")
+        if not self.is_complete:
+            if self.has_content or self._open:
+                return UpstreamFailure(
+                    "stream_cut", message="the stream ended before the answer did"
+                )
+            return UpstreamFailure("malformed", message="the stream holds no event")
+        if not self.has_content and self.finish_reason in (None, "stop"):
+            return UpstreamFailure("empty", message="the answer says nothing")
+        return None
