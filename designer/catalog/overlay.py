@@ -42,7 +42,9 @@ WRONG_ENTRY = Rule(
     "The overlay is your own evidence for prices, contracts and measurements. An entry that cannot "
     "be understood must not pass for one that was.",
     instead="the entry is left out",
-    help="the keys are in docs/catalog.md",
+    help="every entry says source and observed_on, and: facts applies_to, key, value; prices "
+    "applies_to, input, output; latency applies_to, ttft_p50_s, tokens_per_s; models provider, "
+    "model, context_tokens",
 )
 MATCHES_NOTHING = Rule(
     "CAT002",
@@ -183,7 +185,7 @@ def _entries(
                     WRONG_ENTRY,
                     document.place(section, index, *problem["loc"]),
                     what=".".join(str(part) for part in problem["loc"]) or section,
-                    problem=problem["msg"],
+                    problem=problem["msg"].removeprefix("Value error, "),
                 )
 
 
@@ -265,4 +267,4 @@ def _matches_nothing(
 
 def _did_you_mean(word: str, known: tuple[str, ...]) -> str:
     close = get_close_matches(word, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return f" (did you mean {close[0]!r}?)" if close else ""
