@@ -87,6 +87,8 @@ class Lack:
     """Documentation, issue or measurement, with its date."""
     refused: bool = False
     """The loss breaks a promise (redaction, residency) rather than a preference: an error."""
+    told: bool = True
+    """False: nothing is lost, the same meaning only takes the gateway's own shape."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ REFUSED = Rule(
 def legalize(routing: Routing, gateway: Gateway, report: Report) -> Routing:
     for lack in gateway.lacks:
         lesser = lack.feature.without(routing)
-        if lesser != routing:
+        if lack.told and lesser != routing:
             for place in _changed(routing, lesser):
                 report.add(
                     REFUSED if lack.refused else APPROXIMATED,
@@ -66,7 +66,7 @@ def losses(routing: Routing, gateway: Gateway) -> list[tuple[Lack, tuple[str, ..
     found = []
     for lack in gateway.lacks:
         lesser = lack.feature.without(routing)
-        if lesser != routing:
+        if lack.told and lesser != routing:
             found.append((lack, tuple(_changed(routing, lesser))))
         routing = lesser
     return found
