@@ -46,44 +46,44 @@ def test_most_models_can_be_bought_today() -> None:
         assert any(CATALOG.status_of(o, CATALOG.date) != "retired" for o in sold), model.id
 
 
-@given(offerings)
-def test_every_offering_has_a_price_with_source_and_day(offering: Offering) -> None:
-    price = offering.price
+def test_every_offering_has_a_price_with_source_and_day() -> None:
+    for offering in CATALOG.offerings.values():
+        price = offering.price
 
-    assert price.evidence
-    assert all(proof.source and proof.observed_on <= CATALOG.date for proof in price.evidence)
-    assert min(price.input, price.output) >= 0
-    if not CATALOG.providers[offering.provider].is_self_hosted:
-        assert price.input > 0
-        assert price.output > 0 or CATALOG.model_of(offering).kind == "embedding"
-
-
-@given(offerings)
-def test_the_price_is_what_one_of_its_sources_says(offering: Offering) -> None:
-    price = offering.price
-    said = {(proof.input, proof.output) for proof in price.evidence}
-
-    assert (price.input, price.output) in said
-    assert (price.agreement == "conflict") == (len(said) > 1)
-    assert (price.agreement == "single") == (len(price.evidence) == 1)
+        assert price.evidence
+        assert all(proof.source and proof.observed_on <= CATALOG.date for proof in price.evidence)
+        assert min(price.input, price.output) >= 0
+        if not CATALOG.providers[offering.provider].is_self_hosted:
+            assert price.input > 0
+            assert price.output > 0 or CATALOG.model_of(offering).kind == "embedding"
 
 
-@given(offerings)
-def test_every_offering_is_complete(offering: Offering) -> None:
-    model = CATALOG.model_of(offering)
+def test_the_price_is_what_one_of_its_sources_says() -> None:
+    for offering in CATALOG.offerings.values():
+        price = offering.price
+        said = {(proof.input, proof.output) for proof in price.evidence}
 
-    assert offering.provider in CATALOG.providers
-    assert offering.capabilities <= CAPABILITIES
-    assert offering.max_input_tokens > 0
-    assert offering.max_output_tokens > 0 or model.kind == "embedding"
-    assert offering.regions_source
-    assert offering.latency.source
-    assert offering.latency.ttft_p50_s > 0
-    assert offering.latency.tokens_per_s > 0
-    assert offering.names.litellm
-    assert model.tier in TIERS
-    assert model.tier_why
-    assert model.source
+        assert (price.input, price.output) in said
+        assert (price.agreement == "conflict") == (len(said) > 1)
+        assert (price.agreement == "single") == (len(price.evidence) == 1)
+
+
+def test_every_offering_is_complete() -> None:
+    for offering in CATALOG.offerings.values():
+        model = CATALOG.model_of(offering)
+
+        assert offering.provider in CATALOG.providers
+        assert offering.capabilities <= CAPABILITIES
+        assert offering.max_input_tokens > 0
+        assert offering.max_output_tokens > 0 or model.kind == "embedding"
+        assert offering.regions_source
+        assert offering.latency.source
+        assert offering.latency.ttft_p50_s > 0
+        assert offering.latency.tokens_per_s > 0
+        assert offering.names.litellm
+        assert model.tier in TIERS
+        assert model.tier_why
+        assert model.source
 
 
 def test_prices_vary_by_more_than_the_region_in_the_name() -> None:
@@ -130,24 +130,24 @@ def test_no_spelling_means_two_models_or_two_providers() -> None:
     assert {s: sold for s, sold in meanings.items() if len(sold) > 1} == {}
 
 
-@given(offerings)
-def test_every_spelling_with_host_and_region_leads_back_to_its_offering(offering: Offering) -> None:
-    region = None if offering.region == "global" else offering.region
+def test_every_spelling_with_host_and_region_leads_back_to_its_offering() -> None:
+    for offering in CATALOG.offerings.values():
+        region = None if offering.region == "global" else offering.region
 
-    for gateway, provider, name in spellings(offering):
-        found = CATALOG.by_gateway_name(
-            gateway, name, offering.api_base or None, region, provider or None
-        )
-        assert found == offering, (gateway, provider, name)
+        for gateway, provider, name in spellings(offering):
+            found = CATALOG.by_gateway_name(
+                gateway, name, offering.api_base or None, region, provider or None
+            )
+            assert found == offering, (gateway, provider, name)
 
 
-@given(offerings)
-def test_a_name_alone_never_promises_a_region_that_it_does_not_fix(offering: Offering) -> None:
-    for gateway, provider, name in spellings(offering):
-        found = CATALOG.by_gateway_name(gateway, name, provider=provider or None)
-        if found is not None and found.region != "global":
-            fixed = found.pin.by in ("name", "deployment") or f"/{found.region}/" in name
-            assert fixed, (gateway, name)
+def test_a_name_alone_never_promises_a_region_that_it_does_not_fix() -> None:
+    for offering in CATALOG.offerings.values():
+        for gateway, provider, name in spellings(offering):
+            found = CATALOG.by_gateway_name(gateway, name, provider=provider or None)
+            if found is not None and found.region != "global":
+                fixed = found.pin.by in ("name", "deployment") or f"/{found.region}/" in name
+                assert fixed, (gateway, name)
 
 
 @pytest.mark.parametrize(
