@@ -98,9 +98,9 @@ def _read_positive_count(value: object) -> int:
 
 
 def _read_version(value: object) -> object:
-    if isinstance(value, bool):
-        raise NotAValue("not a version of this format; write `1`")
-    return value
+    if isinstance(value, bool) or value != 1:
+        raise NotAValue("not a version of this format; write `1`, without quotes")
+    return 1
 
 
 def _read_date(value: object) -> date:

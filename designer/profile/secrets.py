@@ -45,6 +45,7 @@ _TOKEN: Final = re.compile(
     + "|".join(re.escape(prefix) for prefix in PREFIXES)
     + r")[A-Za-z0-9_\-./+=]{12,}"
 )
+_USER_IN_URL: Final = re.compile(r"://[^/\s]*@")
 _LONGEST_SHOWN: Final = 60
 
 
@@ -73,7 +74,7 @@ def parse_env_name(value: object) -> str:
 
 def shown(value: object) -> str:
     """A user's value as messages may repeat it: short, on one line, never a secret."""
-    text = " ".join(str(value).split())
+    text = _USER_IN_URL.sub("://(not shown)@", " ".join(str(value).split()))
     if looks_secret(text) or text.startswith(PREFIXES):
         return "(secret not shown)"
     printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
