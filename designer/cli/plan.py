@@ -68,7 +68,7 @@ def plan(
     """
     report = Report()
     text = click.get_text_stream("stdin").read() if profile == "-" else None
-    loaded = load_profile(profile, text, report)
+    loaded = load_profile(profile, text, report=report)
     if loaded is None or report.has_errors:
         _end(report, format_, code=2)
     assert loaded is not None

@@ -149,7 +149,7 @@ def _one_a_model(ranked: Sequence[Candidate]) -> list[Candidate]:
 
 def _pick(workload: Workload, ranked: Sequence[Candidate], catalog: Catalog) -> list[Candidate]:
     """The best, then the best that shares no failure domain with those before it."""
-    rungs = [ranked[0]]
+    rungs = [_first(workload, ranked, catalog)]
     while len(rungs) < MOST_RUNGS:
         if len(rungs) > 1 and _is_enough(workload, rungs, catalog):
             break
@@ -164,6 +164,16 @@ def _pick(workload: Workload, ranked: Sequence[Candidate], catalog: Catalog) -> 
         ]
         rungs += elsewhere[:1]
     return rungs
+
+
+def _first(workload: Workload, ranked: Sequence[Candidate], catalog: Catalog) -> Candidate:
+    """The best; where its model is all there may be, the best that is available often enough."""
+    if workload.task == "embed":
+        for candidate in ranked:
+            group = [candidate, *(c for c in ranked if _may_follow(workload, c, [candidate]))]
+            if _is_enough(workload, group, catalog):
+                return candidate
+    return ranked[0]
 
 
 def _is_enough(workload: Workload, rungs: Sequence[Candidate], catalog: Catalog) -> bool:
@@ -205,10 +215,10 @@ def _reason(
     if index == 0:
         pinned = workload.models.first is not None
         return f"{'named by models.first' if pinned else best + ' that meets every requirement'}; {cost}"
-    domain = candidate.offering.failure_domain
-    before = " and ".join(dict.fromkeys(r.offering.failure_domain for r in rungs[:index]))
-    apart = f"does not go down with {before}" if domain not in before else "another account"
-    return f"{best} that {apart}; {cost}"
+    if _stands_apart(candidate, rungs[:index]):
+        before = " and ".join(dict.fromkeys(r.offering.failure_domain for r in rungs[:index]))
+        return f"{best} that does not go down with {before}; {cost}"
+    return f"{best} in another account; {cost}"
 
 
 def _why_not(candidate: Candidate, rungs: Sequence[Candidate], workload: Workload) -> str:

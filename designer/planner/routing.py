@@ -139,7 +139,7 @@ def _pii_guardrails(
                 name=f"pii-{action}{suffix}",
                 kind="pii",
                 stages=stages,  # type: ignore[arg-type]  # the keys above are the two literals
-                action=action,  # type: ignore[arg-type]
+                action=action,
                 entities=pii.entities,
                 on_error="block" if on_failure == "block" else "pass",
                 routes=routes,

@@ -1,0 +1,146 @@
+"""One attempt at one deployment, as the events the engine understands.
+
+It opens the connection, translates both ways and notices how the answer ends. It decides nothing:
+whether another attempt follows is the engine's affair.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from designer.engine.events import Ended, Event, Failed, FirstToken, Headers, Send, Usage
+from runtime.upstream import (
+    Dialect,
+    Response,
+    StreamDecoder,
+    Target,
+    UntranslatableError,
+    Upstream,
+    UpstreamError,
+    UpstreamFailure,
+    read_answer,
+    translate,
+)
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a deployment is reached, and in which words."""
+
+    target: Target
+    dialect: Dialect
+
+
+@dataclass(slots=True)
+class Attempt:
+    """Changes as its answer arrives: `answer` or `chunks`, `usage`, `failure`."""
+
+    endpoint: Endpoint
+    upstream: Upstream
+    clock: Callable[[], float]
+    embeds: bool = False
+    answer: Body | None = None
+    """The whole answer, in OpenAI's shape; of a stream it stays None."""
+    chunks: list[Body] = field(default_factory=list)
+    """Of a stream: what has come and was not taken yet."""
+    usage: Body | None = None
+    failure: UpstreamFailure | None = None
+    dropped: tuple[str, ...] = ()
+    """Parameters that the provider has no word for."""
+    _response: Response | None = None
+    _pieces: AsyncIterator[bytes] | None = None
+    _decoder: StreamDecoder | None = None
+
+    async def begin(self, send: Send, body: Body) -> Event:
+        """`Headers` for a stream that was opened, otherwise how it ended."""
+        try:
+            return await self._begin(send, body)
+        except UpstreamError as error:
+            return self._failed(error.failure)
+        except UntranslatableError as error:
+            return self._failed(UpstreamFailure("400", 400, message=str(error)))
+
+    async def _begin(self, send: Send, body: Body) -> Event:
+        dialect, target = self.endpoint.dialect, self.endpoint.target
+        asks, answers = dialect.request, dialect.response
+        if self.embeds:
+            if dialect.embedding is None:
+                raise UntranslatableError(f"{dialect.name} has no embeddings here")
+            asks, answers = dialect.embedding.request, dialect.embedding.response
+        translated = translate(asks, target, body)
+        self.dropped = translated.dropped
+        is_stream = translated.request.is_stream
+        request = replace(translated.request, timeout_s=send.timeout_s, idle_s=send.first_token_s)
+        self._response = await self.upstream(request)
+        if is_stream and self._response.status == 200:
+            self._pieces = self._response.chunks()
+            self._decoder = StreamDecoder(dialect.stream(target.model))
+            return Headers(self.clock())
+        raw = await self._response.read()
+        status, headers = self._response.status, self._response.headers
+        answer = read_answer(answers, dialect, status, headers, raw, target.model)
+        if isinstance(answer, UpstreamFailure):
+            return self._failed(answer)
+        self.answer, self.usage = answer, answer.get("usage")
+        return Ended(self.clock(), usage_of(self.usage))
+
+    async def listen(self) -> Event | None:
+        """The stream's next event; None when only more content has come."""
+        assert self._decoder is not None
+        assert self._pieces is not None
+        decoder, had_content = self._decoder, self._decoder.has_content
+        try:
+            piece = await anext(self._pieces, None)
+        except UpstreamError as error:
+            if decoder.is_complete:
+                return self._closed(decoder)
+            return self._failed(error.failure)
+        if piece is None or decoder.is_done:
+            return self._closed(decoder)
+        self.chunks += decoder.feed(piece)
+        if decoder.failure is not None:
+            return self._failed(decoder.failure)
+        if decoder.is_done:
+            await self.close()
+            return self._closed(decoder)
+        if decoder.has_content and not had_content:
+            return FirstToken(self.clock())
+        return None
+
+    def take(self) -> list[Body]:
+        """The content that has come since the last time."""
+        taken, self.chunks = self.chunks, []
+        return taken
+
+    async def close(self) -> None:
+        if self._response is not None:
+            await self._response.close()
+
+    def _closed(self, decoder: StreamDecoder) -> Event:
+        chunks, end = decoder.close()
+        self.chunks += chunks
+        if end.failure is not None:
+            return self._failed(end.failure)
+        self.usage = end.usage
+        return Ended(self.clock(), usage_of(end.usage))
+
+    def _failed(self, failure: UpstreamFailure) -> Failed:
+        self.failure = failure
+        return Failed(self.clock(), failure.token, failure.status, failure.retry_after_s)
+
+
+def usage_of(usage: Mapping[str, Any] | None) -> Usage:
+    """Zero for whatever the provider did not say."""
+    told = usage or {}
+    details = told.get("prompt_tokens_details") or {}
+    return Usage(
+        prompt_tokens=_count(told.get("prompt_tokens")),
+        completion_tokens=_count(told.get("completion_tokens")),
+        cached_tokens=_count(details.get("cached_tokens")),
+    )
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and value >= 0 else 0

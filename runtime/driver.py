@@ -1,0 +1,195 @@
+"""Performs what the engine decides, over asyncio: the runtime's counterpart of the simulator's loop.
+
+All decisions are `step`'s. This module sends, sleeps, inspects and passes content on.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from designer.engine.call import Program, begin, step
+from designer.engine.events import (
+    Began,
+    Ended,
+    Event,
+    Failed,
+    Finish,
+    Inspect,
+    Inspected,
+    Listen,
+    LookedUp,
+    Lookup,
+    Request,
+    Reserve,
+    Reserved,
+    Send,
+    Wait,
+    Woke,
+)
+from designer.engine.world import World
+from runtime.attempt import Attempt, Endpoint
+from runtime.guard import inspect, joined
+from runtime.upstream import Upstream, UpstreamFailure
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One attempt, for headers and the ledger."""
+
+    deployment: str
+    outcome: str
+    """`200` or the failure's token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a stream, in OpenAI's shape; the first one says who serves."""
+
+    body: Body
+    deployment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    finish: Finish
+    answer: Body | None = None
+    """Of a call that was not streamed."""
+    usage: Body | None = None
+    """As the provider told it; None when it was never seen."""
+    tried: tuple[Tried, ...] = ()
+    redactions: int = 0
+    failure: UpstreamFailure | None = None
+    """What the last deployment said."""
+    dropped: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Driver:
+    """What every call of a runtime shares."""
+
+    program: Program
+    world: World
+    endpoints: Mapping[str, Endpoint]
+    """By deployment id."""
+    upstream: Upstream
+    clock: Callable[[], float]
+    draws: Iterator[float]
+    sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep)
+
+    async def perform(
+        self, route: str, request: Request, body: Body
+    ) -> AsyncIterator[Chunk | Done]:
+        """Chunks of a stream as they may go out, then `Done`; of anything else only `Done`.
+
+        Closing the iterator early gives up the connection to the provider.
+        """
+        call = begin(route, request)
+        event: Event = Began(self.clock())
+        attempt: Attempt | None = None
+        tried: list[Tried] = []
+        redactions = 0
+        embeds = self._embeds(route)
+        holds = request.stream and self._inspects_output(route)
+        try:
+            while True:
+                call, command, effects = step(self.program, call, event, self.world, self.draws)
+                self.world.apply(effects)
+                match command:
+                    case Inspect(guardrail=rail, stage=stage):
+                        looked_at = body if stage == "input" else _whole(attempt)
+                        inspection = inspect(rail, stage, looked_at)
+                        redactions += inspection.found
+                        if stage == "input":
+                            body = inspection.body
+                        else:
+                            _change(attempt, inspection.body)
+                        event = Inspected(self.clock(), inspection.verdict)
+                    case Lookup():
+                        event = LookedUp(self.clock(), hit=False)
+                    case Reserve():
+                        event = Reserved(self.clock())
+                    case Send():
+                        attempt = self._open(command, embeds)
+                        event = await attempt.begin(command, body)
+                        tried += _ended(command.deployment, event)
+                    case Listen(hold=hold):
+                        assert attempt is not None
+                        heard: Event | None = None
+                        while heard is None:
+                            if not hold and not holds:
+                                for chunk in attempt.take():
+                                    yield Chunk(chunk, call.deployment or "")
+                            heard = await attempt.listen()
+                        event = heard
+                        tried += _ended(call.deployment or "", event)
+                    case Wait(seconds=seconds, jitter_s=jitter_s):
+                        await self.sleep(seconds + jitter_s * next(self.draws))
+                        event = Woke(self.clock())
+                    case Finish():
+                        if attempt is not None and command.failure is None:
+                            for chunk in attempt.take():
+                                yield Chunk(chunk, call.deployment or "")
+                        yield _done(command, attempt, tuple(tried), redactions)
+                        return
+        finally:
+            if attempt is not None:
+                await attempt.close()
+
+    def _open(self, send: Send, embeds: bool) -> Attempt:
+        return Attempt(self.endpoints[send.deployment], self.upstream, self.clock, embeds)
+
+    def _embeds(self, route: str) -> bool:
+        routing = self.program.routing
+        return routing.has_route(route) and routing.route(route).embeds
+
+    def _inspects_output(self, route: str) -> bool:
+        """Whether a stream has to be whole before any of it may go out."""
+        return any(
+            "output" in rail.stages and rail.covers(route)
+            for rail in self.program.routing.guardrails
+        )
+
+
+def _ended(deployment: str, event: Event) -> list[Tried]:
+    match event:
+        case Ended():
+            return [Tried(deployment, "200")]
+        case Failed(failure=failure):
+            return [Tried(deployment, failure)]
+        case _:
+            return []
+
+
+def _whole(attempt: Attempt | None) -> Body:
+    assert attempt is not None
+    if attempt.answer is not None:
+        return attempt.answer
+    return {"chunks": joined(attempt.chunks)}
+
+
+def _change(attempt: Attempt | None, body: Body) -> None:
+    assert attempt is not None
+    if attempt.answer is not None:
+        attempt.answer = body
+    else:
+        attempt.chunks = body["chunks"]
+
+
+def _done(
+    finish: Finish, attempt: Attempt | None, tried: tuple[Tried, ...], redactions: int
+) -> Done:
+    if attempt is None:
+        return Done(finish, tried=tried, redactions=redactions)
+    served = finish.failure is None
+    return Done(
+        finish,
+        attempt.answer if served else None,
+        attempt.usage,
+        tried,
+        redactions,
+        None if served else attempt.failure,
+        attempt.dropped,
+    )
