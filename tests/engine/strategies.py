@@ -1,0 +1,193 @@
+"""Random route trees, provider answers and requests, for laws about the engine."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from designer.engine.events import Request
+from designer.engine.outcomes import KINDS, Outcome
+from designer.engine.semantics import Backoff, CooldownRule, RetryAfter, Row, Semantics
+from designer.gateways.reference import REFERENCE
+from designer.ir import (
+    ANY,
+    NEVER,
+    REFUSALS,
+    TRANSIENT,
+    Case,
+    Chain,
+    Condition,
+    Cooldown,
+    Deployment,
+    Failures,
+    Guardrail,
+    Node,
+    Pool,
+    Ref,
+    Remote,
+    Retry,
+    Route,
+    Routing,
+    Rung,
+    Switch,
+    Target,
+    failures,
+)
+
+IDS = ("a", "b", "c", "d", "e")
+ROUTES = ("chat", "code", "nightly")
+
+failure_sets: st.SearchStrategy[Failures] = st.sampled_from(
+    [ANY, NEVER, TRANSIENT, ANY - REFUSALS, failures(429, 503), failures("context_length")]
+)
+targets = st.builds(Target, st.sampled_from(IDS))
+leaves: st.SearchStrategy[Node] = targets | targets | st.builds(Ref, st.sampled_from(ROUTES))
+
+
+def _pools(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
+    def weighted(children: list[Node]) -> st.SearchStrategy[Node]:
+        weights = st.just(()) | st.tuples(*[st.sampled_from([0.0, 0.5, 1.0, 3.0])] * len(children))
+        picks = st.sampled_from(
+            ["weighted", "round_robin", "least_busy", "cheapest", "fastest", "usage"]
+        )
+        return st.builds(Pool, st.just(tuple(children)), weights, picks)
+
+    return st.lists(inner, min_size=1, max_size=3).flatmap(weighted)
+
+
+def _grown(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
+    rungs = st.lists(st.builds(Rung, inner, failure_sets), min_size=1, max_size=3).map(tuple)
+    counts = st.lists(st.tuples(failure_sets, st.integers(0, 2)), max_size=1).map(tuple)
+    retries = st.builds(Retry, inner, st.integers(0, 2), failure_sets, counts, st.booleans())
+    tier = st.builds(Condition, st.just("metadata.tier"), st.just("eq"), st.just("gold"))
+    cases = st.lists(st.builds(Case, tier, inner), min_size=1, max_size=2).map(tuple)
+    return (
+        st.builds(Chain, rungs, st.sampled_from(["last", "first"]))
+        | _pools(inner)
+        | retries
+        | st.builds(Switch, cases, st.none() | inner)
+        | st.builds(Remote, inner)
+    )
+
+
+nodes: st.SearchStrategy[Node] = st.recursive(leaves, _grown, max_leaves=6)
+
+cooldowns = st.builds(
+    Cooldown, st.sampled_from([0.0, 5.0, 30.0]), st.none() | st.integers(0, 2), st.booleans()
+)
+
+
+@st.composite
+def routings(draw: st.DrawFn) -> Routing:
+    deployments = [
+        Deployment(
+            id=id_,
+            provider="openai",
+            model=f"model-{id_}",
+            timeout_s=draw(st.sampled_from([None, 1.0, 10.0])),
+            first_token_s=draw(st.sampled_from([None, 0.5, 5.0])),
+            cooldown=draw(st.none() | cooldowns),
+        )
+        for id_ in IDS
+    ]
+    routes = [
+        Route(
+            name=name,
+            node=draw(nodes),
+            deadline_s=draw(st.sampled_from([None, 2.0, 20.0])),
+            attempts_limit=draw(st.sampled_from([None, 1, 3])),
+            mid_stream=draw(st.sampled_from(["error", "buffer"])),
+        )
+        for name in ROUTES
+    ]
+    stages = st.sampled_from([frozenset({"input"}), frozenset({"output"})])
+    rails = st.builds(
+        Guardrail,
+        name=st.just("pii"),
+        kind=st.just("pii"),
+        stages=stages,
+        action=st.just("redact"),
+        on_error=st.sampled_from(["block", "pass"]),
+    )
+    guardrails = tuple(draw(st.lists(rails, max_size=1)))
+    return Routing(tuple(routes), tuple(deployments), guardrails)
+
+
+@st.composite
+def semantics(draw: st.DrawFn) -> Semantics:
+    """REFERENCE, or a gateway with other habits. Every failure has a row."""
+    if draw(st.booleans()):
+        return REFERENCE
+    flags = {
+        name: draw(st.booleans())
+        for name in ("waits_after_last", "fixes_count_at_first", "counts_overrule")
+    }
+    flags |= {name: draw(st.booleans()) for name in ("tells_cooling", "visits_once")}
+    rows = (
+        Row("streams end in an error", phases=frozenset({"content"}), falls=False, status=200),
+        Row(
+            "transient",
+            TRANSIENT,
+            retried=True,
+            waits=draw(st.booleans()),
+            skips=draw(st.booleans()),
+            cools=draw(st.sampled_from(["never", "now", "rate"])),
+        ),
+        Row("the rest", falls=draw(st.booleans())),
+    )
+    rule = st.builds(
+        CooldownRule,
+        lasts_s=st.just(10.0),
+        least_requests=st.integers(1, 3),
+        counts=st.sampled_from(["every", "first", "rungs"]),
+        obeys_retry_after=st.booleans(),
+    )
+    return Semantics(
+        name="some gateway",
+        version="1",
+        rows=rows,
+        backoff=Backoff(draw(st.sampled_from([0.0, 0.5])), jitter_s=0.25),
+        retry_after=draw(
+            st.none() | st.just(RetryAfter(failures(429, 503), at_most_s=20.0, gives_up_above=True))
+        ),
+        cooldown=draw(st.none() | rule),
+        reports=draw(st.sampled_from(["first", "last"])),
+        **flags,
+    )
+
+
+def _delays() -> st.SearchStrategy[float]:
+    return st.sampled_from([0.0, 0.1, 0.8, 3.0, 15.0])
+
+
+ordinary = st.builds(
+    Outcome,
+    status=st.sampled_from([200, 200, 400, 401, 404, 408, 429, 500, 503, 529]),
+    headers=st.sampled_from([{}, {"retry-after": "2"}, {"retry-after": "90"}]),
+    delay_s=_delays(),
+    first_token_s=st.none() | _delays(),
+)
+faults = st.builds(
+    Outcome,
+    kind=st.sampled_from(sorted(KINDS)),
+    delay_s=_delays(),
+    after_chunks=st.none() | st.integers(0, 60),
+)
+answers: st.SearchStrategy[dict[str, list[Outcome]]] = st.fixed_dictionaries(
+    {id_: st.lists(ordinary | faults, min_size=1, max_size=4) for id_ in IDS}
+)
+
+requests = st.builds(
+    Request,
+    stream=st.booleans(),
+    metadata=st.sampled_from([{}, {"tier": "gold"}, {"tier": "free"}]),
+)
+calls: st.SearchStrategy[list[tuple[float, str, Request]]] = st.lists(
+    st.tuples(st.sampled_from([0.0, 0.5, 3.0, 8.0, 40.0]), st.sampled_from(ROUTES), requests),
+    min_size=1,
+    max_size=5,
+).map(lambda listed: sorted(listed, key=lambda call: call[0]))
+
+verdicts: st.SearchStrategy[list[Any]] = st.lists(
+    st.sampled_from(["pass", "changed", "blocked", "broken"]), min_size=1, max_size=4
+)
+draws = st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=20)
