@@ -4,7 +4,7 @@ All decisions are `step`'s. This module sends, sleeps, inspects and passes conte
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from designer.engine.events import (
     Finish,
     Inspect,
     Inspected,
+    Left,
     Listen,
     LookedUp,
     Lookup,
@@ -81,7 +82,7 @@ class Driver:
 
     async def perform(
         self, route: str, request: Request, body: Body
-    ) -> AsyncIterator[Chunk | Done]:
+    ) -> AsyncGenerator[Chunk | Done, None]:
         """Chunks of a stream as they may go out, then `Done`; of anything else only `Done`.
 
         Closing the iterator early gives up the connection to the provider.
@@ -90,7 +91,7 @@ class Driver:
         event: Event = Began(self.clock())
         attempt: Attempt | None = None
         tried: list[Tried] = []
-        redactions = 0
+        redactions, finished = 0, False
         embeds = self._embeds(route)
         holds = request.stream and self._inspects_output(route)
         try:
@@ -132,9 +133,13 @@ class Driver:
                         if attempt is not None and command.failure is None:
                             for chunk in attempt.take():
                                 yield Chunk(chunk, call.deployment or "")
+                        finished = True
                         yield _done(command, attempt, tuple(tried), redactions)
                         return
         finally:
+            if not finished:  # the client has gone, or this task is being cancelled
+                left = step(self.program, call, Left(self.clock()), self.world, self.draws)
+                self.world.apply(left.effects)
             if attempt is not None:
                 await attempt.close()
 
@@ -151,6 +156,12 @@ class Driver:
             "output" in rail.stages and rail.covers(route)
             for rail in self.program.routing.guardrails
         )
+
+
+def left_early(deployment: str) -> Done:
+    """What a call comes to whose client went away in the middle of a stream."""
+    tried = (Tried(deployment, "client_left"),)
+    return Done(Finish(499, deployment, "client_left", in_band=True), tried=tried)
 
 
 def _ended(deployment: str, event: Event) -> list[Tried]:

@@ -1,6 +1,6 @@
 """`designer plan`: the pipeline, its summary on screen, its files on disk."""
 
-from datetime import date
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -57,7 +57,7 @@ def plan(
     overwrite: bool,
     gateway: str | None,
     replan: tuple[str, ...],
-    as_of: date | None,
+    as_of: datetime | None,
     format_: str,
 ) -> None:
     """Turn PROFILE (a file, or - for standard input) into a gateway and its checked configuration.
@@ -80,7 +80,7 @@ def plan(
     options = Options(
         gateway=gateway.partition("@")[0] if gateway else None,
         replan=None if "*" in replan else frozenset(replan),
-        as_of=as_of.date() if hasattr(as_of, "date") else as_of,  # type: ignore[union-attr]
+        as_of=as_of.date() if as_of else None,
     )
     made = compile_profile(loaded, catalog, lock, options, report)
     if made is None:
