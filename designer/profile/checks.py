@@ -6,7 +6,7 @@ Nothing here reads files or knows the catalog: whether a provider or a model exi
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from difflib import get_close_matches
-from itertools import combinations
+from itertools import chain, combinations, islice
 from typing import Final
 
 from designer.diagnostics import Report
@@ -34,6 +34,9 @@ from designer.profile.rules import (
 from designer.profile.secrets import shown
 from designer.profile.tree import joined
 from designer.profile.units import format_duration_s, format_share
+
+MAX_LISTED: Final = 200
+"""Of one kind of mistake; suggestions for more of them would take long and help nobody."""
 
 
 def check(profile: Profile, positions: Positions, report: Report) -> None:
@@ -81,15 +84,15 @@ def _rule_names(profile: Profile) -> Iterator[list[tuple[str, str]]]:
 
 def _aliases(profile: Profile, positions: Positions, report: Report) -> None:
     known = [workload.alias for workload in profile.workloads]
-    for name, path in (*_routed_to(profile), *_called(profile)):
-        if name not in known:
-            report.add(
-                UNKNOWN_ALIAS,
-                positions.place(path),
-                name=name,
-                hint=_did_you_mean(name, known),
-                aliases=", ".join(known),
-            )
+    named = chain(_routed_to(profile), _called(profile))
+    for name, path in islice(((n, p) for n, p in named if n not in known), MAX_LISTED):
+        report.add(
+            UNKNOWN_ALIAS,
+            positions.place(path),
+            name=name,
+            hint=_did_you_mean(name, known),
+            aliases=", ".join(known),
+        )
 
 
 def _routed_to(profile: Profile) -> Iterator[tuple[str, str]]:
@@ -145,7 +148,7 @@ def _route_values(profile: Profile, positions: Positions, report: Report) -> Non
         route_by = workload.route_by
         if not route_by or not route_by.key.startswith("team."):
             continue
-        for value in route_by.cases:
+        for value in islice(route_by.cases, MAX_LISTED):
             place = positions.key(joined(f"workloads[{index}].route_by.cases", value))
             if route_by.key == "team.name" and value not in teams:
                 hint, listed = _did_you_mean(value, teams), ", ".join(teams) or "none"
@@ -183,10 +186,10 @@ def _experiment(experiment: Experiment, path: str, positions: Positions, report:
 
 
 def _regions(profile: Profile, positions: Positions, report: Report) -> None:
-    for token, path in _region_tokens(profile):
-        if not is_region(token):
-            place = positions.place(path)
-            report.add(UNKNOWN_REGION, place, token=shown(token), hint=_region_hint(token))
+    tokens = _region_tokens(profile)
+    for token, path in islice(((t, p) for t, p in tokens if not is_region(t)), MAX_LISTED):
+        place = positions.place(path)
+        report.add(UNKNOWN_REGION, place, token=shown(token), hint=_region_hint(token))
 
 
 def _region_tokens(profile: Profile) -> Iterator[tuple[str, str]]:

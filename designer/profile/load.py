@@ -22,6 +22,7 @@ from designer.profile.model import Profile
 from designer.profile.positions import Positions
 from designer.profile.rules import (
     BAD_VALUE,
+    MANY_MORE,
     MISSING_KEY,
     NOT_AN_ALTERNATIVE,
     OUT_OF_RANGE,
@@ -31,6 +32,9 @@ from designer.profile.rules import (
 )
 from designer.profile.secrets import looks_secret, shown
 from designer.profile.tree import Items, Map, Node, Scalar, joined, places, plain, scalars
+
+MAX_LISTED: Final = 200
+"""Wrong values that are listed one by one."""
 
 Parts = tuple[str | int, ...]
 
@@ -82,8 +86,13 @@ def _in_file_order(diagnostic: Diagnostic, order: dict[str, int]) -> tuple[int, 
 
 def _refuse_secrets(tree: Node, positions: Positions, report: Report) -> None:
     for path, scalar in scalars(tree):
-        if looks_secret(scalar.text) and not path.endswith(".secret"):
+        if looks_secret(scalar.text) and not _is_judged_elsewhere(path):
             report.add(SECRET, positions.place(path))
+
+
+def _is_judged_elsewhere(path: str) -> bool:
+    """`providers[0].secret` wants a name and says so itself."""
+    return path.startswith("providers[") and path.endswith("].secret")
 
 
 def _read(tree: Node, positions: Positions, report: Report) -> Profile | None:
@@ -101,6 +110,9 @@ def _read_rest(
 ) -> Profile | None:
     """Report what the model refuses, and check the rest if it can stand alone."""
     details = error.errors(include_url=False)
+    if len(details) > MAX_LISTED:
+        report.add(MANY_MORE, Place(positions.place().file), count=len(details) - MAX_LISTED)
+        details = details[:MAX_LISTED]
     for detail in _without_consequences(details):
         _Refusal(tree, detail, positions, report).add()
     dropped = [_parts_of(tree, detail["loc"]) for detail in details]
@@ -249,6 +261,9 @@ class _Refusal:
             self._wrong_kind(_WANTED[kind])
         elif kind in ("too_short", "string_too_short"):
             self._report.add(OUT_OF_RANGE, self._place(), value="nothing", why="; one at least")
+        elif kind == "too_long":
+            why = "; {max_length} at most".format(**self._detail["ctx"])
+            self._report.add(OUT_OF_RANGE, self._place(), value="too many", why=why)
         elif kind in _LIMIT:
             why = _LIMIT[kind].format(**self._detail.get("ctx", {}))
             self._report.add(OUT_OF_RANGE, self._place(), value=self._quoted(), why=why)

@@ -14,6 +14,7 @@ from designer.profile.scalars import (
     DailyWindow,
     Day,
     EnvName,
+    Examples,
     ExperimentKey,
     FormatVersion,
     HourlyMoney,
@@ -158,7 +159,7 @@ class Experiment(Section):
     """Name of the experiment, in response headers and in the ledger."""
     by: ExperimentKey = "user"
     """What keeps to one arm: `user`, a `metadata.<key>`, or nothing (`request` draws each time)."""
-    arms: dict[Name, Arm]
+    arms: Annotated[dict[Name, Arm], Field(max_length=20)]
     """The arms by name, two or more."""
 
 
@@ -261,11 +262,9 @@ class Pii(Section):
 class DenyExamples(Section):
     """Texts that show a rule at work; they are tried whenever the profile is read."""
 
-    block: tuple[Text, ...] = ()
+    block: Examples = ()
     """Texts the rule must block."""
-    passes: Annotated[
-        tuple[Text, ...], Field(validation_alias="pass", serialization_alias="pass")
-    ] = ()
+    passes: Annotated[Examples, Field(validation_alias="pass", serialization_alias="pass")] = ()
     """Texts the rule must let pass."""
 
 
@@ -290,7 +289,7 @@ class Guardrails(Section):
 
     pii: Pii = Pii()
     """Personal data."""
-    deny: tuple[DenyRule, ...] = ()
+    deny: Annotated[tuple[DenyRule, ...], Field(max_length=200)] = ()
     """Forbidden text."""
     on_failure: Literal["block", "pass"] = "block"
     """When a check itself fails, the request is refused (`block`) or goes on unchecked (`pass`)."""
@@ -524,7 +523,7 @@ class Profile(Section):
     """Name of the profile, and of the folder that is written."""
     gateway: GatewayChoice = GatewayChoice()
     """Which gateway to write for; a token such as `litellm@1.106` will do."""
-    workloads: Annotated[tuple[Workload, ...], Field(min_length=1)]
+    workloads: Annotated[tuple[Workload, ...], Field(min_length=1, max_length=200)]
     """The kinds of request, one or more."""
     routing: RoutingPolicy = RoutingPolicy()
     """How failures are met, unless a workload says otherwise."""

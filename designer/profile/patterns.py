@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-MAX_STATES: Final = 20_000
+MAX_STATES: Final = 2_000
 MAX_REPEAT: Final = 1_000
 """RE2's own limit on `{n,m}`."""
 MAX_DEPTH: Final = 50

@@ -99,6 +99,13 @@ OUT_OF_RANGE: Final = Rule(
     "{value}{why}",
     "The key takes values within limits only.",
 )
+MANY_MORE: Final = Rule(
+    "PRF016",
+    Severity.ERROR,
+    "{count} more values are wrong",
+    "Only the first are listed; a file with so many mistakes is usually no profile at all.",
+    help="mend those above first",
+)
 SAME_NAME: Final = Rule(
     "PRF020",
     Severity.ERROR,

@@ -39,11 +39,11 @@ def _pattern(pattern: str, *examples: str) -> dict[str, Any]:
     return {"type": "string", "pattern": f"^{pattern}$", "examples": list(examples)}
 
 
-def _read_seconds(value: object) -> float:
+def read_seconds(value: object) -> float:
     return parse_duration_s(value)
 
 
-def _read_some_seconds(value: object) -> float:
+def read_some_seconds(value: object) -> float:
     seconds = parse_duration_s(value)
     if seconds == 0:
         raise NotAValue("zero; it must be longer than nothing")
@@ -115,11 +115,9 @@ def _read_date(value: object) -> date:
 _DURATION_SCHEMA: Final = _pattern(DURATION, "800ms", "2s", "5m", "1h30m")
 _HOURLY_SCHEMA: Final = _pattern(MONEY, "9 USD/hour", "7300 USD/month")
 
-Seconds = Annotated[float, BeforeValidator(_read_seconds), WithJsonSchema(_DURATION_SCHEMA)]
+Seconds = Annotated[float, BeforeValidator(read_seconds), WithJsonSchema(_DURATION_SCHEMA)]
 """A duration; zero is allowed."""
-SomeSeconds = Annotated[
-    float, BeforeValidator(_read_some_seconds), WithJsonSchema(_DURATION_SCHEMA)
-]
+SomeSeconds = Annotated[float, BeforeValidator(read_some_seconds), WithJsonSchema(_DURATION_SCHEMA)]
 """A duration longer than nothing."""
 PerRequestMoney = Annotated[
     Money,
@@ -217,6 +215,10 @@ class Shaped:
 
 
 Text = Annotated[str, Field(min_length=1, max_length=2_000)]
+Examples = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=500)], ...], Field(max_length=20)
+]
+"""Short texts; bounded, because patterns are run over them."""
 Name = Annotated[
     str,
     Shaped(
