@@ -7,15 +7,19 @@ for facts about its deployments (prices, regions), never for routing.
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from designer.catalog import Offering, load_catalog
 from designer.diagnostics import Place, Report, Rule, Severity
 from designer.documents import read_json, read_yaml
 from designer.errors import UsageError
-from designer.gateways.base import Gateway, Parsed
+from designer.gateways.base import Gateway, Parsed, Terms
+from designer.gateways.reference import REFERENCE
 from designer.gateways.registry import GATEWAYS
+from designer.ir import Deployment
 
 NOT_A_CONFIG = Rule(
     "PAR504",
@@ -39,6 +43,46 @@ class Config:
     """By deployment id, from the plan.json beside the configuration; empty without one."""
     profile: Mapping[str, Any] = field(default_factory=dict)
     """The profile that the plan was made from, as plan.json keeps it."""
+
+    def with_semantics(self, name: str) -> "Config":
+        """`reference` makes it behave as a careful engineer would want, `own` as its gateway does."""
+        if name == "own":
+            return self
+        return replace(self, parsed=replace(self.parsed, semantics=REFERENCE))
+
+    @property
+    def terms(self) -> Mapping[str, Terms]:
+        """Prices by deployment: what plan.json says, then the file itself, then the catalog."""
+        return {d.id: self._terms(d) for d in self.parsed.routing.deployments}
+
+    def _terms(self, deployment: Deployment) -> Terms:
+        said = self.parsed.terms.get(deployment.id, Terms())
+        fact = self.facts.get(deployment.id)
+        if fact is not None:
+            input_usd, output_usd = fact["input_usd_per_mtok"], fact["output_usd_per_mtok"]
+        elif said.input_usd_per_mtok is not None:
+            return said
+        else:
+            offering = self.offering(deployment)
+            if offering is None:
+                return said
+            input_usd, output_usd = offering.price.input, offering.price.output
+        return replace(
+            said, input_usd_per_mtok=Decimal(input_usd), output_usd_per_mtok=Decimal(output_usd)
+        )
+
+    def offering(self, deployment: Deployment) -> Offering | None:
+        """What the catalog knows the deployment as; None where it does not."""
+        catalog = load_catalog()
+        fact = self.facts.get(deployment.id)
+        if fact is not None:
+            return catalog.offering(str(fact.get("offering")))
+        provider = catalog.providers.get(deployment.provider)
+        if provider is None:
+            return None
+        name = f"{provider.litellm_prefix}{deployment.model}"
+        base, region = deployment.api_base, deployment.region
+        return catalog.by_gateway_name("litellm", name, base, region)
 
 
 def load_config(path: str, report: Report, gateway: str | None = None) -> Config | None:

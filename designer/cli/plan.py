@@ -1,7 +1,9 @@
 """`designer plan`: the pipeline, its summary on screen, its files on disk."""
 
+import sys
 from datetime import datetime
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -67,11 +69,10 @@ def plan(
     what happens instead.
     """
     report = Report()
-    text = click.get_text_stream("stdin").read() if profile == "-" else None
+    text = sys.stdin.read() if profile == "-" else None
     loaded = load_profile(profile, text, report=report)
     if loaded is None or report.has_errors:
         _end(report, format_, code=2)
-    assert loaded is not None
     catalog = load_catalog()
     name, path = loaded.profile.name, Path(profile)
     lock = Lock() if profile == "-" else lock_for(path, name, report)
@@ -86,11 +87,13 @@ def plan(
     if made is None:
         infeasible = any(f.rule in (INFEASIBLE, NO_GATEWAY) for f in report)
         _end(report, format_, code=3 if infeasible else 2)
-    assert made is not None
     folder = out or Path("out") / name
-    if not no_write and not report.has_errors:
-        _write(made, folder, path if profile != "-" else None, catalog, overwrite, report)
-    _show(made, None if no_write or report.has_errors else folder, report, format_, profile)
+    written = (
+        not no_write
+        and not report.has_errors
+        and _write(made, folder, path if profile != "-" else None, catalog, overwrite, report)
+    )
+    _show(made, folder if written else None, report, format_)
     raise click.exceptions.Exit(exit_code(report))
 
 
@@ -101,16 +104,18 @@ def _write(
     catalog: Catalog,
     overwrite: bool,
     report: Report,
-) -> None:
-    written = write_plan(made, folder, report, overwrite)
-    if written is not None and profile is not None:
+) -> bool:
+    if write_plan(made, folder, report, overwrite) is None:
+        return False
+    if profile is not None:
         try:
             write_lock(made, profile, catalog)
         except UsageError as error:
             raise UsageError(f"{error}; the plan itself was written to {folder}") from error
+    return True
 
 
-def _show(made: Plan, folder: Path | None, report: Report, format_: str, profile: str) -> None:
+def _show(made: Plan, folder: Path | None, report: Report, format_: str) -> None:
     if format_ == "json":
         echo_json(
             {
@@ -125,7 +130,7 @@ def _show(made: Plan, folder: Path | None, report: Report, format_: str, profile
             }
         )
     elif format_ == "text":
-        click.echo(summary(made, folder, report, profile))
+        click.echo(summary(made, folder, report))
         # Doubts, losses and agreements are in the summary; here is what asks for an edit.
         graver = Report(report.at_or_above(Severity.ERROR))
         tell(graver)
@@ -133,7 +138,7 @@ def _show(made: Plan, folder: Path | None, report: Report, format_: str, profile
         tell_as(report, format_)
 
 
-def _end(report: Report, format_: str, code: int) -> None:
+def _end(report: Report, format_: str, code: int) -> NoReturn:
     if format_ == "text":
         tell(report)
         click.echo(findings.summary(report), err=True)

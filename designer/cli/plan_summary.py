@@ -11,13 +11,13 @@ from designer.plan import Plan, span
 from designer.planner.choose import Verdict
 
 
-def summary(plan: Plan, folder: Path | None, report: Report, profile: str) -> str:
+def summary(plan: Plan, folder: Path | None, report: Report) -> str:
     blocks = [
         list(_gateway(plan)),
         list(_chains(plan)),
         list(_todo(plan)),
         list(_warnings(report)),
-        list(_end(plan, folder, report, profile)),
+        list(_end(plan, folder, report)),
     ]
     return "\n\n".join("\n".join(lines) for lines in blocks if lines)
 
@@ -68,7 +68,7 @@ def _warnings(report: Report) -> Iterable[str]:
             yield _wrap(f"{where}{finding.message}{instead}", f"  {code} ", "    ")
 
 
-def _end(plan: Plan, folder: Path | None, report: Report, profile: str) -> Iterable[str]:
+def _end(plan: Plan, folder: Path | None, report: Report) -> Iterable[str]:
     warnings = sum(f.severity is Severity.WARNING for f in report)
     count = f"{warnings} warning{'' if warnings == 1 else 's'}"
     if folder is None:

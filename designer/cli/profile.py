@@ -6,7 +6,7 @@ import click
 
 from designer.emit import write_atomically
 from designer.errors import UsageError
-from designer.profile.template import starter_profile
+from designer.profile.starter import starter_profile
 
 
 @click.command(
