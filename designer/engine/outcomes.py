@@ -131,14 +131,15 @@ def _stream(outcome: Outcome, send: Send, at: float, overlooks: frozenset[str]) 
     left_s = _or_inf(send.left_s)
     failure = outcome.failure
     headers_s = outcome.delay_s
-    limit_s = min(_or_inf(send.timeout_s), left_s)
+    silence_s = _or_inf(send.first_token_s)
+    limit_s = min(_or_inf(send.timeout_s), left_s, silence_s)
     if failure == "timeout" or headers_s > limit_s:
-        return _silence(outcome, at, limit_s, "timeout", headers_s)
+        why = "first_token" if limit_s == silence_s < _or_inf(send.timeout_s) else "timeout"
+        return _silence(outcome, at, limit_s, why, headers_s)
     if failure is not None and failure not in ("malformed", "empty"):
         return _failed(outcome, (), failure, at + headers_s)
     events: tuple[Event, ...] = (Headers(at + headers_s),)
     first_s = _first_content_s(outcome)
-    silence_s = _or_inf(send.first_token_s)
     fault = CONTENT_FAULTS.get(outcome.kind)
     stays_silent = fault == "stream_stall" and outcome.after_chunks == 0
     if stays_silent or first_s > min(silence_s, left_s):
