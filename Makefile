@@ -47,7 +47,7 @@ fuzz: $(READY) ## many random inputs for every reader
 	HYPOTHESIS_PROFILE=fuzz $(PYTEST) -n 2 -m "not gateway" tests/profile tests/gateways_laws tests/engine tests/test_documents.py
 
 bench: $(READY) ## figures, measured side by side in one run
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m benchmarks.run
 
 golden: $(READY) ## rewrite golden files and schemas; review the diff
 	$(BIN)/python -m designer.profile.schema
