@@ -15,7 +15,7 @@ from itertools import chain
 from math import inf
 from typing import Any, Literal
 
-from designer.diagnostics import Report, Rule, Severity
+from designer.diagnostics import Place, Report, Rule, Severity
 from designer.documents import Document, read_json, read_yaml
 from designer.engine.call import Program
 from designer.engine.events import (
@@ -248,7 +248,7 @@ _A: Mapping[type, str] = {
 
 def guess(name: str, known: tuple[str, ...]) -> str:
     close = get_close_matches(name, known, n=1)
-    return f"; did you mean `{close[0]}`?" if close else ""
+    return f" (did you mean `{close[0]}`?)" if close else ""
 
 
 _OF_REQUEST = ("messages", "input", "stream", "metadata", "user", "team", "path", "params")
@@ -469,10 +469,12 @@ def trace(
         place = script.document.place(*script.at)
         report.add(NO_ROUTE, place, count=len(known), known=", ".join(known))
         return None
-    for name in dict.fromkeys(wants):
-        if not routing.has_route(name):
-            near = guess(name, known)
-            report.add(UNKNOWN_ROUTE, "", name=name, guess=near, known=", ".join(known))
+    if route and not routing.has_route(route):
+        _warn_of(route, known, "--route", report)
+    for index, asked in enumerate(script.asked):
+        if asked.route and not routing.has_route(asked.route):
+            at = ("requests", index, "route") if script.is_list else ("request", "route")
+            _warn_of(asked.route, known, script.document.place(*script.at, *at), report)
     order = sorted(range(len(script.asked)), key=lambda i: script.asked[i].at_s)
     arrivals = [Arrival(script.asked[i].at_s, wants[i], script.asked[i].request) for i in order]
     chance = random.Random(seed)
@@ -483,6 +485,10 @@ def trace(
     prices = parsed.terms if terms is None else terms
     traced = {order[run.index]: _trace(run, parsed, names, around, prices) for run in runs}
     return tuple(traced[index] for index in sorted(traced))
+
+
+def _warn_of(route: str, known: tuple[str, ...], place: Place | str, report: Report) -> None:
+    report.add(UNKNOWN_ROUTE, place, name=route, guess=guess(route, known), known=", ".join(known))
 
 
 class _Names:

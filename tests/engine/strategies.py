@@ -117,11 +117,6 @@ def semantics(draw: st.DrawFn) -> Semantics:
     """REFERENCE, or a gateway with other habits. Every failure has a row."""
     if draw(st.booleans()):
         return REFERENCE
-    flags = {
-        name: draw(st.booleans())
-        for name in ("waits_after_last", "fixes_count_at_first", "counts_overrule")
-    }
-    flags |= {name: draw(st.booleans()) for name in ("tells_cooling", "visits_once")}
     rows = (
         Row("streams end in an error", phases=frozenset({"content"}), falls=False, status=200),
         Row(
@@ -151,7 +146,11 @@ def semantics(draw: st.DrawFn) -> Semantics:
         ),
         cooldown=draw(st.none() | rule),
         reports=draw(st.sampled_from(["first", "last"])),
-        **flags,
+        waits_after_last=draw(st.booleans()),
+        fixes_count_at_first=draw(st.booleans()),
+        counts_overrule=draw(st.booleans()),
+        tells_cooling=draw(st.booleans()),
+        visits_once=draw(st.booleans()),
     )
 
 

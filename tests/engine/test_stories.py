@@ -9,7 +9,7 @@ import pytest
 from designer.engine.call import Program
 from designer.engine.events import Finish, Request
 from designer.engine.outcomes import Outcome
-from designer.engine.semantics import Backoff, RetryAfter, Row, Semantics
+from designer.engine.semantics import Backoff, RetryAfter, Row, Semantics, Stage
 from designer.engine.virtual import Run
 from designer.engine.world import World
 from designer.gateways.reference import REFERENCE
@@ -599,7 +599,7 @@ def test_a_guardrail_of_another_route_is_not_asked() -> None:
     assert ends(ask(given, verdicts=iter([]))) == (200, "a", None)
 
 
-STAGES = ("reserve", "guard_in", "cache", "route", "guard_out", "settle")
+STAGES: tuple[Stage, ...] = ("reserve", "guard_in", "cache", "route", "guard_out", "settle")
 
 
 @pytest.mark.parametrize(("refused", "code"), [("budget", 402), ("limit", 429)])
