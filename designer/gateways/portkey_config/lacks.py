@@ -1,0 +1,354 @@
+"""What neither Portkey product can say of a route, and the shapes that its configurations can.
+
+In the order in which `legalize` must take them: names and references first, then the shape of the
+tree, then its sets of failures, then what is tidied up.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from designer.gateways.base import Feature, Lack
+from designer.gateways.legalize import (
+    ATTEMPTS_LIMIT,
+    BUFFERING,
+    COOLDOWN,
+    DEADLINE,
+    FIRST_TOKEN,
+    PER_FAILURE_RETRIES,
+    STICKY,
+    each_deployment,
+    each_node,
+    each_route,
+    picks,
+)
+from designer.gateways.portkey_config.conditions import portable, without_inline_flags
+from designer.gateways.portkey_config.statuses import EVERY, LOST, UNCAUGHT, as_listed
+from designer.ir import (
+    ANY,
+    Case,
+    Chain,
+    Condition,
+    Deployment,
+    Failures,
+    Guardrail,
+    Node,
+    Pool,
+    Ref,
+    Remote,
+    Retry,
+    Routing,
+    Rung,
+    Switch,
+    Target,
+    deployments_of,
+)
+
+MEASURED = "measured, Portkey gateway 1.15.2, 2026-11-22"
+NOWHERE = Switch(())
+"""A request that gets here is answered 400: a conditional without a match."""
+
+
+# --- References and names -------------------------------------------------------------------------
+
+
+def _aliases_as_routes(routing: Routing) -> Routing:
+    copies = tuple(
+        replace(routing.route(name), name=alias)
+        for alias, name in routing.aliases
+        if routing.has_route(name) and alias not in {route.name for route in routing.routes}
+    )
+    return replace(routing, routes=(*routing.routes, *copies), aliases=())
+
+
+def _inlined(routing: Routing) -> Routing:
+    def inline(node: Node, visited: tuple[str, ...]) -> Node | None:
+        """The tree without references; None for one that nothing can reach."""
+        match node:
+            case Ref(route=name):
+                if not routing.has_route(name) or len(visited) > _DEPTH:
+                    return None
+                route = routing.route(name)
+                if route.name in visited:
+                    return None
+                return inline(route.node, (*visited, route.name))
+            case Remote(child=child):
+                return inline(child, visited)
+            case Retry(child=child):
+                kept = inline(child, visited)
+                return None if kept is None else replace(node, child=kept)
+            case Pool(children=inner, weights=weights):
+                pairs = [(inline(child, visited), i) for i, child in enumerate(inner)]
+                left = [(child, i) for child, i in pairs if child is not None]
+                children = tuple(child for child, _ in left)
+                shares = tuple(weights[i] for _, i in left) if weights else ()
+                return replace(node, children=children, weights=shares) if left else None
+            case Chain(rungs=rungs):
+                reached = [(inline(rung.child, visited), rung.on) for rung in rungs]
+                steps = tuple(Rung(child, on) for child, on in reached if child is not None)
+                return Chain(steps) if steps else None
+            case Switch(cases=cases, otherwise=otherwise):
+                kept_cases = tuple(
+                    Case(case.when, inline(case.child, visited) or NOWHERE) for case in cases
+                )
+                rest = None if otherwise is None else inline(otherwise, visited)
+                return Switch(kept_cases, rest)
+            case _:
+                return node
+
+    return each_route(
+        lambda route: replace(route, node=inline(route.node, (route.name,)) or NOWHERE)
+    )(routing)
+
+
+_DEPTH = 5
+
+ALIASES = Feature("several names for one route", _aliases_as_routes)
+REFERENCES = Feature("routes that lead to other routes", _inlined)
+EMBEDS = Feature(
+    "marking a route as one for embeddings",
+    each_route(lambda route: replace(route, embeds=False)),
+)
+
+
+# --- The shape of the tree ------------------------------------------------------------------------
+
+
+def _listed_by_price(node: Node) -> Node:
+    if not isinstance(node, Pool) or node.pick != "cheapest":
+        return node
+    return Chain(tuple(Rung(child, EVERY if i else ANY) for i, child in enumerate(node.children)))
+
+
+def _retries_at_targets(node: Node) -> Node:
+    if not isinstance(node, Retry):
+        return node
+    return _distributed(node.child, node)
+
+
+def _distributed(node: Node, retry: Retry) -> Node:
+    match node:
+        case Target():
+            return replace(retry, child=node)
+        case Pool(children=inner):
+            return replace(node, children=tuple(_distributed(c, retry) for c in inner))
+        case Chain(rungs=rungs):
+            return Chain(tuple(Rung(_distributed(r.child, retry), r.on) for r in rungs))
+        case Switch(cases=cases, otherwise=otherwise):
+            rest = None if otherwise is None else _distributed(otherwise, retry)
+            return Switch(tuple(Case(c.when, _distributed(c.child, retry)) for c in cases), rest)
+        case _:  # its own retries replace those around it
+            return node
+
+
+def _one_set_a_chain(node: Node) -> Node:
+    if not isinstance(node, Chain) or len(node.rungs) < 2:
+        return node
+    on = node.rungs[1].on
+    return Chain(tuple(Rung(r.child, on if i else r.on) for i, r in enumerate(node.rungs)))
+
+
+CHEAPEST = Feature("asking the cheapest and nothing else", each_node(_listed_by_price))
+RETRIES_ABOVE_TARGETS = Feature(
+    "choosing again for each retry (retries around several targets)",
+    each_node(_retries_at_targets),
+)
+FAILURES_BY_RUNG = Feature(
+    "different failures leading to different fallbacks", each_node(_one_set_a_chain)
+)
+
+
+# --- Sets of failures -----------------------------------------------------------------------------
+
+
+def each_set(
+    rungs: Callable[[Failures], Failures], retries: Callable[[Failures], Failures]
+) -> Callable[[Routing], Routing]:
+    def change(node: Node) -> Node:
+        match node:
+            case Retry():
+                return replace(node, on=retries(node.on))
+            case Chain():
+                steps = (
+                    Rung(r.child, rungs(r.on) if i else r.on) for i, r in enumerate(node.rungs)
+                )
+                return Chain(tuple(steps))
+            case _:
+                return node
+
+    return each_node(change)
+
+
+def _rung_as_listed(on: Failures) -> Failures:
+    return on if on == EVERY else as_listed(on)
+
+
+def _retry_as_listed(on: Failures) -> Failures:
+    return as_listed(on if "500" in on else on - LOST) | LOST
+
+
+BROKEN_ANSWERS = Feature(
+    "another try after a broken answer (not JSON, empty, cut off)",
+    each_set(lambda on: on - UNCAUGHT, lambda on: on - UNCAUGHT),
+)
+STATUS_LISTS = Feature(
+    "failures that are not a list of status codes",
+    each_set(_rung_as_listed, _retry_as_listed),
+)
+
+
+# --- Conditions -----------------------------------------------------------------------------------
+
+
+def each_condition(change: Callable[[Condition], Condition]) -> Callable[[Routing], Routing]:
+    def in_switch(node: Node) -> Node:
+        if not isinstance(node, Switch):
+            return node
+        return replace(node, cases=tuple(Case(change(c.when), c.child) for c in node.cases))
+
+    return each_node(in_switch)
+
+
+INLINE_FLAGS = Feature(
+    "patterns with inline flags in conditions", each_condition(without_inline_flags)
+)
+CONDITIONS = Feature(
+    "conditions on anything but metadata, parameters and the path", each_condition(portable)
+)
+
+
+# --- Numbers --------------------------------------------------------------------------------------
+
+
+def _whole_ms(deployment: Deployment) -> Deployment:
+    if deployment.timeout_s is None:
+        return deployment
+    return replace(deployment, timeout_s=max(1, round(deployment.timeout_s * 1000)) / 1000)
+
+
+def _shares(node: Node) -> Node:
+    if isinstance(node, Pool) and node.weights and sum(node.weights) <= 0:
+        return replace(node, weights=())
+    return node
+
+
+MILLISECONDS = Feature("time limits finer than a millisecond", each_deployment(_whole_ms))
+NO_SHARES = Feature("weights that come to nothing", each_node(_shares))
+
+
+# --- What is left ---------------------------------------------------------------------------------
+
+
+def tidied(routing: Routing) -> Routing:
+    """Deployments in the order of their first use; nothing empty, nothing that says nothing."""
+    routing = each_node(_simplest)(routing)
+    used = dict.fromkeys(id_ for route in routing.routes for id_ in deployments_of(route.node))
+    deployments = tuple(routing.deployment(id_) for id_ in used)
+    return replace(routing, deployments=deployments)
+
+
+def _simplest(node: Node) -> Node:
+    match node:
+        case Chain(rungs=()) | Pool(children=()):
+            return NOWHERE
+        case Chain(rungs=rungs):
+            return Chain((Rung(rungs[0].child), *rungs[1:]))
+        case Switch(cases=(), otherwise=rest) if rest is not None:
+            return rest
+        case _:
+            return node
+
+
+LEFTOVERS = Feature("parts that no request reaches, or another order of targets", tidied)
+
+
+# --- Guardrails -----------------------------------------------------------------------------------
+
+
+def in_reading_order(routing: Routing) -> Routing:
+    """Guardrails as reading the files back finds them: by route, then stage, then as listed.
+
+    `routes` is empty exactly where all are covered.
+    """
+    found: dict[str, Guardrail] = {}
+    for route in routing.routes:
+        for stage in ("input", "output"):
+            for rail in routing.guardrails:
+                if stage in rail.stages and rail.covers(route.name):
+                    found.setdefault(rail.name, rail)
+    rails = []
+    for rail in found.values():
+        covered = tuple(route.name for route in routing.routes if rail.covers(route.name))
+        whole = len(covered) == len(routing.routes)
+        rails.append(replace(rail, routes=() if whole else covered))
+    return replace(routing, guardrails=tuple(rails))
+
+
+# --- The lists ------------------------------------------------------------------------------------
+
+ROUTES: tuple[Lack, ...] = (
+    Lack(ALIASES, "each name gets a configuration of its own", MEASURED),
+    Lack(REFERENCES, "the other route is written out in place, each at most once", MEASURED),
+    Lack(DEADLINE, "only each attempt is limited, so attempts and waits add up", MEASURED),
+    Lack(
+        ATTEMPTS_LIMIT,
+        "each target is tried as often as its retries allow, on every request",
+        MEASURED,
+    ),
+    Lack(FIRST_TOKEN, "a stream that stays silent after its headers is waited for", MEASURED),
+    Lack(
+        BUFFERING,
+        "a stream that breaks off ends like a complete answer, without an error",
+        f"{MEASURED}; gateway issue 1797",
+    ),
+    Lack(EMBEDS, "any endpoint can be asked through it", MEASURED),
+)
+TREES: tuple[Lack, ...] = (
+    Lack(PER_FAILURE_RETRIES, "every retried failure has the same number of retries", MEASURED),
+    Lack(
+        CHEAPEST,
+        "the targets are asked in listed order, the next one when one fails",
+        MEASURED,
+    ),
+    Lack(picks(frozenset({"weighted"})), "each request draws a target at random", MEASURED),
+    Lack(NO_SHARES, "all targets get equal shares", MEASURED),
+    Lack(
+        RETRIES_ABOVE_TARGETS,
+        "each target is retried by itself: a request stays on the target it drew",
+        MEASURED,
+    ),
+    Lack(
+        FAILURES_BY_RUNG,
+        "what reaches the second target reaches every later one too",
+        MEASURED,
+    ),
+    Lack(
+        BROKEN_ANSWERS,
+        "the caller gets status 500, or on a stream what has come so far, at once",
+        MEASURED,
+    ),
+    Lack(
+        STATUS_LISTS,
+        "the status codes in `on_status_codes` decide, so what shares a code is treated alike (a "
+        "refusal, an overlong prompt and any other 400; a lost connection and any other 500), and "
+        "lost connections are always retried",
+        MEASURED,
+    ),
+    Lack(INLINE_FLAGS, "each letter is written in both cases", MEASURED),
+    Lack(
+        CONDITIONS,
+        "other keys count as missing, and what JavaScript cannot compare never matches",
+        MEASURED,
+    ),
+)
+LAST: tuple[Lack, ...] = (
+    Lack(MILLISECONDS, "they are rounded to whole milliseconds, at least one", MEASURED),
+    Lack(LEFTOVERS, "targets stand in the order in which requests reach them", MEASURED),
+)
+HEALTH = (
+    Lack(
+        COOLDOWN,
+        "nothing is remembered: every request starts again at the first target",
+        MEASURED,
+    ),
+    Lack(STICKY, "each request draws anew", MEASURED),
+)

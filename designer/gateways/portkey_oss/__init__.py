@@ -1,0 +1,41 @@
+"""The open-source Portkey gateway, 1.15: a configuration travels with each request, in a header.
+
+It keeps no state, knows no saved providers or guardrails, and expands no variables; the client does.
+"""
+
+from collections.abc import Mapping
+
+from designer.gateways.base import Gateway
+from designer.gateways.portkey_oss.artefacts import artefacts
+from designer.gateways.portkey_oss.lacks import LACKS
+from designer.gateways.portkey_oss.lower import lower
+from designer.gateways.portkey_oss.parse import parse, recognises
+from designer.gateways.portkey_oss.semantics import semantics
+
+_HONOURED: Mapping[str, str] = {
+    "workloads.alias": "a folder and a configuration of its own",
+    "workloads.models": "the targets and their order",
+    "providers": "`provider`, `custom_host`, credentials as `${NAME}`",
+    "routing.strategy": "`fallback` for priority, `loadbalance` for weighted",
+    "routing.retries": "`retry.attempts` at every target",
+    "routing.timeout": "`request_timeout` at every target, in milliseconds",
+    "routing.on_refusal": "whether `on_status_codes` lists 400 and 446",
+    "guardrails.deny": "`default.regexMatch` on the last message",
+    "guardrails.on_failure": "`failOnError`",
+}
+
+PORTKEY_OSS = Gateway(
+    name="portkey-oss",
+    title="Portkey OSS",
+    version="1.15",
+    folder="portkey",
+    lacks=LACKS,
+    lower=lower,
+    parse=parse,
+    recognises=recognises,
+    semantics=semantics,
+    artefacts=artefacts,
+    honoured=_HONOURED,
+)
+
+__all__ = ["PORTKEY_OSS"]

@@ -1,0 +1,48 @@
+"""What is deployed beside the configurations: the gateway's container, and a client to try it with."""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from designer.gateways.base import File, Terms
+from designer.gateways.portkey_config.paths import FILE, folders
+from designer.gateways.portkey_config.providers import SECRET_KEYS
+from designer.gateways.portkey_oss import tables
+from designer.gateways.portkey_oss.lower import FOLDER
+from designer.ir import Routing
+
+IMAGE = "portkeyai/gateway:1.15.2"
+PORT = 8787
+
+
+def artefacts(routing: Routing, terms: Mapping[str, Terms], name: str) -> tuple[File, ...]:
+    where = folders(route.name for route in routing.routes)
+    client = {
+        "configs": {route: f"{folder}/{FILE}" for route, folder in where.items()},
+        "secret_keys": list(SECRET_KEYS),
+        "max_header_bytes": tables.MAX_HEADER_BYTES,
+    }
+    return (
+        File(f"{FOLDER}/compose.yaml", "compose.yaml.j2", _compose(routing)),
+        File(f"{FOLDER}/client.py", "client_oss.py.j2", client),
+    )
+
+
+def _compose(routing: Routing) -> Mapping[str, object]:
+    service: dict[str, object] = {
+        "image": IMAGE,
+        "restart": "unless-stopped",
+        "ports": [f"127.0.0.1:{PORT}:{PORT}"],
+    }
+    hosts = {_host(d.api_base) for d in routing.deployments if d.api_base} - {""}
+    strange = sorted(hosts - set(tables.TRUSTED_HOSTS))
+    if strange:
+        trusted = ",".join((*tables.TRUSTED_HOSTS, *strange))
+        service["environment"] = {"TRUSTED_CUSTOM_HOSTS": trusted}
+    return {"services": {"portkey": service}}
+
+
+def _host(base: str) -> str:
+    try:
+        return urlsplit(base).hostname or ""
+    except ValueError:  # not an address at all
+        return ""

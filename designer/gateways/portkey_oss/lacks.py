@@ -1,0 +1,196 @@
+"""What the open-source gateway cannot do, and what its configuration says instead."""
+
+import re
+from dataclasses import replace
+
+from designer.gateways.base import Feature, Lack
+from designer.gateways.legalize import OUTPUT_GUARDRAILS, each_deployment, each_guardrail
+from designer.gateways.portkey_config.lacks import (
+    HEALTH,
+    LAST,
+    MEASURED,
+    ROUTES,
+    TREES,
+    in_reading_order,
+)
+from designer.gateways.portkey_config.patterns import without_flags
+from designer.gateways.portkey_config.providers import (
+    AZURE_HOST,
+    CLAUDE_PREFIX,
+    MEANT,
+    REGION_KEYS,
+    SETTINGS,
+    SPELLED,
+)
+from designer.gateways.portkey_oss import tables
+from designer.ir import Deployment, Guardrail, Routing
+
+# --- Deployments ----------------------------------------------------------------------------------
+
+
+def _provider(deployment: Deployment) -> Deployment:
+    provider = MEANT.get(deployment.provider, deployment.provider)
+    if SPELLED.get(provider, provider) not in tables.PROVIDERS:
+        provider = tables.COMPATIBLE
+        base = deployment.api_base or tables.LOCAL[tables.COMPATIBLE]
+        return replace(deployment, provider=provider, api_base=base)
+    return replace(deployment, provider=provider)
+
+
+def _host(deployment: Deployment) -> Deployment:
+    base = deployment.api_base or (
+        tables.LOCAL["ollama"] if deployment.provider == "ollama" else None
+    )
+    if base is None:
+        return replace(deployment, api_base=None)
+    needed = tables.HOST_ENDS.get(deployment.provider)
+    added = tables.HOST_ENDS_NOT.get(deployment.provider)
+    plain = base.rstrip("/")
+    if needed and not base.endswith(needed):
+        base = plain if is_azure_resource(deployment.provider, plain) else plain + needed
+    if added and plain.endswith(added):
+        base = plain.removesuffix(added)
+    return replace(deployment, api_base=base or None)
+
+
+def is_azure_resource(provider: str, base: str) -> bool:
+    """Whether the host is one that `resource_name` stands for."""
+    host = re.escape(AZURE_HOST).replace(r"\{\}", "[A-Za-z0-9-]+")
+    return provider == "azure" and re.fullmatch(host, base) is not None
+
+
+def _secret(deployment: Deployment) -> Deployment:
+    secret = deployment.secret
+    return replace(deployment, secret=secret if secret and secret.startswith("env:") else None)
+
+
+def _settings(deployment: Deployment) -> Deployment:
+    known = SETTINGS.get(deployment.provider, {})
+    kept = {name: value for name, value in deployment.settings if name in known and value}
+    return replace(deployment, settings=tuple(sorted(kept.items())))
+
+
+def _region(deployment: Deployment) -> Deployment:
+    if deployment.provider in REGION_KEYS and deployment.region:
+        return deployment
+    return replace(deployment, region=None)
+
+
+def _vertex(deployment: Deployment) -> Deployment:
+    if deployment.provider != "vertex":
+        return deployment
+    return replace(
+        deployment,
+        region=deployment.region or tables.VERTEX_REGION,
+        secret=deployment.secret or tables.VERTEX_SECRET,
+    )
+
+
+def _model(deployment: Deployment) -> Deployment:
+    params = tuple(sorted((k, v) for k, v in dict(deployment.params).items() if k != "model"))
+    model = deployment.model
+    if deployment.provider == "vertex" and model.startswith(f"{CLAUDE_PREFIX}claude"):
+        model = model.removeprefix(CLAUDE_PREFIX)
+    return replace(deployment, model=model, params=params)
+
+
+# --- Guardrails -----------------------------------------------------------------------------------
+
+
+def _readable(rail: Guardrail) -> Guardrail | None:
+    return rail if without_flags(rail.pattern, rail.ignore_case) is not None else None
+
+
+def _case(rail: Guardrail) -> Guardrail:
+    pattern = without_flags(rail.pattern, rail.ignore_case)
+    assert pattern is not None
+    return replace(rail, pattern=pattern, ignore_case=False)
+
+
+def _last_message(routing: Routing) -> Routing:
+    rails: dict[str, Guardrail] = {}
+    for rail in routing.guardrails:
+        name, number = rail.name, 1
+        while name in rails:
+            number += 1
+            name = f"{rail.name}-{number}"
+        rails[name] = replace(rail, name=name, messages="last", action="block", entities=())
+    return in_reading_order(replace(routing, guardrails=tuple(rails.values())))
+
+
+PII = Feature("finding personal data", each_guardrail(lambda r: None if r.kind == "pii" else r))
+SAVED = Feature("saved guardrails", each_guardrail(lambda r: None if r.kind == "saved" else r))
+PATTERNS = Feature("patterns that JavaScript does not read", each_guardrail(_readable))
+IGNORE_CASE = Feature("patterns that ignore case", each_guardrail(_case))
+REFUSAL_TEXT = Feature(
+    "a guardrail's own message", each_guardrail(lambda rail: replace(rail, message=""))
+)
+HISTORY = Feature("checking the whole conversation", _last_message)
+
+# --- The list -------------------------------------------------------------------------------------
+
+LACKS: tuple[Lack, ...] = (
+    *ROUTES,
+    *HEALTH,
+    *TREES,
+    Lack(
+        Feature("this provider", each_deployment(_provider)),
+        "it is addressed as a server with OpenAI's API",
+        "provider list of the gateway's schema, 1.15.2, read 2026-11-22",
+    ),
+    Lack(
+        Feature("this form of address", each_deployment(_host)),
+        "`custom_host` holds the address up to where the gateway adds its own path",
+        f"{MEASURED}; read in the package",
+    ),
+    Lack(
+        Feature("secrets outside the client's environment", each_deployment(_secret)),
+        "no key is sent",
+        MEASURED,
+    ),
+    Lack(
+        Feature("this provider's further settings", each_deployment(_settings)),
+        "they are left out",
+        "configuration schema of 1.15.2, read 2026-11-22",
+    ),
+    Lack(
+        Feature("a region for a provider whose address decides it", each_deployment(_region)),
+        "the region is not in the file",
+        "configuration schema of 1.15.2, read 2026-11-22",
+    ),
+    Lack(
+        Feature("Vertex AI without a region or credentials", each_deployment(_vertex)),
+        f"the location is `{tables.VERTEX_REGION}`, and the service account that "
+        "GOOGLE_APPLICATION_CREDENTIALS names is used",
+        MEASURED,
+    ),
+    Lack(
+        Feature("parameters in this form", each_deployment(_model)),
+        "they are sorted, and `model` is the deployment's",
+        MEASURED,
+    ),
+    Lack(
+        PII,
+        "redaction reaches only the last message of a conversation, and earlier ones would go out as "
+        "they are",
+        MEASURED,
+        refused=True,
+    ),
+    Lack(
+        SAVED,
+        "the gateway accepts their ids and lets everything through",
+        MEASURED,
+        refused=True,
+    ),
+    Lack(OUTPUT_GUARDRAILS, "streamed answers would go out unchecked", MEASURED, refused=True),
+    Lack(
+        PATTERNS,
+        "the gateway would let everything through",
+        MEASURED,
+        refused=True,
+    ),
+    Lack(IGNORE_CASE, "each letter is written in both cases", MEASURED),
+    Lack(REFUSAL_TEXT, "the caller sees status 446 with the gateway's own text", MEASURED),
+    Lack(HISTORY, "only its last message is checked", MEASURED),
+    *LAST,
+)
