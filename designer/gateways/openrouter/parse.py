@@ -1,0 +1,391 @@
+"""Read OpenRouter request bodies, presets and guardrails, ours or hand-written, as a Routing.
+
+Any text is taken: what cannot be understood is a finding or listed as not analysed, never a crash.
+Which settings of the account come on top, no file says.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from designer.diagnostics import Place, Report, Rule, Severity
+from designer.documents import Document, dotted
+from designer.gateways.base import Parsed
+from designer.gateways.openrouter.directory import Directory
+from designer.gateways.openrouter.filters import ENTITY_OF, Filters, rails_of
+from designer.gateways.openrouter.lower import data_policy
+from designer.gateways.openrouter.semantics import SEMANTICS
+from designer.gateways.openrouter.sources import NOT_OPENROUTER, Sources, leaves, sorted_out
+from designer.gateways.openrouter.tables import (
+    CONTENT,
+    EMBEDDING_PARAMS,
+    MAX_MODELS,
+    PREFERENCES,
+    UNSIMULATED,
+    is_number,
+    params_of,
+    price_text,
+)
+from designer.gateways.openrouter.tree import Ask, eligible, freeze, is_reference, routing_of
+from designer.ir import Guardrail, Routing, deployments_of
+
+BAD_VALUE = Rule(
+    "PAR542",
+    Severity.WARNING,
+    "{key} should be {wanted}",
+    "OpenRouter's document refuses such a request, and its Python SDK drops the field or the whole "
+    "`provider` object without a word (measured, openrouter 1.3.84, 2026-11-22).",
+    instead="it is left out of the analysis",
+    help="write {wanted}",
+)
+NO_ENDPOINT = Rule(
+    "PAR543",
+    Severity.WARNING,
+    "the provider preferences leave no endpoint of {model}",
+    "Preferences are hard filters: OpenRouter answers 404 when none of a model's endpoints is left "
+    "(api_reference/errors-and-debugging, 2026-08-22).",
+    instead="the model is never asked",
+    help="loosen `only`, `ignore`, `max_price` or `quantizations`, or take the model out",
+)
+UNKNOWN_PRESET = Rule(
+    "PAR544",
+    Severity.WARNING,
+    "the preset {slug!r} is not among the files",
+    "A preset is state of the account: what it holds is merged under the request and can change it.",
+    instead="only what the request itself says is analysed",
+    help="fetch it with GET /presets/{slug} and give the answer as another file",
+)
+TOO_MANY_MODELS = Rule(
+    "PAR545",
+    Severity.ERROR,
+    "{count} models, where {most} is the most",
+    "The live API answers `'models' array must have 3 items or fewer.` and nothing else "
+    "(coder/xum#2963, ever-co/ever-gauzy#9915).",
+    instead="every request fails with status 400",
+    help="keep the first {most}",
+)
+PRESET_DIFFERS = Rule(
+    "PAR546",
+    Severity.WARNING,
+    "this preset routes otherwise than the request beside it",
+    "An application that names the preset gets another behaviour than one that sends the request.",
+    instead="the request counts",
+    help="make the two agree",
+)
+NO_REQUEST = Rule(
+    "PAR547",
+    Severity.WARNING,
+    "there is no request for the route {route!r}",
+    "The client's settings name a route whose request is not among the files.",
+    instead="the route is left out",
+    help="give the whole folder",
+)
+
+_REFERENCE = "@preset/"
+
+
+def parse(directory: Directory, files: Mapping[str, str], report: Report) -> Parsed | None:
+    sources = sorted_out(files, report)
+    if sources.is_empty:
+        if not report.has_errors:
+            report.add(NOT_OPENROUTER, Place(next(iter(files), "")))
+        return None
+    directory = directory.with_listings(sources.listings)
+    reader = _Reader(sources, report, is_one_file=len(files) == 1)
+    asks = reader.asks()
+    routing = routing_of(asks, reader.rails(asks), directory)
+    reader.note_endpoints(asks, directory)
+    assumptions = (*SEMANTICS.assumptions, *dict.fromkeys(reader.assumptions))
+    return Parsed(
+        gateway="openrouter",
+        routing=routing,
+        semantics=replace(SEMANTICS, assumptions=assumptions),
+        places=reader.places(routing),
+        not_analysed=tuple(reader.not_analysed),
+        settings=sources.settings,
+    )
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Turns sources into requests; remembers what it could not make sense of."""
+
+    sources: Sources
+    report: Report
+    is_one_file: bool
+    not_analysed: list[str] = field(default_factory=list)
+    assumptions: list[str] = field(default_factory=list)
+    documents: dict[str, Document] = field(default_factory=dict)
+    """Of each route."""
+
+    def asks(self) -> list[Ask]:
+        """In the order of the client's settings, then of the files."""
+        bodies = self.sources.requests or self.sources.presets
+        clients = self.sources.client_routes()
+        for route in clients:
+            if route not in bodies and self.sources.client:
+                place = self.sources.client.place("routes", route)
+                self.report.add(NO_REQUEST, place, route=route)
+        order = [route for route in clients if route in bodies]
+        self.documents = {r: bodies[r] for r in (*order, *(r for r in bodies if r not in clients))}
+        asks = [self.ask(route, document) for route, document in self.documents.items()]
+        for ask in asks:
+            self.compare(ask)
+        return asks
+
+    def compare(self, ask: Ask) -> None:
+        """A preset beside a request should route alike."""
+        preset = self.sources.presets.get(ask.name)
+        if preset is None or preset is self.documents[ask.name]:
+            return
+        silent = _Reader(self.sources, Report(), self.is_one_file)
+        if silent.ask(ask.name, preset) != ask:
+            self.report.add(PRESET_DIFFERS, preset.place())
+
+    # --- One request ------------------------------------------------------------------------------
+
+    def ask(self, route: str, document: Document) -> Ask:
+        body = self.with_presets(document)
+        client = self.client_settings(route)
+        embeds = client.pop("embeds", None)
+        ask = Ask(
+            name=route,
+            models=self.models(document, body),
+            preferences=self.preferences(document, body),
+            **client,
+        )
+        if not client and isinstance(body.get("session_id"), str):
+            ask = replace(ask, session="session")
+        ask = replace(ask, embeds=_embeds(body, ask) if embeds is None else embeds)
+        return replace(ask, params=self.params(document, body, ask.embeds))
+
+    def with_presets(self, document: Document) -> dict[str, Any]:
+        """The body with the presets it names merged under it, key by key (guides/features/presets)."""
+        body = dict(document.value)
+        model = body.get("model")
+        named = [body.pop("preset", None)]
+        if isinstance(model, str) and _REFERENCE in model:
+            bare, _, slug = model.partition(_REFERENCE)
+            named.append(slug)
+            body["model"] = bare or None
+        for slug in named:
+            preset = self.preset(slug) if isinstance(slug, str) else None
+            if preset is not None and preset is not document:
+                body = {**preset.value, **{k: v for k, v in body.items() if v is not None}}
+            elif slug is not None:
+                self.report.add(UNKNOWN_PRESET, document.place("model"), slug=slug)
+                body["model"] = body.get("model") or f"{_REFERENCE}{slug}"
+        return body
+
+    def preset(self, slug: str) -> Document | None:
+        for route, settings in self.sources.client_routes().items():
+            if settings.get("preset") == slug and route in self.sources.presets:
+                return self.sources.presets[route]
+        return self.sources.presets.get(slug)
+
+    def models(self, document: Document, body: Mapping[str, Any]) -> tuple[str, ...]:
+        """`model` first, then `models` (guides/routing/model-fallbacks)."""
+        listed = body.get("models")
+        if listed is not None and not isinstance(listed, list):
+            self.bad(document, ("models",), listed, "a list of model slugs")
+            listed = None
+        found = [body["model"]] if isinstance(body.get("model"), str) else []
+        for index, model in enumerate(listed or ()):
+            if isinstance(model, str) and model:
+                found.append(model)
+            else:
+                self.bad(document, ("models", index), model, "a model slug")
+        models = tuple(dict.fromkeys(found))
+        count = max(len(listed or ()), len(models))
+        if count > MAX_MODELS:
+            place = document.place("models")
+            self.report.add(TOO_MANY_MODELS, place, count=count, most=MAX_MODELS)
+        if not models:
+            self.assumptions.append("a request without a model goes to the account's default model")
+        return models or ("default",)
+
+    def preferences(
+        self, document: Document, body: Mapping[str, Any]
+    ) -> tuple[tuple[str, Any], ...]:
+        provider = body.get("provider")
+        if provider is None:
+            return ()
+        if not isinstance(provider, Mapping):
+            self.bad(document, ("provider",), provider, "an object of preferences")
+            return ()
+        found = {}
+        for name, value in provider.items():
+            path = ("provider", name)
+            if name not in PREFERENCES:
+                self.skip(document, path, value)
+            elif value is not None and not PREFERENCES[name][0](value):
+                self.bad(document, path, value, PREFERENCES[name][1])
+            elif (frozen := freeze(_plain(name, value))) not in (None, ()):
+                found[name] = frozen
+        by = found.get("sort")
+        if body.get("route") == "sort" and isinstance(by, str):
+            found["sort"] = (("by", by), ("partition", "none"))
+        for name in found:
+            if name in UNSIMULATED:
+                self.assumptions.append(
+                    f"which endpoints `{name}` leaves out or asks last is not known: all are asked"
+                )
+        return tuple(sorted(found.items()))
+
+    def params(
+        self, document: Document, body: Mapping[str, Any], embeds: bool
+    ) -> tuple[tuple[str, Any], ...]:
+        known = params_of(embeds)
+        found: dict[str, Any] = {}
+        for name, value in body.items():
+            if name in _ROUTING or name in CONTENT or value is None:
+                continue
+            if name in known:
+                if known[name](value):
+                    found[name] = freeze(value)
+                else:
+                    self.bad(document, (name,), value, "a value that OpenRouter takes")
+            elif name == "reasoning" and _is_effort(value):
+                found.setdefault("reasoning_effort", value["effort"])
+            else:
+                self.skip(document, (name,), value)
+        return tuple(sorted(found.items()))
+
+    def client_settings(self, route: str) -> dict[str, Any]:
+        """What the client's own file says of a route, as fields of an `Ask`."""
+        given = self.sources.client_routes().get(route)
+        document = self.sources.client
+        if given is None or document is None:
+            return {}
+        found: dict[str, Any] = {}
+        for name, value in given.items():
+            if name in ("folder", "preset"):
+                continue
+            if name not in _CLIENT:
+                self.skip(document, ("routes", route, name), value)
+                continue
+            key, is_fit, wanted = _CLIENT[name]
+            if is_fit(value):
+                found[key] = value == "/embeddings" if key == "embeds" else value
+            else:
+                self.bad(document, ("routes", route, name), value, wanted)
+        return found
+
+    # --- Guardrails -------------------------------------------------------------------------------
+
+    def rails(self, asks: Sequence[Ask]) -> tuple[Guardrail, ...]:
+        filters = Filters([], [])
+        for document in self.sources.guardrails:
+            for name, value in document.value.items():
+                if name in ("name", "description", "workspace_id") or value is None:
+                    continue
+                if name == "content_filter_builtins" and isinstance(value, list):
+                    filters.builtins.extend(self.kept(document, name, value, _is_builtin))
+                elif name == "content_filters" and isinstance(value, list):
+                    filters.custom.extend(self.kept(document, name, value, _is_custom))
+                elif data_policy(asks).get(name) != value:
+                    self.skip(document, (name,), value)
+        return rails_of(filters)
+
+    def kept(
+        self, document: Document, name: str, items: list[Any], is_fit: Callable[[Any], bool]
+    ) -> list[Any]:
+        for index, item in enumerate(items):
+            if not is_fit(item):
+                self.skip(document, (name, index), item)
+        return [item for item in items if is_fit(item)]
+
+    # --- What is told beside the routing ----------------------------------------------------------
+
+    def bad(self, document: Document, path: tuple[str | int, ...], value: Any, wanted: str) -> None:
+        self.report.add(BAD_VALUE, document.place(*path), key=dotted(path), wanted=wanted)
+        self.skip(document, path, value)
+
+    def skip(self, document: Document, path: tuple[str | int, ...], value: Any) -> None:
+        prefix = "" if self.is_one_file else f"{document.file}: "
+        self.not_analysed += [prefix + dotted((*path, *leaf)) for leaf in leaves(value)]
+
+    def note_endpoints(self, asks: Sequence[Ask], directory: Directory) -> None:
+        for ask in asks:
+            for model in ask.models:
+                if not eligible(ask, model, directory):
+                    place = self.place_of(ask.name, model)
+                    self.report.add(NO_ENDPOINT, place, model=model)
+                elif not directory.of(model):
+                    self.assumptions.append(
+                        f"no endpoints of {model} are known: those that the request names, or one"
+                    )
+
+    def place_of(self, route: str, model: str) -> Place:
+        document = self.documents[route]
+        listed = document.value.get("models")
+        if document.value.get("model") != model and isinstance(listed, list) and model in listed:
+            return document.place("models", listed.index(model))
+        return document.place("model")
+
+    def places(self, routing: Routing) -> dict[str, Place]:
+        found: dict[str, Place] = {}
+        for route in routing.routes:
+            found[route.name] = self.documents[route.name].place()
+            for id_ in deployments_of(route.node):
+                model = routing.deployment(id_).model
+                found.setdefault(id_, self.place_of(route.name, model))
+        return found
+
+
+_ROUTING = frozenset({"model", "models", "provider", "preset", "session_id", "route"})
+
+_CLIENT: Mapping[str, tuple[str, Callable[[Any], bool], str]] = {
+    "path": (
+        "embeds",
+        lambda v: v in ("/embeddings", "/chat/completions"),
+        "/chat/completions or /embeddings",
+    ),
+    "base_url": ("base_url", lambda v: isinstance(v, str), "the URL of a host"),
+    "api_key": ("api_key", lambda v: isinstance(v, str) and is_reference(v), "env:NAME"),
+    "timeout_s": ("deadline_s", lambda v: v is None or is_number(v), "a number of seconds"),
+    "session_from": ("session", lambda v: isinstance(v, str), "text"),
+}
+"""A field of the client's file → the field of an `Ask`, whether a value fits, and what would."""
+
+
+def _embeds(body: Mapping[str, Any], ask: Ask) -> bool:
+    asks_for_vectors = any(name in body for name in EMBEDDING_PARAMS)
+    return "messages" not in body and (asks_for_vectors or "embed" in ask.models[0])
+
+
+def _plain(name: str, value: Any) -> Any:
+    """One way to write each preference: prices as text, nothing that says nothing."""
+    if isinstance(value, Mapping):
+        kept = {key: inner for key, inner in value.items() if inner is not None}
+        return {k: price_text(v) for k, v in kept.items()} if name == "max_price" else kept
+    return value
+
+
+def _is_effort(value: Any) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and set(value) == {"effort"}
+        and params_of(embeds=False)["reasoning_effort"](value["effort"])
+    )
+
+
+def _is_builtin(item: Any) -> bool:
+    return (
+        isinstance(item, Mapping)
+        and set(item) <= {"slug", "action", "label"}
+        and isinstance(item.get("slug"), str)
+        and item["slug"] in ENTITY_OF
+        and item.get("action") in ("redact", "block")
+    )
+
+
+def _is_custom(item: Any) -> bool:
+    return (
+        isinstance(item, Mapping)
+        and set(item) <= {"pattern", "action", "label"}
+        and isinstance(item.get("pattern"), str)
+        and len(item["pattern"]) > 0
+        and isinstance(item.get("label", ""), str | None)
+        and item.get("action") in ("redact", "block")
+    )

@@ -1,0 +1,52 @@
+"""What a profile demands of data handling, told to OpenRouter: an ideal Routing has no place for it.
+
+The compiler calls `with_policy` before legalizing; what is set here ends up in `provider`, in the
+host that requests go to, and in the guardrail. Whether an account's plan allows it is not known here.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from designer.ir import Remote, Route, Routing
+
+
+def with_policy(
+    routing: Routing,
+    *,
+    zdr: bool = False,
+    no_training: bool = False,
+    region: str | None = None,
+    max_prompt_usd_per_mtok: Decimal | None = None,
+    max_completion_usd_per_mtok: Decimal | None = None,
+    routes: Collection[str] | None = None,
+) -> Routing:
+    """The Routing with these demands on its routes (all of them, or those named).
+
+    `region` is `eu` or `us`; any other one is a promise that legalizing refuses.
+    """
+    prices = {"prompt": max_prompt_usd_per_mtok, "completion": max_completion_usd_per_mtok}
+    limits = tuple((k, format(v, "f")) for k, v in sorted(prices.items()) if v is not None)
+    wanted: dict[str, Any] = {
+        "zdr": True if zdr else None,
+        "data_collection": "deny" if no_training else None,
+        "max_price": limits or None,
+        "region": region,
+    }
+    demands = {name: value for name, value in wanted.items() if value is not None}
+    if not demands:
+        return routing
+
+    def demanding(route: Route) -> Route:
+        if routes is not None and route.name not in routes:
+            return route
+        inner = route.node if isinstance(route.node, Remote) else Remote(route.node)
+        settings = {**dict(inner.settings), **demands}
+        return replace(route, node=Remote(inner.child, _sorted(settings.items())))
+
+    return replace(routing, routes=tuple(demanding(route) for route in routing.routes))
+
+
+def _sorted(pairs: Iterable[tuple[str, Any]]) -> tuple[tuple[str, Any], ...]:
+    return tuple(sorted(pairs, key=lambda pair: pair[0]))

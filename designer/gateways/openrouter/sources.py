@@ -1,0 +1,173 @@
+"""Which of OpenRouter's files is which, told by content, and what belongs together."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any, Literal
+
+from designer.diagnostics import Report, Rule, Severity
+from designer.documents import Document, read_json, read_yaml
+from designer.gateways.openrouter.directory import Endpoint, listings_of
+from designer.gateways.openrouter.folders import alias_of
+from designer.gateways.openrouter.tables import GUARDRAIL_KEYS
+
+NOT_OPENROUTER = Rule(
+    "PAR541",
+    Severity.ERROR,
+    "this is no OpenRouter request, preset or guardrail",
+    "A request names a `model` or `models`, a preset has a `config`, a guardrail has a name and "
+    "filters or limits.",
+    help="give the body of a request as JSON",
+)
+
+Kind = Literal["request", "preset", "guardrail", "client", "endpoints"]
+
+_OTHERS = (".py", ".tf", ".md", ".txt", ".sh", ".example", ".env")
+"""What lies beside a configuration and is none."""
+_YAML = (".yaml", ".yml")
+
+
+@dataclass(slots=True)
+class Sources:
+    """The files of one configuration, sorted."""
+
+    requests: dict[str, Document] = field(default_factory=dict)
+    """By route."""
+    presets: dict[str, Document] = field(default_factory=dict)
+    """Configurations of presets, by slug or by what the file is called."""
+    guardrails: list[Document] = field(default_factory=list)
+    client: Document | None = None
+    listings: dict[str, tuple[Endpoint, ...]] = field(default_factory=dict)
+    settings: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.requests or self.presets or self.guardrails or self.client)
+
+    def client_routes(self) -> Mapping[str, Mapping[str, Any]]:
+        return self.client.value["routes"] if self.client else {}
+
+
+def sorted_out(files: Mapping[str, str], report: Report) -> Sources:
+    sources = Sources()
+    documents = list(_documents(files, report))
+    sources.client = next((d for d in documents if kind_of(d.value) == "client"), None)
+    for document in documents:
+        kind = kind_of(document.value)
+        match kind:
+            case "request" if PurePosixPath(document.file).name == "preset.json":
+                sources.presets.setdefault(_route_of(document.file, sources), document)
+            case "request":
+                name = _free(_route_of(document.file, sources), sources.requests)
+                sources.requests[name] = document
+            case "preset":
+                slug, config = _preset(document)
+                sources.presets[slug or _route_of(document.file, sources)] = config
+            case "guardrail":
+                sources.guardrails.append(document)
+            case "endpoints":
+                sources.listings |= listings_of(document.value) or {}
+            case "client":
+                pass
+            case None:
+                report.add(NOT_OPENROUTER, document.place())
+        if kind not in (None, "endpoints"):
+            sources.settings += sum(1 for _ in leaves(document.value))
+    return sources
+
+
+def _documents(files: Mapping[str, str], report: Report) -> Iterator[Document]:
+    for path, text in files.items():
+        if path.endswith(_OTHERS):
+            continue
+        read = read_yaml if path.endswith(_YAML) else read_json
+        document = read(text, path, report)
+        if document is not None:
+            yield document
+
+
+def kind_of(value: Any) -> Kind | None:
+    if listings_of(value) is not None:
+        return "endpoints"
+    if not isinstance(value, Mapping) or "model_list" in value or "targets" in value:
+        return None
+    inner = value.get("data", value)
+    if isinstance(inner, Mapping) and any(
+        isinstance(inner.get(key), Mapping) for key in ("designated_version", "config")
+    ):
+        return "preset"
+    if isinstance(value.get("model"), str) or isinstance(value.get("models"), list):
+        return "request"
+    routes = value.get("routes")
+    if isinstance(routes, Mapping) and all(map(_is_client_route, routes.values())):
+        return "client"
+    if isinstance(value.get("name"), str) and len(value) > 1 and set(value) <= GUARDRAIL_KEYS:
+        return "guardrail"
+    if isinstance(value.get("preset"), str):
+        return "request"
+    return None
+
+
+def recognises(path: str, value: Any) -> bool:
+    """Whether a loaded file is a request, preset or guardrail of OpenRouter and of nobody else."""
+    if PurePosixPath(path).suffix not in ("", ".json", *_YAML):
+        return False
+    if kind_of(value) != "request":
+        return kind_of(value) in ("preset", "guardrail", "client")
+    others = value.get("models")
+    names = [value.get("model"), *(others if isinstance(others, list) else ())]
+    slugs = any(isinstance(name, str) and ("/" in name or name[:1] in "@~") for name in names)
+    return slugs or isinstance(value.get("preset"), str)
+
+
+def _is_client_route(route: Any) -> bool:
+    return isinstance(route, Mapping) and isinstance(route.get("folder"), str)
+
+
+def _route_of(file: str, sources: Sources) -> str:
+    """The route that a file is about: its folder's in what we write, else named like the file."""
+    path = PurePosixPath(file)
+    folder = path.parent.name
+    if path.name not in ("request.json", "preset.json") or not folder:
+        return path.stem or file
+    by_folder = {route["folder"]: alias for alias, route in sources.client_routes().items()}
+    return by_folder.get(folder, alias_of(folder))
+
+
+def _free(name: str, taken: Mapping[str, Any]) -> str:
+    number, candidate = 2, name
+    while candidate in taken:
+        candidate, number = f"{name}-{number}", number + 1
+    return candidate
+
+
+def _preset(document: Document) -> tuple[str | None, Document]:
+    """The slug and the configuration in an answer of `GET /presets/{slug}`, or in a part of one."""
+    path: list[str] = []
+    value = document.value
+    slug = None
+    for key in ("data", "designated_version", "config"):
+        slug = slug or value.get("slug")
+        if isinstance(value.get(key), Mapping):
+            path.append(key)
+            value = value[key]
+    depth = len(path)
+    places = {
+        key[depth:]: place for key, place in document.places.items() if list(key[:depth]) == path
+    }
+    name = slug if isinstance(slug, str) else None
+    return name, Document(document.file, value, places)
+
+
+def leaves(value: Any) -> Iterator[tuple[str | int, ...]]:
+    """Paths of the settings below; a list of plain values, or of nothing, is one setting."""
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            for path in leaves(inner):
+                yield (key, *path)
+    elif isinstance(value, list) and any(isinstance(item, Mapping | list) for item in value):
+        for index, inner in enumerate(value):
+            for path in leaves(inner):
+                yield (index, *path)
+    else:
+        yield ()

@@ -1,0 +1,255 @@
+"""What OpenRouter's API takes, as tables: hosts, request fields, preferences, filters, limits.
+
+Read from OpenRouter's OpenAPI document of 2026-08-22 (OpenRouterTeam/docs, `openapi/openapi.yaml`,
+MIT) and, for what is newer, the Python SDK `openrouter` 1.3.84 (2026-11-22). Facts only: what they
+mean for routing is in `semantics` and `tree`.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+VERSION = "2026-08"
+
+HOSTS: Mapping[str, str] = {
+    "global": "https://openrouter.ai/api/v1",
+    "eu": "https://eu.openrouter.ai/api/v1",
+    "us": "https://us.openrouter.ai/api/v1",
+}
+"""Regional hosts refuse rather than leave the region; they need a Business or Enterprise plan
+(guides/features/in-region-routing, stored copy read 2026-11-22)."""
+REGION_OF: Mapping[str, str] = {url: region for region, url in HOSTS.items() if region != "global"}
+DATA_REGION: Mapping[str, str] = {"eu": "europe", "us": "us"}
+"""A guardrail's word for a region (`allowed_data_regions`, SDK 1.3.84; not in the document)."""
+
+API_KEY = "env:OPENROUTER_API_KEY"
+
+MAX_MODELS = 3
+"""The live API answers `'models' array must have 3 items or fewer.` (coder/xum#2963,
+ever-co/ever-gauzy#9915); neither the document nor the guides say so."""
+MAX_SESSION_ID = 256
+MAX_PATTERN = 100_000
+MAX_LABEL = 100
+
+# --- Names ----------------------------------------------------------------------------------------
+
+SORT_OF_SUFFIX: Mapping[str, str] = {
+    "nitro": "throughput",
+    "floor": "price",
+    "exacto": "exacto",
+    "online": "",
+}
+"""Suffixes that choose how a model is routed or add a plugin; every other one (`:free`,
+`:thinking`) names a catalog entry of its own (guides/routing/model-variants, 2026-08-22)."""
+TIER_OF_SUFFIX: Mapping[str, str] = {"nitro": "priority", "floor": "flex"}
+TIERS = frozenset({"priority", "flex", "fast", "scale", "ultrafast"})
+"""Endpoints `<provider>/<tier>` that a bare provider slug does not name
+(guides/features/service-tiers, 2026-08-22)."""
+SLUG_OF_NAME: Mapping[str, str] = {"google": "google-vertex"}
+"""Display names whose slug is not the name in lower case with hyphens."""
+
+# --- Provider preferences -------------------------------------------------------------------------
+
+LISTS = frozenset({"order", "only", "ignore", "quantizations"})
+MAPS = frozenset({"max_price", "preferred_min_throughput", "preferred_max_latency", "sort"})
+"""Preferences whose value may be an object; here they are kept as sorted pairs."""
+
+SORTS = frozenset({"price", "throughput", "latency", "exacto"})
+QUANTIZATIONS: Mapping[str, frozenset[str]] = {
+    name: frozenset({name})
+    for name in ("int4", "int8", "mxfp4", "nvfp4", "fp6", "mxfp8", "fp16", "bf16", "fp32")
+} | {
+    "fp4": frozenset({"fp4", "mxfp4", "nvfp4"}),
+    "fp8": frozenset({"fp8", "mxfp8"}),
+    "unknown": frozenset({"unknown", ""}),
+}
+"""A level → what it admits (snippets/quantization-levels, 2026-08-22)."""
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(v, str) and v for v in value)
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_sort(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return (
+            set(value) <= {"by", "partition"}
+            and value.get("by") in (*SORTS, None)
+            and value.get("partition") in ("model", "none", None)
+        )
+    return isinstance(value, str) and value in SORTS
+
+
+def _is_price(value: Any) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and set(value) <= {"prompt", "completion", "request", "image", "audio"}
+        and all(price_text(v) is not None for v in value.values())
+    )
+
+
+def _is_cutoff(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        known = set(value) <= {"p50", "p75", "p90", "p99"}
+        return known and all(v is None or is_number(v) for v in value.values())
+    return is_number(value)
+
+
+def price_text(value: Any) -> str | None:
+    """The document wants text, the guides show numbers: text is what every validator takes.
+
+    The SDK drops the whole `provider` object over a number (measured, openrouter 1.3.84).
+    """
+    if isinstance(value, str):
+        try:
+            number = float(value)
+        except ValueError:
+            return None
+        return value if math.isfinite(number) and number >= 0 else None
+    if is_number(value) and value >= 0:
+        return f"{value:.12f}".rstrip("0").rstrip(".")
+    return None
+
+
+PREFERENCES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "order": (_is_names, "a list of provider slugs"),
+    "only": (_is_names, "a list of provider slugs"),
+    "ignore": (_is_names, "a list of provider slugs"),
+    "allow_fallbacks": (_is_flag, "true or false"),
+    "require_parameters": (_is_flag, "true or false"),
+    "zdr": (_is_flag, "true or false"),
+    "enforce_distillable_text": (_is_flag, "true or false"),
+    "data_collection": (lambda v: v in ("allow", "deny"), "allow or deny"),
+    "quantizations": (
+        lambda v: _is_names(v) and all(q in QUANTIZATIONS for q in v),
+        "a list of quantization levels",
+    ),
+    "sort": (_is_sort, "price, throughput, latency, exacto, or an object of by and partition"),
+    "max_price": (_is_price, "an object of prices written as text"),
+    "preferred_min_throughput": (_is_cutoff, "a number or an object of p50, p75, p90, p99"),
+    "preferred_max_latency": (_is_cutoff, "a number or an object of p50, p75, p90, p99"),
+}
+"""Fields of `provider` → whether a value (not null) is one, and what one looks like."""
+
+UNSIMULATED = frozenset(
+    {
+        *("zdr", "data_collection", "require_parameters", "enforce_distillable_text"),
+        *("preferred_min_throughput", "preferred_max_latency"),
+    }
+)
+"""Preferences that exclude or demote endpoints by facts that no public table holds."""
+
+# --- Request parameters ---------------------------------------------------------------------------
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_stop(value: Any) -> bool:
+    return isinstance(value, str) or (_is_names(value) and len(value) <= 4)
+
+
+CHAT_PARAMS: Mapping[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(
+        (
+            *("frequency_penalty", "min_p", "presence_penalty", "repetition_penalty"),
+            *("temperature", "top_a", "top_p"),
+        ),
+        is_number,
+    ),
+    **dict.fromkeys(
+        ("max_completion_tokens", "max_tokens", "seed", "top_k", "top_logprobs"), _is_count
+    ),
+    **dict.fromkeys(("logprobs", "parallel_tool_calls"), _is_flag),
+    "reasoning_effort": lambda v: v in ("max", "xhigh", "high", "medium", "low", "minimal", "none"),
+    "stop": _is_stop,
+}
+EMBEDDING_PARAMS: Mapping[str, Callable[[Any], bool]] = {
+    "dimensions": lambda v: _is_count(v) and v >= 1,
+    "encoding_format": lambda v: v in ("float", "base64"),
+    "input_type": lambda v: isinstance(v, str),
+}
+
+CONTENT = frozenset(
+    {"messages", "input", "stream", "stream_options", "user", "metadata", "trace", "debug"}
+)
+"""Fields that say what is asked, not how it is routed."""
+
+
+def params_of(embeds: bool) -> Mapping[str, Callable[[Any], bool]]:
+    return EMBEDDING_PARAMS if embeds else CHAT_PARAMS
+
+
+# --- Guardrails -----------------------------------------------------------------------------------
+
+BUILTIN_OF: Mapping[str, str] = {
+    "email": "email",
+    "phone": "phone",
+    "us_ssn": "ssn",
+    "credit_card": "credit-card",
+    "ip": "ip-address",
+    "person_name": "person-name",
+    "address": "address",
+}
+"""Entity → built-in filter."""
+PATTERN_OF: Mapping[str, str] = {
+    "iban": r"\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b",
+    "api_key": r"\b(?:sk-[A-Za-z0-9_-]{20,}|AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36,}"
+    r"|AIza[0-9A-Za-z_-]{35}|xox[abprs]-[0-9A-Za-z-]{10,})",
+}
+"""Entity → custom filter, where no built-in exists in the document. ISO 13616 for IBANs (no
+checksum: a pattern cannot count); the published prefixes of OpenAI, AWS, GitHub, Google and Slack."""
+LABEL_OF: Mapping[str, str] = {entity: f"[{entity.upper()}]" for entity in PATTERN_OF}
+ENTITIES = (*BUILTIN_OF, *PATTERN_OF)
+
+ZDR_FLAGS = tuple(
+    f"enforce_zdr_{group}" for group in ("anthropic", "openai", "google", "xai", "other")
+)
+TRAINING_FLAGS = (
+    *("enable_paid_model_training", "enable_free_model_training"),
+    "enable_free_model_publication",
+)
+GUARDRAIL_KEYS = frozenset(
+    {
+        *("name", "description", "workspace_id", "limit_usd", "reset_interval"),
+        *("include_byok_in_budgets", "allowed_models", "ignored_models", "allowed_providers"),
+        *("ignored_providers", "content_filter_builtins", "content_filters", "enforce_zdr"),
+        *ZDR_FLAGS,
+        *TRAINING_FLAGS,
+        *("allowed_data_regions", "allow_safety_retention_google", "allow_safety_retention_other"),
+    }
+)
+
+# --- Profile keys ---------------------------------------------------------------------------------
+
+HONOURED: Mapping[str, str] = {
+    "workloads.params": "fields of the request body",
+    "workloads.models": "model and models, provider.only and provider.order",
+    "routing.strategy": "cheapest and fastest are sorts; the others become an order or its balance",
+    "routing.retries": "refused: each endpoint is asked once",
+    "routing.attempts_per_request": "refused: every endpoint that is left may be asked",
+    "routing.timeout": "refused: only the client limits, and the whole request",
+    "routing.first_token": "refused: only the client limits, and the whole request",
+    "routing.deadline": "the emitted client gives up after it",
+    "routing.cooldown": "refused: OpenRouter's own measure of outages",
+    "routing.on_refusal": "fallback; return only within one model",
+    "routing.mid_stream": "error; buffer is refused",
+    "routing.sticky": "session_id, where no order of providers is asked for",
+    "compliance.residency": "the hosts eu and us",
+    "compliance.retention": "provider.zdr and the guardrail",
+    "compliance.training": "provider.data_collection and the guardrail",
+    "guardrails.pii.input": "content filters of the guardrail",
+    "guardrails.pii.output": "refused: answers are not looked at",
+    "guardrails.pii.entities": "built-in filters; IBANs and keys by pattern",
+    "guardrails.deny": "content filters of the guardrail",
+    "guardrails.on_failure": "a check that fails lets the request through",
+}
