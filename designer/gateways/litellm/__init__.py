@@ -1,0 +1,37 @@
+"""LiteLLM's proxy, self-hosted: one YAML file for a router with levels, retries and cooldowns."""
+
+from designer.gateways.base import Gateway
+from designer.gateways.litellm.artefacts import artefacts
+from designer.gateways.litellm.lacks import LACKS
+from designer.gateways.litellm.lower import lower
+from designer.gateways.litellm.parse import parse, recognises
+from designer.gateways.litellm.semantics import semantics
+from designer.gateways.litellm.tables import VERSION
+
+LITELLM = Gateway(
+    name="litellm",
+    title=f"LiteLLM {VERSION.rpartition('.')[0]}",
+    version=VERSION,
+    folder="litellm",
+    lacks=LACKS,
+    lower=lower,
+    parse=parse,
+    recognises=recognises,
+    semantics=semantics,
+    artefacts=artefacts,
+    honoured={
+        "routing.strategy": "`order` levels of one group; a pool's strategy is routing_strategy",
+        "routing.retries": "num_retries",
+        "routing.timeout": "litellm_params.timeout of each deployment",
+        "routing.first_token": "litellm_params.stream_timeout of each deployment",
+        "routing.cooldown": "router_settings.cooldown_time and model_info.allowed_fails",
+        "routing.on_refusal": "`return` is what order levels do",
+        "guardrails.pii.input": "litellm_content_filter, pre_call",
+        "guardrails.pii.output": "litellm_content_filter, post_call, streams too",
+        "guardrails.pii.entities": "prebuilt and own patterns of the content filter",
+        "guardrails.deny": "litellm_content_filter with a pattern that blocks",
+        "guardrails.on_failure": "`block` is what the filter does",
+        "workloads.params": "litellm_params of each deployment; a request may override them",
+        "operations.logs.prompts": "litellm_settings.turn_off_message_logging, whatever is asked",
+    },
+)

@@ -1,0 +1,251 @@
+"""Write a legal Routing as a LiteLLM configuration: values for a template, and comments.
+
+Nothing is decided here that `parse` could not read back; what LiteLLM cannot express is already gone.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from designer.gateways.base import File, Terms
+from designer.gateways.litellm.groups import Group, Level, groups
+from designer.gateways.litellm.lacks import (
+    NO_COOLDOWN,
+    aws_partner,
+    has_pool,
+    shared_cooldown_s,
+    uses_aws_pair,
+)
+from designer.gateways.litellm.tables import (
+    ACTION,
+    AWS_ID,
+    AWS_SECRET,
+    CASE_SENSITIVE,
+    CONTENT_FILTER,
+    EMBEDDING_PREFIX,
+    ENTITIES,
+    OTHER_REGION_KEY,
+    PREFIX,
+    REGION_KEY,
+    SECRET_KEY,
+    STAGE_OF_MODE,
+    STRATEGY,
+)
+from designer.ir import Deployment, Guardrail, Pick, Route, Routing
+
+CONFIG = "litellm/config.yaml"
+
+
+def lower(routing: Routing, terms: Mapping[str, Terms]) -> tuple[File, ...]:
+    all_groups, _ = groups(routing)
+    retries = max((lv.retries for g in all_groups.values() for lv in g.levels), default=0)
+    shared_s = shared_cooldown_s(routing.deployments)
+    model_list: list[dict[str, Any]] = []
+    notes: dict[str, str] = {}
+    for route in routing.routes:
+        group = all_groups[route.name]
+        for order, level in enumerate(group.levels, start=1):
+            for index in range(len(level.ids)):
+                deployment = routing.deployment(level.ids[index])
+                facts = terms.get(deployment.id, Terms())
+                params = _params(route, deployment, facts)
+                params |= _place(group, level, order, index)
+                if level.retries != retries:
+                    params["num_retries"] = level.retries
+                params |= _limits(deployment, shared_s, routing)
+                entry = {
+                    "model_name": route.name,
+                    "litellm_params": params,
+                    "model_info": _info(route, deployment, facts),
+                }
+                if facts.reason:
+                    notes[f"model_list[{len(model_list)}]"] = facts.reason
+                model_list.append(entry)
+    values: dict[str, Any] = {
+        "model_list": model_list,
+        "router_settings": _router(routing, all_groups, retries, shared_s, terms),
+        "litellm_settings": {"turn_off_message_logging": True},
+        "general_settings": {"master_key": "os.environ/LITELLM_MASTER_KEY"},
+    }
+    if routing.guardrails:
+        values["guardrails"] = [_guardrail(rail) for rail in routing.guardrails]
+    notes |= {path: note for path, note in _NOTES.items() if _holds(values, path)}
+    return (File(CONFIG, "config.yaml.j2", values, "litellm", notes),)
+
+
+_NOTES: Mapping[str, str] = {
+    "router_settings.num_retries": "further tries on the same level, before the next one",
+    "router_settings.cooldown_time": "seconds; a provider's own Retry-After takes its place",
+    "router_settings.disable_cooldowns": "the profile sets no cooldown",
+    "router_settings.enable_pre_call_checks": (
+        "a prompt too long for a deployment's window passes it over"
+    ),
+    "router_settings.model_group_retry_policy": (
+        "0: what only waiting would cure goes to the next level at once"
+    ),
+    "litellm_settings.turn_off_message_logging": "no prompt in any log",
+}
+
+
+def _holds(values: Mapping[str, Any], path: str) -> bool:
+    section, _, key = path.partition(".")
+    return key in values.get(section, {})
+
+
+# --- Deployments ----------------------------------------------------------------------------------
+
+
+def _params(route: Route, deployment: Deployment, facts: Terms) -> dict[str, Any]:
+    prefix = (EMBEDDING_PREFIX if route.embeds else PREFIX).get(
+        deployment.provider, deployment.provider
+    )
+    params: dict[str, Any] = {"model": f"{prefix}/{deployment.model}"}
+    if deployment.api_base is not None:
+        params["api_base"] = deployment.api_base
+    if deployment.secret is not None:
+        params |= _secret(deployment, deployment.secret)
+    if deployment.region is not None:
+        params[REGION_KEY.get(deployment.provider, OTHER_REGION_KEY)] = deployment.region
+    params |= {name: _in_file(value) for name, value in deployment.settings}
+    params |= {name: thawed(value) for name, value in deployment.params}
+    return params | {
+        key: float(price / 1_000_000)
+        for key, price in (
+            ("input_cost_per_token", facts.input_usd_per_mtok),
+            ("output_cost_per_token", facts.output_usd_per_mtok),
+            ("cache_read_input_token_cost", facts.cache_read_usd_per_mtok),
+        )
+        if price is not None
+    }
+
+
+def _secret(deployment: Deployment, secret: str) -> dict[str, str]:
+    if uses_aws_pair(deployment):
+        return {AWS_ID: _in_file(secret), AWS_SECRET: _in_file(aws_partner(secret))}
+    return {SECRET_KEY.get(deployment.provider, "api_key"): _in_file(secret)}
+
+
+def _in_file(value: str) -> str:
+    return f"os.environ/{value.removeprefix('env:')}" if value.startswith("env:") else value
+
+
+def thawed(value: Any) -> Any:
+    """Tuples as lists, as YAML has them."""
+    match value:
+        case tuple() | list():
+            return [thawed(item) for item in value]
+        case Mapping():
+            return {key: thawed(item) for key, item in value.items()}
+        case Decimal():
+            return float(value)
+        case _:
+            return value
+
+
+def _place(group: Group, level: Level, order: int, index: int) -> dict[str, Any]:
+    place: dict[str, Any] = {"order": order} if len(group.levels) > 1 else {}
+    if level.weights:
+        place["weight"] = _number(level.weights[index])
+    return place
+
+
+def _limits(deployment: Deployment, shared_s: float | None, routing: Routing) -> dict[str, Any]:
+    limits: dict[str, Any] = {}
+    if deployment.timeout_s is not None:
+        limits["timeout"] = _number(deployment.timeout_s)
+    if deployment.first_token_s is not None:
+        limits["stream_timeout"] = _number(deployment.first_token_s)
+    given = deployment.cooldown
+    own = given is not None and (shared_s is None or given == NO_COOLDOWN)
+    if given is not None and own and not _is_off(routing):
+        limits["cooldown_time"] = _number(given.lasts_s)
+    return limits
+
+
+def _is_off(routing: Routing) -> bool:
+    return all(d.cooldown == NO_COOLDOWN for d in routing.deployments)
+
+
+def _number(value: float) -> int | float:
+    return int(value) if float(value).is_integer() else value
+
+
+def _info(route: Route, deployment: Deployment, facts: Terms) -> dict[str, Any]:
+    info: dict[str, Any] = {"id": deployment.id}
+    if facts.base_model:
+        info["base_model"] = facts.base_model
+    info["mode"] = "embedding" if route.embeds else "chat"
+    if facts.max_input_tokens is not None:
+        info["max_input_tokens"] = facts.max_input_tokens
+    if deployment.cooldown is not None and deployment.cooldown.allowed_failures is not None:
+        info["allowed_fails"] = deployment.cooldown.allowed_failures
+    return info
+
+
+# --- The router -----------------------------------------------------------------------------------
+
+
+def _router(
+    routing: Routing,
+    all_groups: Mapping[str, Group],
+    retries: int,
+    shared_s: float | None,
+    terms: Mapping[str, Terms],
+) -> dict[str, Any]:
+    settings: dict[str, Any] = {"num_retries": retries}
+    policies = {name: dict(group.policy) for name, group in all_groups.items() if group.policy}
+    if policies:
+        settings["model_group_retry_policy"] = policies
+    pick: Pick = next((group.pick for group in all_groups.values() if has_pool(group)), "weighted")
+    if pick != "weighted":
+        settings["routing_strategy"] = STRATEGY[pick]
+    if routing.deployments and _is_off(routing):
+        settings["disable_cooldowns"] = True
+    elif shared_s is not None:
+        settings["cooldown_time"] = _number(shared_s)
+    for key, lists in (
+        ("fallbacks", {name: group.generic for name, group in all_groups.items()}),
+        ("context_window_fallbacks", {name: group.context for name, group in all_groups.items()}),
+        ("content_policy_fallbacks", {name: group.content for name, group in all_groups.items()}),
+    ):
+        entries = [{name: list(targets)} for name, targets in lists.items() if targets]
+        if entries:
+            settings[key] = entries
+    if any(_windows_differ(group, terms) for group in all_groups.values()):
+        settings["enable_pre_call_checks"] = True
+    if routing.aliases:
+        settings["model_group_alias"] = dict(routing.aliases)
+    return settings
+
+
+def _windows_differ(group: Group, terms: Mapping[str, Terms]) -> bool:
+    windows = {terms[id_].max_input_tokens for id_ in group.ids if id_ in terms}
+    return len(windows - {None}) > 1
+
+
+# --- Guardrails -----------------------------------------------------------------------------------
+
+
+def _guardrail(rail: Guardrail) -> dict[str, Any]:
+    action = ACTION[rail.action]
+    patterns = (
+        [pattern | {"action": action} for e in rail.entities for pattern in ENTITIES[e]]
+        if rail.kind == "pii"
+        else [
+            {
+                "pattern_type": "regex",
+                "pattern": rail.pattern if rail.ignore_case else f"{CASE_SENSITIVE}{rail.pattern})",
+                "name": rail.name,
+                "action": action,
+            }
+        ]
+    )
+    return {
+        "guardrail_name": rail.name,
+        "litellm_params": {
+            "guardrail": CONTENT_FILTER,
+            "mode": [mode for mode, stage in STAGE_OF_MODE.items() if stage in rail.stages],
+            "default_on": True,
+            "patterns": patterns,
+        },
+    }

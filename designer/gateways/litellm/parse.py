@@ -1,0 +1,644 @@
+"""Read a LiteLLM proxy configuration, ours or anybody's, as the Routing that its router performs.
+
+The routing core is understood in full: groups, `order`, weights, retries, typed fallbacks, cooldowns,
+timeouts, aliases, content filters. Everything else is listed as not analysed. Wrong values are read
+as LiteLLM reads them where it goes on, and left out where it stops; finding fault is `lint`'s work.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
+from itertools import count
+from typing import Any
+
+from designer.diagnostics import Place, Report, Rule, Severity
+from designer.documents import Document, Path, dotted, read_json, read_yaml
+from designer.engine.semantics import Semantics
+from designer.gateways.base import Parsed, Terms
+from designer.gateways.litellm.groups import Group, Level, Lists, plain_weights, tree
+from designer.gateways.litellm.lacks import (
+    NO_COOLDOWN,
+    compiles,
+    frozen,
+    is_kept,
+    paired,
+    tidy_s,
+)
+from designer.gateways.litellm.semantics import semantics
+from designer.gateways.litellm.tables import (
+    ACTION,
+    BARE_NAMES,
+    CASE_SENSITIVE,
+    CONTENT_FILTER,
+    DEFAULT_ALLOWED_FAILS,
+    DEFAULT_COOLDOWN_S,
+    DEFAULT_RETRIES,
+    ENTITIES,
+    KNOWN_PREFIXES,
+    OTHER_REGION_KEY,
+    PARAMS,
+    PICK_OF_STRATEGY,
+    PROVIDER_OF_PREFIX,
+    REGION_KEY,
+    RETRY_POLICY,
+    SECRET_KEY,
+    SETTINGS,
+    STAGE_OF_MODE,
+    WEIGHTS,
+)
+from designer.ir import Cooldown, Deployment, Guardrail, Pick, Route, Routing
+
+NO_MODELS = Rule(
+    "PAR510",
+    Severity.ERROR,
+    "there is no `model_list` in this LiteLLM configuration",
+    "Without models the proxy has nothing to route to.",
+    help="list the deployments under `model_list`, or name the right file",
+)
+NO_DEPLOYMENT = Rule(
+    "PAR511",
+    Severity.WARNING,
+    "{where} is no deployment: it needs `model_name` and `litellm_params.model`",
+    f"LiteLLM {semantics('').version} does not start with an entry that has no model "
+    "(measured, 2026-11-22).",
+    instead="it is left out here",
+    help="give it both keys, or delete it",
+)
+SAME_ID = Rule(
+    "PAR512",
+    Severity.WARNING,
+    "two deployments have the id {id!r}",
+    "LiteLLM serves both under one id and mixes their cooldowns, budgets and latencies (measured on "
+    "1.106.2, 2026-11-22).",
+    instead="the second is called {other!r} here",
+    help="give each deployment an id of its own, or none",
+)
+SECOND_FILE = Rule(
+    "PAR513",
+    Severity.WARNING,
+    "{file} is another LiteLLM configuration",
+    "One proxy reads one file; what a second one means depends on the deployment.",
+    instead="it is left out",
+    help="name one of the two",
+)
+
+_ROUTER = "router_settings"
+_LITELLM = "litellm_settings"
+
+
+def recognises(path: str, value: Any) -> bool:
+    del path
+    if not isinstance(value, Mapping):
+        return False
+    return isinstance(value.get("model_list"), list) or _ROUTER in value or _LITELLM in value
+
+
+def parse(files: Mapping[str, str], report: Report) -> Parsed | None:
+    documents = []
+    for path, text in files.items():
+        if len(files) > 1 and not path.endswith((".yaml", ".yml", ".json")):
+            continue
+        as_json = path.endswith(".json")
+        document = (
+            read_json(text, path, report)
+            if as_json
+            else read_yaml(text, path, report, version="1.1")
+        )
+        if document is not None and (len(files) == 1 or recognises(path, document.value)):
+            documents.append(document)
+    if not documents:
+        if not report.has_errors:
+            report.add(NO_MODELS, Place(next(iter(files), "")))
+        return None
+    for other in documents[1:]:
+        report.add(SECOND_FILE, Place(other.file), file=other.file)
+    return _parse(documents[0], report)
+
+
+def _parse(document: Document, report: Report) -> Parsed | None:
+    config = _mapping(document.value)
+    if not isinstance(config.get("model_list"), list):
+        report.add(NO_MODELS, document.place())
+        return None
+    settings = _Settings(_mapping(config.get(_ROUTER)), _mapping(config.get(_LITELLM)))
+    entries = _entries(config["model_list"], document, report)
+    by_group: dict[str, list[_Entry]] = {}
+    for entry in entries:
+        by_group.setdefault(entry.group, []).append(entry)
+    deployments = tuple(
+        _deployment(entry, settings, alone=len(by_group[entry.group]) == 1) for entry in entries
+    )
+    routes, aliases = _routes(by_group, settings)
+    rails, unread = _guardrails(config.get("guardrails"))
+    leaves = list(_leaves(document.value, ()))
+    places = {entry.id: document.place("model_list", entry.index) for entry in entries}
+    for name, members in by_group.items():
+        places.setdefault(name, document.place("model_list", members[0].index, "model_name"))
+    return Parsed(
+        gateway="litellm",
+        routing=Routing(routes, deployments, rails, aliases),
+        semantics=_semantics(settings),
+        terms={entry.id: _terms(entry) for entry in entries},
+        places=places,
+        names=_names(entries),
+        not_analysed=tuple(dotted(path) for path in leaves if not _is_known(path, unread)),
+        settings=len(leaves),
+    )
+
+
+# --- Plain values ---------------------------------------------------------------------------------
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _whole(value: Any) -> int | None:
+    number = _number(value)
+    return int(number) if number is not None and number.is_integer() else None
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None or isinstance(value, Mapping | list) else str(value)
+
+
+def _reference(value: Any) -> str | None:
+    """`os.environ/NAME` → `env:NAME`; anything else may be a secret and is not kept."""
+    prefix = "os.environ/"
+    is_named = isinstance(value, str) and value.startswith(prefix) and len(value) > len(prefix)
+    return f"env:{value.removeprefix(prefix)}" if is_named else None
+
+
+def _leaves(value: Any, path: Path) -> Iterator[Path]:
+    match value:
+        case Mapping() if value:
+            for key, item in value.items():
+                yield from _leaves(item, (*path, key))
+        case list() if value:
+            for index, item in enumerate(value):
+                yield from _leaves(item, (*path, index))
+        case _:
+            yield path
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """Both places where the router's settings may stand; its own counts first."""
+
+    router: Mapping[str, Any]
+    litellm: Mapping[str, Any]
+
+    def get(self, key: str) -> Any:
+        value = self.router.get(key)
+        return value if value is not None else self.litellm.get(key)
+
+    def fallbacks(self, key: str) -> list[Any]:
+        for place in (self.router, self.litellm):
+            if isinstance(place.get(key), list) and place[key]:
+                return list(place[key])
+        return []
+
+    @property
+    def retries(self) -> int:
+        number = _whole(self.get("num_retries"))
+        return DEFAULT_RETRIES if number is None else max(number, 0)
+
+    @property
+    def allowed_fails(self) -> int | None:
+        """None where the router takes it for unset: when it equals the module's own value."""
+        own = _whole(self.litellm.get("allowed_fails"))
+        own = DEFAULT_ALLOWED_FAILS if own is None else own
+        given = _whole(self.router.get("allowed_fails"))
+        return None if given is None or given == own else given
+
+    @property
+    def cooldown_s(self) -> float | None:
+        return tidy_s(_number(self.router.get("cooldown_time")))
+
+    @property
+    def pick(self) -> Pick:
+        return PICK_OF_STRATEGY.get(str(self.router.get("routing_strategy")), "weighted")
+
+
+# --- Deployments ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    index: int
+    id: str
+    group: str
+    default_id: str
+    params: Mapping[str, Any]
+    info: Mapping[str, Any]
+
+    @property
+    def order(self) -> int | None:
+        order = self.params.get("order")
+        return _whole(order if order is not None else self.info.get("order"))
+
+
+def _entries(listed: list[Any], document: Document, report: Report) -> list[_Entry]:
+    found: list[_Entry] = []
+    taken: set[str] = set()
+    numbers: dict[str, int] = {}
+    for index, item in enumerate(listed):
+        params = _mapping(_mapping(item).get("litellm_params"))
+        group = _text(_mapping(item).get("model_name"))
+        if group is None or not isinstance(params.get("model"), str):
+            place = document.place("model_list", index)
+            report.add(NO_DEPLOYMENT, place, where=f"model_list[{index}]")
+            continue
+        numbers[group] = numbers.get(group, 0) + 1
+        default_id = f"{group}#{numbers[group]}"
+        info = _mapping(_mapping(item).get("model_info"))
+        given = _text(info.get("id"))
+        id_ = _free(given or default_id, default_id, taken)
+        if given and id_ != given:
+            place = document.place("model_list", index, "model_info", "id")
+            report.add(SAME_ID, place, id=given, other=id_)
+        taken.add(id_)
+        found.append(_Entry(index, id_, group, default_id, params, info))
+    return found
+
+
+def _free(wanted: str, default: str, taken: set[str]) -> str:
+    candidates = (wanted, default, *())
+    free = next((name for name in candidates if name not in taken), None)
+    return free or next(n for i in count(2) if (n := f"{default}/{i}") not in taken)
+
+
+def _names(entries: Iterable[_Entry]) -> dict[str, str]:
+    """`<group>#<n>` of deployments that have an id of their own."""
+    ids = {entry.id for entry in entries}
+    return {e.default_id: e.id for e in entries if e.default_id not in ids}
+
+
+def _deployment(entry: _Entry, settings: _Settings, alone: bool) -> Deployment:
+    params = entry.params
+    provider, model = _model(params)
+    region_key = REGION_KEY.get(provider, OTHER_REGION_KEY)
+    secret_key = SECRET_KEY.get(provider, "api_key")
+    kept = {
+        name: _reference(value) or _text(value) or ""
+        for name, value in params.items()
+        if name in SETTINGS and name not in (region_key, secret_key)
+    }
+    timeouts = (params.get("timeout"), settings.router.get("timeout"))
+    base = _text(params.get("api_base", params.get("base_url")))
+    deployment = Deployment(
+        id=entry.id,
+        provider=provider,
+        model=model,
+        api_base=base or None,
+        secret=_reference(params.get(secret_key)) or _reference(params.get("api_key")),
+        region=_text(params.get(region_key)) or _text(params.get(OTHER_REGION_KEY)) or None,
+        settings=tuple(sorted((n, v) for n, v in kept.items() if is_kept(n, v))),
+        params=tuple(
+            sorted(
+                (name, frozen(value))
+                for name, value in params.items()
+                if name in PARAMS and value is not None
+            )
+        ),
+        timeout_s=_first_s((*timeouts, settings.litellm.get("request_timeout"))),
+        first_token_s=_first_s(
+            (params.get("stream_timeout"), settings.router.get("stream_timeout"))
+        ),
+        cooldown=_cooldown(entry, settings, alone),
+    )
+    return paired(deployment)
+
+
+def _first_s(values: Iterable[Any]) -> float | None:
+    return next((s for s in map(tidy_s, map(_number, values)) if s is not None), None)
+
+
+def _model(params: Mapping[str, Any]) -> tuple[str, str]:
+    """Provider and name on the wire, by the prefix or, without one, as LiteLLM guesses."""
+    written = str(params["model"])
+    prefix, slash, rest = written.partition("/")
+    if slash and (prefix in KNOWN_PREFIXES or prefix in PROVIDER_OF_PREFIX):
+        return PROVIDER_OF_PREFIX.get(prefix, prefix), rest
+    named = _text(params.get("custom_llm_provider"))
+    if named:
+        return PROVIDER_OF_PREFIX.get(named, named), written
+    guess = next((p for start, p in BARE_NAMES if written.startswith(start)), "unknown")
+    return guess, written
+
+
+def _cooldown(entry: _Entry, settings: _Settings, alone: bool) -> Cooldown | None:
+    if settings.router.get("disable_cooldowns") is True:
+        return NO_COOLDOWN
+    given = entry.info.get("cooldown_time")
+    own_s = _number(given if given is not None else entry.params.get("cooldown_time"))
+    own_fails = _whole(entry.info.get("allowed_fails"))
+    if own_fails is not None and alone:
+        return NO_COOLDOWN
+    fails = own_fails if own_fails is not None else settings.allowed_fails
+    if own_s is not None and own_s >= 0:
+        lasts_s = tidy_s(own_s)
+        return Cooldown(lasts_s, fails, yields=False) if lasts_s else NO_COOLDOWN
+    if settings.cooldown_s is None and fails is None:
+        return None
+    return Cooldown(settings.cooldown_s or DEFAULT_COOLDOWN_S, fails)
+
+
+def _terms(entry: _Entry) -> Terms:
+    def price(key: str) -> Decimal | None:
+        value = entry.params.get(key, entry.info.get(key))
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            return None
+        try:
+            per_mtok = Decimal(str(value)) * 1_000_000
+        except InvalidOperation:
+            return None
+        return per_mtok.normalize() if per_mtok.is_finite() else None
+
+    window = _whole(entry.info.get("max_input_tokens"))
+    return Terms(
+        base_model=_text(entry.info.get("base_model")) or "",
+        input_usd_per_mtok=price("input_cost_per_token"),
+        output_usd_per_mtok=price("output_cost_per_token"),
+        cache_read_usd_per_mtok=price("cache_read_input_token_cost"),
+        max_input_tokens=window,
+        kind="embedding" if entry.info.get("mode") == "embedding" else "chat",
+    )
+
+
+# --- Routes ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _FallbackLists:
+    generic: Mapping[str, tuple[str, ...]]
+    context: Mapping[str, tuple[str, ...]]
+    content: Mapping[str, tuple[str, ...]]
+
+    def joined(self, group: Group, name: str, lists: Lists) -> Group:
+        """With its own entries or, failing that, those for everybody (`*`)."""
+
+        def of(entries: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+            targets = entries.get(name, entries.get("*", ()))
+            return tuple(dict.fromkeys(target for target in targets if target != name))
+
+        return replace(
+            group,
+            generic=of(self.generic),
+            context=of(self.context) if lists.context else (),
+            content=of(self.content) if lists.content else (),
+        )
+
+
+def _routes(
+    by_group: Mapping[str, list[_Entry]], settings: _Settings
+) -> tuple[tuple[Route, ...], tuple[tuple[str, str], ...]]:
+    fallbacks = _fallback_lists(settings)
+    lists = Lists(bool(fallbacks.context), bool(fallbacks.content))
+
+    def route(name: str, members: list[_Entry]) -> Route:
+        group = _group(name, members, settings)
+        group = fallbacks.joined(group, name, lists)
+        embeds = all(entry.info.get("mode") == "embedding" for entry in members)
+        return Route(name, tree(group, lists), embeds=embeds)
+
+    routes = {name: route(name, members) for name, members in by_group.items()}
+    aliases = []
+    for alias, target in _aliases(settings):
+        members = by_group.get(target)
+        if alias in routes or members is None:
+            continue
+        own = route(alias, members)
+        if own.node == routes[target].node:
+            aliases.append((alias, target))
+        else:  # fallbacks go by the name that was asked for
+            routes[alias] = own
+    return tuple(routes.values()), tuple(aliases)
+
+
+def _aliases(settings: _Settings) -> Iterator[tuple[str, str]]:
+    for alias, value in _mapping(settings.get("model_group_alias")).items():
+        target = value.get("model") if isinstance(value, Mapping) else value
+        if isinstance(target, str):
+            yield alias, target
+
+
+def _fallback_lists(settings: _Settings) -> _FallbackLists:
+    generic = _by_group(settings.fallbacks("fallbacks"))
+    everybody = settings.get("default_fallbacks")
+    if isinstance(everybody, list):
+        names = tuple(name for name in everybody if isinstance(name, str))
+        generic = {**generic, "*": names}
+    return _FallbackLists(
+        generic,
+        _by_group(settings.fallbacks("context_window_fallbacks")),
+        _by_group(settings.fallbacks("content_policy_fallbacks")),
+    )
+
+
+def _by_group(listed: list[Any]) -> dict[str, tuple[str, ...]]:
+    """`[{group: [targets]}]`; of two entries for a group the first counts."""
+    found: dict[str, tuple[str, ...]] = {}
+    for item in listed:
+        for name, targets in list(_mapping(item).items())[:1]:
+            found.setdefault(name, tuple(_targets(targets)))
+    return found
+
+
+def _targets(targets: Any) -> Iterator[str]:
+    for target in targets if isinstance(targets, list) else [targets]:
+        name = target.get("model") if isinstance(target, Mapping) else target
+        if isinstance(name, str):
+            yield name
+
+
+def _group(name: str, members: list[_Entry], settings: _Settings) -> Group:
+    ordered: dict[int | None, list[_Entry]] = {}
+    for entry in members:
+        ordered.setdefault(entry.order, []).append(entry)
+    numbers = sorted(order for order in ordered if order is not None)
+    levels = [_level(ordered[number], settings) for number in numbers]
+    rest = _level(ordered[None], settings) if None in ordered else None
+    if not levels and rest is not None:
+        levels, rest = [rest], None
+    return Group(
+        levels=tuple(levels),
+        pick=settings.pick if any(len(level.ids) > 1 for level in levels) else "weighted",
+        policy=_policy(name, settings),
+        spare=rest,
+    )
+
+
+def _level(members: list[_Entry], settings: _Settings) -> Level:
+    own = next((_whole(e.params.get("num_retries")) for e in members), None)
+    weights: tuple[float, ...] = ()
+    for key in WEIGHTS if settings.pick == "weighted" else ():
+        weights = tuple(max(_number(e.params.get(key)) or 0.0, 0.0) for e in members)
+        if any(weights):
+            break
+    retries = settings.retries if own is None else max(own, 0)
+    return Level(tuple(e.id for e in members), plain_weights(weights), retries)
+
+
+def _policy(name: str, settings: _Settings) -> tuple[tuple[str, int], ...]:
+    """A group's own policy stands in the place of the common one, not beside it."""
+    by_group = _mapping(settings.router.get("model_group_retry_policy"))
+    policy = _mapping(by_group[name] if name in by_group else settings.router.get("retry_policy"))
+    counts = {key: _whole(policy.get(key)) for key in RETRY_POLICY}
+    return tuple((key, max(n, 0)) for key, n in counts.items() if n is not None)
+
+
+def _semantics(settings: _Settings) -> Semantics:
+    table = semantics("")
+    floor_s = _number(settings.router.get("retry_after")) or 0.0
+    depth = _whole(settings.get("max_fallbacks"))
+    if floor_s > 0:
+        table = replace(table, backoff=replace(table.backoff, floor_s=floor_s))
+    return table if depth is None else replace(table, depth=max(depth, 0))
+
+
+# --- Guardrails -----------------------------------------------------------------------------------
+
+
+def _guardrails(listed: Any) -> tuple[tuple[Guardrail, ...], frozenset[int]]:
+    """Those that are understood, and the indexes of the others."""
+    found: list[Guardrail] = []
+    unread: set[int] = set()
+    for index, item in enumerate(listed if isinstance(listed, list) else []):
+        rail = _guardrail(_mapping(item))
+        if rail is None or any(rail.name == other.name for other in found):
+            unread.add(index)
+        else:
+            found.append(rail)
+    return tuple(found), frozenset(unread)
+
+
+_RAIL_KEYS = frozenset({"guardrail", "mode", "default_on", "patterns"})
+
+
+def _guardrail(item: Mapping[str, Any]) -> Guardrail | None:
+    params = _mapping(item.get("litellm_params"))
+    mode = params.get("mode")
+    modes = mode if isinstance(mode, list) else [mode]
+    stages = frozenset(STAGE_OF_MODE[m] for m in modes if isinstance(m, str) and m in STAGE_OF_MODE)
+    patterns = params.get("patterns")
+    name = _text(item.get("guardrail_name"))
+    if (
+        name is None
+        or params.get("guardrail") != CONTENT_FILTER
+        or params.get("default_on") is not True
+        or not params.keys() <= _RAIL_KEYS
+        or not stages
+        or len(stages) != len(modes)
+        or not isinstance(patterns, list)
+        or not patterns
+    ):
+        return None
+    actions = {p.get("action") if isinstance(p, Mapping) else None for p in patterns}
+    action = next((ours for ours, theirs in ACTION.items() if actions == {theirs}), None)
+    if action is None:
+        return None
+    bare = [{k: v for k, v in p.items() if k != "action"} for p in patterns]
+    rail = Guardrail(
+        name=name,
+        kind="pii",
+        stages=stages,  # type: ignore[arg-type]  # values of STAGE_OF_MODE
+        action=action,  # type: ignore[arg-type]  # keys of ACTION
+    )
+    entities = _entities(bare)
+    if entities:
+        return replace(rail, entities=entities)
+    return _deny(rail, bare[0]) if len(bare) == 1 else None
+
+
+def _entities(patterns: list[dict[str, Any]]) -> tuple[str, ...]:
+    """The kinds of data that exactly these patterns stand for, or none."""
+    found: list[str] = []
+    at = 0
+    while at < len(patterns):
+        entity = next(
+            (e for e, own in ENTITIES.items() if patterns[at : at + len(own)] == list(own)), None
+        )
+        if entity is None or entity in found:
+            return ()
+        found.append(entity)
+        at += len(ENTITIES[entity])
+    return tuple(found)
+
+
+def _deny(rail: Guardrail, pattern: Mapping[str, Any]) -> Guardrail | None:
+    text = pattern.get("pattern")
+    if pattern.get("pattern_type") != "regex" or not isinstance(text, str) or not compiles(text):
+        return None
+    inner = text.removeprefix(CASE_SENSITIVE).removesuffix(")")
+    sensitive = text.startswith(CASE_SENSITIVE) and text.endswith(")") and compiles(inner)
+    return replace(
+        rail, kind="deny", pattern=inner if sensitive else text, ignore_case=not sensitive
+    )
+
+
+# --- What is understood ---------------------------------------------------------------------------
+
+_KNOWN_PARAMS = frozenset(
+    {
+        *("model", "api_base", "base_url", "api_key", "custom_llm_provider", "order", "timeout"),
+        *("stream_timeout", "num_retries", "cooldown_time", *WEIGHTS, *SETTINGS, *PARAMS),
+        *REGION_KEY.values(),
+        OTHER_REGION_KEY,
+        *("input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost"),
+    }
+)
+_KNOWN_INFO = frozenset(
+    {
+        *("id", "base_model", "mode", "max_input_tokens", "allowed_fails", "cooldown_time"),
+        *("order", "input_cost_per_token", "output_cost_per_token"),
+        "cache_read_input_token_cost",
+    }
+)
+_KNOWN_ROUTER = frozenset(
+    {
+        *("num_retries", "timeout", "stream_timeout", "retry_after", "retry_policy"),
+        *("model_group_retry_policy", "allowed_fails", "cooldown_time", "disable_cooldowns"),
+        *("fallbacks", "context_window_fallbacks", "content_policy_fallbacks"),
+        *("default_fallbacks", "max_fallbacks", "model_group_alias", "routing_strategy"),
+    }
+)
+_KNOWN_LITELLM = frozenset(
+    {
+        *("num_retries", "request_timeout", "allowed_fails", "fallbacks", "default_fallbacks"),
+        *("context_window_fallbacks", "content_policy_fallbacks", "max_fallbacks"),
+        # These do not change where a request goes.
+        *("turn_off_message_logging", "set_verbose", "json_logs"),
+    }
+)
+
+
+def _is_known(path: Path, unread: frozenset[int]) -> bool:
+    match path:
+        case ("model_list", int(), "model_name"):
+            return True
+        case ("model_list", int(), "litellm_params", str() as key, *_):
+            return key in _KNOWN_PARAMS
+        case ("model_list", int(), "model_info", str() as key):
+            return key in _KNOWN_INFO
+        case ("router_settings", str() as key, *_):
+            return key in _KNOWN_ROUTER
+        case ("litellm_settings", str() as key, *_):
+            return key in _KNOWN_LITELLM
+        case ("general_settings", "master_key"):
+            return True
+        case ("guardrails", int() as index, *_):
+            return index not in unread
+        case ():
+            return True
+        case _:
+            return False
