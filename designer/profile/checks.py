@@ -212,7 +212,7 @@ def _region_tokens(profile: Profile) -> Iterator[tuple[str, str]]:
 def _region_hint(token: str) -> str:
     if token.strip().lower() in ("europe", "global", "world", "any"):
         return "; name what is allowed, for example `eu`"
-    return _did_you_mean(token.strip().lower(), known_tokens())
+    return _did_you_mean(token.strip().lower(), known_tokens(), cutoff=0.75)
 
 
 def _limits(profile: Profile, positions: Positions, report: Report) -> None:
@@ -366,8 +366,8 @@ def _is_like(model: str, pieces: list[str]) -> bool:
     return True
 
 
-def _did_you_mean(name: str, known: Iterable[str]) -> str:
-    close = get_close_matches(name, list(known), 1)
+def _did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    close = get_close_matches(name, list(known), 1, cutoff)
     return f"; did you mean `{close[0]}`?" if close else ""
 
 

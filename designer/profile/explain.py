@@ -7,6 +7,8 @@ from designer.profile.keys import Key, fields_of, inner, key_at, keys
 from designer.profile.schema import default_text, profile_schema
 
 _MOST: Final = 6
+_OVERRIDES: Final = ("cache", "compliance", "guardrails", "routing")
+"""What a workload takes from the profile where it says nothing."""
 
 
 def explain_key(path: str) -> str | None:
@@ -28,7 +30,7 @@ def similar_keys(path: str) -> list[str]:
 
 
 def _explained(key: Key) -> str:
-    default = default_text(key.field)
+    default = _default(key)
     facts = [_kind(key)]
     if key.field.is_required():
         facts.append("mandatory")
@@ -39,6 +41,13 @@ def _explained(key: Key) -> str:
     if section:
         lines += [f"    {name}: {_first(f.description)}" for name, f in fields_of(section).items()]
     return "\n".join(lines) + "\n"
+
+
+def _default(key: Key) -> str:
+    above = key.path.removeprefix("workloads.")
+    if above != key.path and above.partition(".")[0] in _OVERRIDES and "." in above:
+        return f"what `{above}` says"
+    return default_text(key.field)
 
 
 def _kind(key: Key) -> str:
@@ -56,7 +65,8 @@ def _kind_of(schema: dict[str, Any]) -> str:
     if "enum" in schema:
         return f"one of {', '.join(schema['enum'])}"
     if schema.get("type") == "array":
-        return f"a list, {_kind_of(schema['items'])}"
+        kind = _kind_of(schema["items"])
+        return f"a list of {_PLURAL.get(kind, kind.removeprefix('one of '))}"
     if "examples" in schema:
         return f"for example {', '.join(str(example) for example in schema['examples'])}"
     if "oneOf" in schema:
@@ -64,6 +74,7 @@ def _kind_of(schema: dict[str, Any]) -> str:
     return _PLAIN_KINDS.get(schema.get("type", ""), "a map of keys")
 
 
+_PLURAL: Final = {"a map of keys": "maps", "text": "texts"}
 _PLAIN_KINDS: Final = {
     "boolean": "true or false",
     "integer": "a whole number",

@@ -260,7 +260,9 @@ class _Refusal:
         elif kind in _WANTED:
             self._wrong_kind(_WANTED[kind])
         elif kind in ("too_short", "string_too_short"):
-            self._report.add(OUT_OF_RANGE, self._place(), value="nothing", why="; one at least")
+            self._report.add(
+                OUT_OF_RANGE, self._place(), value="nothing", why="; at least one is needed"
+            )
         elif kind == "too_long":
             why = "; {max_length} at most".format(**self._detail["ctx"])
             self._report.add(OUT_OF_RANGE, self._place(), value="too many", why=why)

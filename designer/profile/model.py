@@ -312,7 +312,7 @@ class Cache(Section):
 
 
 def _quality_kind(value: object) -> str:
-    return "bench" if isinstance(value, (dict, BenchQuality)) else "level"
+    return "a floor" if isinstance(value, (dict, BenchQuality)) else "a level"
 
 
 class Workload(Section):
@@ -323,7 +323,7 @@ class Workload(Section):
     task: Task
     """What the model is asked to do; it decides which models are candidates."""
     quality: Annotated[
-        Annotated[Quality, Tag("level")] | Annotated[BenchQuality, Tag("bench")],
+        Annotated[Quality, Tag("a level")] | Annotated[BenchQuality, Tag("a floor")],
         Discriminator(_quality_kind),
     ] = "balanced"
     """How good the answers must be: a level, or a floor on a benchmark

@@ -44,6 +44,7 @@ _GROUPS: Final = (
 _ADVICE: Final = {
     "an inline flag": "for `(?i)` write `ignore_case: true`",
     "a named group": "write a plain group `(…)` or `(?:…)`",
+    "an anchor of its own": "write `^` or `$`",
     "a look-ahead": "write what the text must be, or two rules",
     "a look-behind": "write what the text must be, or two rules",
 }
@@ -326,7 +327,7 @@ def _why_no_escape(kind: str) -> str:
     if kind in "pP":
         return "a Unicode property"
     if kind in "AZzG":
-        return f"`\\{kind}`; write `^` or `$`"
+        return "an anchor of its own"
     return f"the escape `\\{kind}`"
 
 

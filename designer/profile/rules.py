@@ -17,7 +17,7 @@ NOT_YAML: Final = Rule(
     "not YAML: {problem}",
     "Profiles are YAML 1.2, of which JSON is a part. What cannot be parsed as such is not guessed "
     "at; nothing after this place has been looked at.",
-    help="look at this line and the one before it: brackets, quotes, colons, indentation",
+    help="{help}",
 )
 TOO_LARGE: Final = Rule(
     "PRF003",
@@ -159,7 +159,7 @@ UNKNOWN_REGION: Final = Rule(
 DEADLINE: Final = Rule(
     "PRF027",
     Severity.WARNING,
-    "{long} of {long_s} is longer than {short} of {short_s}",
+    "`{long}` of {long_s} is longer than `{short}` of {short_s}",
     "The shorter limit always comes first, so the longer one never does anything; with a deadline "
     "shorter than one try there is no time for a retry or a fallback.",
     instead="the request ends after {short_s}",

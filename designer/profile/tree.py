@@ -88,9 +88,16 @@ def read_tree(text: str, file: str, report: Report) -> Node | None:
     except _Stop:
         return None
     except MarkedYAMLError as error:
-        report.add(NOT_YAML, _place_of(error, file), problem=_problem(error))
+        report.add(
+            NOT_YAML, _place_of(error, file), problem=_problem(error), help=_how_to_mend(error)
+        )
     except (YAMLError, UnicodeError):
-        report.add(NOT_YAML, _first_odd_character(text, file), problem="a control character")
+        report.add(
+            NOT_YAML,
+            _first_odd_character(text, file),
+            problem="a control character",
+            help="delete it; an editor that shows invisible characters will find it",
+        )
     return None
 
 
@@ -284,6 +291,12 @@ def _problem(error: MarkedYAMLError) -> str:
     """The parser's own words; they name characters and constructs, never the user's text."""
     parts = [part for part in (error.context, error.problem) if part]
     return ", ".join(parts) or "it cannot be parsed"
+
+
+def _how_to_mend(error: MarkedYAMLError) -> str:
+    if "unexpected ':'" in str(error.problem):
+        return "within `{…}` and `[…]` a text with a colon needs quotes"
+    return "look at this line and the one before it: brackets, quotes, colons, indentation"
 
 
 def _first_odd_character(text: str, file: str) -> Place:
