@@ -10,9 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from difflib import get_close_matches
 from itertools import chain
-from math import inf
 from typing import Any, Literal
 
 from designer.diagnostics import Place, Report, Rule, Severity
@@ -33,26 +31,13 @@ from designer.engine.virtual import Arrival, Run, perform
 from designer.engine.world import World
 from designer.gateways.base import Parsed, Terms
 from designer.ir import Guardrail
+from designer.reading import BAD_VALUE, Reader, guess
 
 SCHEMA_VERSION = 1
 
 DEFAULT_USAGE = Usage(prompt_tokens=1000, completion_tokens=200)
 """For an answer whose usage nobody gave; every trace that uses it says so."""
 
-WRONG_TYPE = Rule(
-    "SIM601",
-    Severity.ERROR,
-    "{what} is to be {wanted}, not {found}",
-    "An outcomes file is a mapping with `outcomes` (lists of answers, by deployment) and `request` or "
-    "`requests`; see `designer explain` of the format in docs/trace.md.",
-)
-UNKNOWN_KEY = Rule(
-    "SIM602",
-    Severity.ERROR,
-    "unknown key `{key}` in {where}{guess}",
-    "A key that is not read would change nothing, and the trace would answer another question.",
-    help="known here: {known}",
-)
 UNKNOWN_KIND = Rule(
     "SIM603",
     Severity.ERROR,
@@ -90,13 +75,6 @@ UNKNOWN_ROUTE = Rule(
     instead="the trace shows that error",
     help="known: {known}",
 )
-BAD_VALUE = Rule(
-    "SIM608",
-    Severity.ERROR,
-    "{what} is {found}; it is to be {wanted}",
-    "Times and counts are not negative, a draw lies in [0, 1), an HTTP status in 200 … 599.",
-)
-
 Verdict = Literal["pass", "changed", "blocked", "broken"]
 _VERDICTS = ("pass", "changed", "blocked", "broken")
 
@@ -157,7 +135,7 @@ def read_script(
     document: Document, path: tuple[str | int, ...], report: Report, more_keys: tuple[str, ...] = ()
 ) -> Script | None:
     """The script that stands at `path`; `more_keys` are its reader's own and left alone."""
-    reader = _Reader(document, report)
+    reader = Reader(document, report)
     value = document.value
     for part in path:
         value = value[part]
@@ -184,78 +162,11 @@ def read_script(
     )
 
 
-class _Reader:
-    """Checks with findings; what is wrong reads as its default, so that all errors show at once."""
-
-    def __init__(self, document: Document, report: Report) -> None:
-        self.document = document
-        self.report = report
-
-    def is_a(self, value: Any, kind: type, path: tuple[str | int, ...], what: str) -> bool:
-        if isinstance(value, kind):
-            return True
-        self.wrong(value, kind, path, what)
-        return False
-
-    def wrong(self, value: Any, kind: type, path: tuple[str | int, ...], what: str) -> None:
-        self.report.add(
-            WRONG_TYPE,
-            self.document.place(*path),
-            what=what,
-            wanted=_A[kind],
-            found=_A.get(type(value), type(value).__name__),
-        )
-
-    def knows(
-        self, value: Mapping[str, Any], known: tuple[str, ...], path: tuple[str | int, ...], at: str
-    ) -> None:
-        for key in value:
-            if key not in known:
-                self.report.add(
-                    UNKNOWN_KEY,
-                    self.document.place(*path, key),
-                    key=key,
-                    where=at,
-                    guess=guess(key, known),
-                    known=", ".join(known),
-                )
-
-    def number(
-        self, value: Any, path: tuple[str | int, ...], what: str, least: float, below: float
-    ) -> float:
-        """0 with a finding where it is none in [least, below)."""
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            self.wrong(value, float, path, what)
-        elif not least <= value < below:
-            wanted = f"at least {least:g}" + (f" and below {below:g}" if below < inf else "")
-            place = self.document.place(*path)
-            self.report.add(BAD_VALUE, place, what=what, found=value, wanted=wanted)
-        else:
-            return value
-        return least
-
-
-_A: Mapping[type, str] = {
-    dict: "a mapping",
-    list: "a list",
-    str: "text",
-    float: "a number",
-    int: "a number",
-    bool: "true or false",
-    type(None): "nothing",
-}
-
-
-def guess(name: str, known: tuple[str, ...]) -> str:
-    close = get_close_matches(name, known, n=1)
-    return f" (did you mean `{close[0]}`?)" if close else ""
-
-
 _OF_REQUEST = ("messages", "input", "stream", "metadata", "user", "team", "path", "params")
 _NOT_PARAMS = frozenset({*_OF_REQUEST, "at_s", "route"})
 
 
-def _asked(reader: _Reader, value: Any, path: tuple[str | int, ...]) -> Asked:
+def _asked(reader: Reader, value: Any, path: tuple[str | int, ...]) -> Asked:
     if not reader.is_a(value, dict, path, "a request"):
         return Asked(Request())
     for key, kind in (("metadata", dict), ("team", dict), ("params", dict), ("stream", bool)):
@@ -280,7 +191,7 @@ def _asked(reader: _Reader, value: Any, path: tuple[str | int, ...]) -> Asked:
         ends_with_assistant=isinstance(last, dict) and last.get("role") == "assistant",
         route=str(value.get("route", "")),
         model=str(value.get("model", "")),
-        at_s=reader.number(value.get("at_s", 0.0), (*path, "at_s"), "`at_s`", 0.0, inf),
+        at_s=reader.number(value.get("at_s", 0.0), (*path, "at_s"), "`at_s`"),
     )
 
 
@@ -291,14 +202,14 @@ def _text(content: Any) -> str:
     return content if isinstance(content, str) else ""
 
 
-def _draws(reader: _Reader, value: Any, path: tuple[str | int, ...]) -> tuple[float, ...]:
+def _draws(reader: Reader, value: Any, path: tuple[str | int, ...]) -> tuple[float, ...]:
     if not reader.is_a(value, list, path, "`draws`"):
         return ()
     return tuple(reader.number(u, (*path, i), "a draw", 0.0, 1.0) for i, u in enumerate(value))
 
 
 def _answers(
-    reader: _Reader, value: Any, path: tuple[str | int, ...]
+    reader: Reader, value: Any, path: tuple[str | int, ...]
 ) -> dict[str, tuple[Answer, ...]]:
     if not reader.is_a(value, dict, path, "`outcomes`"):
         return {}
@@ -310,7 +221,7 @@ def _answers(
     return answers
 
 
-def _answer(reader: _Reader, value: Any, path: tuple[str | int, ...]) -> Answer:
+def _answer(reader: Reader, value: Any, path: tuple[str | int, ...]) -> Answer:
     if not reader.is_a(value, dict, path, "an outcome"):
         return Answer(Outcome())
     reader.knows(value, _OUTCOME_KEYS, path, "an outcome")
@@ -334,7 +245,7 @@ def _answer(reader: _Reader, value: Any, path: tuple[str | int, ...]) -> Answer:
 
     def seconds(key: str) -> float | None:
         given = value.get(key)
-        return None if given is None else reader.number(given, (*path, key), f"`{key}`", 0.0, inf)
+        return None if given is None else reader.number(given, (*path, key), f"`{key}`")
 
     after = seconds("after_chunks")
     outcome = Outcome(
@@ -351,7 +262,7 @@ def _answer(reader: _Reader, value: Any, path: tuple[str | int, ...]) -> Answer:
 
 
 def _status(
-    reader: _Reader, value: Mapping[str, Any], kind: str, path: tuple[str | int, ...]
+    reader: Reader, value: Mapping[str, Any], kind: str, path: tuple[str | int, ...]
 ) -> int:
     if "status" not in value:
         return STATUS_OF_KIND.get(kind, 200)
@@ -359,7 +270,7 @@ def _status(
 
 
 def _headers(
-    reader: _Reader, value: Mapping[str, Any], path: tuple[str | int, ...]
+    reader: Reader, value: Mapping[str, Any], path: tuple[str | int, ...]
 ) -> dict[str, str]:
     given = value.get("headers", {})
     if not reader.is_a(given, dict, (*path, "headers"), "`headers`"):
@@ -367,12 +278,12 @@ def _headers(
     headers = {str(name): str(said) for name, said in given.items()}
     if "retry_after" in value:
         place = (*path, "retry_after")
-        wait_s = reader.number(value["retry_after"], place, "`retry_after` (seconds)", 0.0, inf)
+        wait_s = reader.number(value["retry_after"], place, "`retry_after` (seconds)")
         headers["retry-after"] = f"{wait_s:g}"
     return headers
 
 
-def _usage(reader: _Reader, value: Mapping[str, Any], path: tuple[str | int, ...]) -> Usage | None:
+def _usage(reader: Reader, value: Mapping[str, Any], path: tuple[str | int, ...]) -> Usage | None:
     """`usage`, in OpenAI's form; else that of the body."""
     body = value.get("body")
     given, at = value.get("usage"), (*path, "usage")
@@ -383,7 +294,7 @@ def _usage(reader: _Reader, value: Mapping[str, Any], path: tuple[str | int, ...
     details = given.get("prompt_tokens_details") or {}
     cached = given.get("cached_tokens", details.get("cached_tokens", 0))
     counts = (given.get("prompt_tokens", 0), given.get("completion_tokens", 0), cached or 0)
-    return Usage(*(int(reader.number(n, at, "a count of tokens", 0, inf)) for n in counts))
+    return Usage(*(int(reader.number(n, at, "a count of tokens")) for n in counts))
 
 
 # --- What comes of it -----------------------------------------------------------------------------

@@ -379,7 +379,7 @@ def test_an_unknown_deployment_is_warned_of_at_its_place() -> None:
         ('{"outcomes": {"a": [{"delay_s": true}]}}', "is to be a number, not true or false"),
         ('{"outcomes": {"a": [{"verdict": "maybe"}]}}', "one of pass, changed, blocked, broken"),
         ('{"outcomes": {"a": [{"usage": {"prompt_tokens": "1"}}]}}', "a count of tokens is to be"),
-        ('{"draws": [1]}', "a draw is 1; it is to be at least 0 and below 1"),
+        ('{"draws": [1]}', "a draw is 1; it is to be below 1"),
         ('{"request": {}, "requests": []}', "error[SIM605]"),
         ('{"request": {"stream": "yes"}}', "`stream` is to be true or false, not text"),
         ('{"requests": [{"at_s": "1s"}]}', "`at_s` is to be a number, not text"),
