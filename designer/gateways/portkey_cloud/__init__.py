@@ -1,0 +1,43 @@
+"""Portkey's hosted product: providers by slug, guardrails by id, a configuration a route.
+
+It could not be reached from where this was built: what is measured here was measured on branch 2.0.0
+of the gateway, the rest is documentation.
+"""
+
+from collections.abc import Mapping
+
+from designer.gateways.base import Gateway
+from designer.gateways.portkey_cloud.artefacts import artefacts
+from designer.gateways.portkey_cloud.lacks import LACKS
+from designer.gateways.portkey_cloud.lower import lower
+from designer.gateways.portkey_cloud.parse import parse, recognises
+from designer.gateways.portkey_cloud.semantics import semantics
+
+_HONOURED: Mapping[str, str] = {
+    "workloads.alias": "a folder and a configuration of its own",
+    "workloads.models": "the targets and their order",
+    "providers": "`@slug` of a provider integration, which holds key and host",
+    "routing.strategy": "`fallback` for priority, `loadbalance` for weighted",
+    "routing.retries": "`retry.attempts` at every target",
+    "routing.timeout": "`request_timeout` at every target, in milliseconds",
+    "routing.on_refusal": "whether `on_status_codes` lists 400 and 446",
+    "guardrails.pii.input": "the id of a saved guardrail in `input_guardrails`",
+    "guardrails.pii.output": "the id of a saved guardrail in `output_guardrails`",
+    "guardrails.deny": "the id of a saved guardrail in `input_guardrails`",
+}
+
+PORTKEY_CLOUD = Gateway(
+    name="portkey-cloud",
+    title="Portkey cloud",
+    version="2026-08",
+    folder="portkey",
+    lacks=LACKS,
+    lower=lower,
+    parse=parse,
+    recognises=recognises,
+    semantics=semantics,
+    artefacts=artefacts,
+    honoured=_HONOURED,
+)
+
+__all__ = ["PORTKEY_CLOUD"]

@@ -1,0 +1,122 @@
+"""What the hosted product makes of a configuration."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+from designer.diagnostics import Report
+from designer.gateways.base import Parsed
+from designer.gateways.portkey_cloud.lower import RETRY_AFTER_KEYS
+from designer.gateways.portkey_cloud.semantics import HOSTED
+from designer.gateways.portkey_cloud.slugs import provider_of
+from designer.gateways.portkey_cloud.tables import SLUG
+from designer.gateways.portkey_config import rules
+from designer.gateways.portkey_config.providers import TARGET_KEYS
+from designer.gateways.portkey_config.read import (
+    Dialect,
+    Fields,
+    Tell,
+    looks_like_config,
+    read_files,
+    uses_hosted_features,
+)
+from designer.gateways.portkey_config.targets import read_target
+from designer.ir import Deployment, Guardrail
+
+
+def parse(files: Mapping[str, str], report: Report) -> Parsed | None:
+    return read_files(files, report, _DIALECT)
+
+
+def recognises(path: str, value: Any) -> bool:
+    if "portkey-oss" in path:
+        return False
+    return looks_like_config(value) and ("portkey-cloud" in path or uses_hosted_features(value))
+
+
+# --- Targets --------------------------------------------------------------------------------------
+
+
+def _deployment(fields: Fields, tell: Tell) -> Deployment:
+    """`provider: "@slug"`, `virtual_key: "slug"` or `model: "@slug/model"`; else a direct target."""
+    own, model = fields.own, fields.params.get("model")
+    plain = read_target(fields, tell)
+    named, virtual = own.get("provider"), own.get("virtual_key")
+    prompt = own.get("prompt_id")
+    if isinstance(named, str) and named.startswith("@"):
+        slug, _, in_slug = named[1:].partition("/")
+        return _saved(plain, slug, plain.model or in_slug)
+    if isinstance(virtual, str) and virtual:
+        saved = _saved(plain, virtual, plain.model)
+        return replace(saved, provider=plain.provider) if named else saved
+    if not named and isinstance(model, str) and model.startswith("@"):
+        slug, _, rest = model[1:].partition("/")
+        return _saved(plain, slug, rest)
+    if isinstance(prompt, str) and prompt:
+        return replace(plain, settings=(*plain.settings, ("prompt_id", prompt)))
+    if not named and tell.nested:
+        tell.add(rules.NO_PROVIDER)
+    return plain
+
+
+def _saved(plain: Deployment, slug: str, model: str) -> Deployment:
+    settings = tuple(sorted({**dict(plain.settings), SLUG: slug}.items()))
+    return replace(plain, provider=provider_of(slug), model=model, settings=settings)
+
+
+def _rejects(own: Mapping[str, Any]) -> str | None:
+    """What the gateway needs at a target is not documented beyond the schema."""
+    return None
+
+
+# --- Guardrails -----------------------------------------------------------------------------------
+
+
+def _guardrails(root: Mapping[str, Any], tell: Tell) -> tuple[list[Guardrail], set[str]]:
+    stages: dict[str, set[Literal["input", "output"]]] = {}
+    understood = set()
+    for key, stage, of in _RAILS:
+        listed = root.get(key)
+        if not isinstance(listed, list):
+            continue
+        ids = [of(item) for item in listed]
+        for index, id_ in enumerate(ids):
+            if id_ is None:
+                why = "it is written here instead of saved"
+                tell.add(rules.UNKNOWN_GUARDRAIL, key, index, why=why)
+            else:
+                stages.setdefault(id_, set()).add(stage)
+        if None not in ids:
+            understood.add(key)
+    rails = [Guardrail(name, "saved", frozenset(found), "block") for name, found in stages.items()]
+    return rails, understood
+
+
+def _listed_id(item: Any) -> str | None:
+    return item if isinstance(item, str) else None
+
+
+def _hook_id(item: Any) -> str | None:
+    """The older spelling: an object with the id and nothing else."""
+    if not isinstance(item, Mapping) or set(item) != {"id"}:
+        return None
+    return _listed_id(item["id"])
+
+
+_RAILS: tuple[tuple[str, Literal["input", "output"], Any], ...] = (
+    ("input_guardrails", "input", _listed_id),
+    ("before_request_hooks", "input", _hook_id),
+    ("output_guardrails", "output", _listed_id),
+    ("after_request_hooks", "output", _hook_id),
+)
+
+_DIALECT = Dialect(
+    gateway="portkey-cloud",
+    title="Portkey cloud",
+    semantics=HOSTED,
+    deployment=_deployment,
+    target_keys=TARGET_KEYS | {"virtual_key", "prompt_id"},
+    guardrails=_guardrails,
+    rejects=_rejects,
+    retry_after_keys=RETRY_AFTER_KEYS,
+)
