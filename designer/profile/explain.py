@@ -1,6 +1,7 @@
 """What a key of the profile means, in a few lines: the text of `designer explain KEY`."""
 
 from difflib import get_close_matches
+from functools import cache
 from typing import Any, Final
 
 from designer.profile.keys import Key, fields_of, inner, key_at, keys
@@ -52,11 +53,16 @@ def _default(key: Key) -> str:
 
 def _kind(key: Key) -> str:
     """The sort of value, from the schema: `one of cost, latency`, `for example 30s`."""
-    schema = profile_schema()
+    schema = _schema()
     holder = schema if key.section.__name__ == "Profile" else schema["$defs"][key.section.__name__]
     if "oneOf" in holder:
         holder = holder["oneOf"][1]
     return _kind_of(holder["properties"][key.name])
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return profile_schema()
 
 
 def _kind_of(schema: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ that makes sense.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
@@ -30,7 +30,7 @@ from designer.profile.rules import (
     UNKNOWN_KEY,
     WRONG_KIND,
 )
-from designer.profile.secrets import looks_secret, shown
+from designer.profile.secrets import hide_secrets, looks_secret, shown
 from designer.profile.tree import Items, Map, Node, Scalar, joined, places, plain, scalars
 
 MAX_LISTED: Final = 200
@@ -59,8 +59,20 @@ def load_profile(
     loaded = _load(path, text, found)
     order = {file: index for index, file in enumerate(loaded.files)} if loaded else {}
     found.diagnostics.sort(key=lambda diagnostic: _in_file_order(diagnostic, order))
-    report.extend(found)
+    report.diagnostics += [_without_secrets(diagnostic) for diagnostic in found]
     return None if found.has_errors else loaded
+
+
+def _without_secrets(diagnostic: Diagnostic) -> Diagnostic:
+    """A secret may stand anywhere, as an alias too, and messages repeat names."""
+    place = diagnostic.place
+    return replace(
+        diagnostic,
+        place=replace(place, path=hide_secrets(place.path)),
+        message=hide_secrets(diagnostic.message),
+        instead=hide_secrets(diagnostic.instead),
+        help=hide_secrets(diagnostic.help),
+    )
 
 
 def _load(path: Path | str, text: str | None, report: Report) -> LoadedProfile | None:

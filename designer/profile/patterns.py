@@ -180,7 +180,7 @@ class _Parser:
         bounds = self._bounds()
         if bounds is None:
             return part
-        if isinstance(part, Edge):
+        if isinstance(part, Edge) and self._pattern[start] != "(":
             raise self._error("a repetition of a place, not of text,", start)
         self._next("?")
         if self._pattern[self._at : self._at + 1] == "+":

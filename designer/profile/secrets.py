@@ -46,12 +46,18 @@ _TOKEN: Final = re.compile(
     + r")[A-Za-z0-9_\-./+=]{12,}"
 )
 _USER_IN_URL: Final = re.compile(r"://[^/\s]*@")
+_HIDDEN: Final = "(secret not shown)"
 _LONGEST_SHOWN: Final = 60
 
 
 def looks_secret(text: str) -> bool:
     """Whether a text of unknown purpose holds a secret; short ones (`sk-test`) pass."""
     return bool(_TOKEN.search(text)) or "-----BEGIN" in text
+
+
+def hide_secrets(text: str) -> str:
+    """The text with every secret in it taken out."""
+    return _TOKEN.sub(_HIDDEN, text)
 
 
 def parse_env_name(value: object) -> str:
@@ -76,7 +82,7 @@ def shown(value: object) -> str:
     """A user's value as messages may repeat it: short, on one line, never a secret."""
     text = _USER_IN_URL.sub("://(not shown)@", " ".join(str(value).split()))
     if looks_secret(text) or text.startswith(PREFIXES):
-        return "(secret not shown)"
+        return _HIDDEN
     printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     if len(printable) > _LONGEST_SHOWN:
         return printable[: _LONGEST_SHOWN - 1] + "…"
