@@ -1,4 +1,4 @@
-"""Find templates and schemas, in an installed wheel and in a checkout alike."""
+"""Find templates, schemas and examples, in an installed wheel and in a checkout alike."""
 
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -11,6 +11,10 @@ def templates(gateway: str) -> Traversable:
 
 def schema(name: str) -> str:
     return _root().joinpath("schemas", f"{name}.schema.json").read_text(encoding="utf-8")
+
+
+def example(name: str) -> str:
+    return _root().joinpath("examples", f"{name}.yaml").read_text(encoding="utf-8")
 
 
 def _root() -> Traversable:

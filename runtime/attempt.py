@@ -4,11 +4,12 @@ It opens the connection, translates both ways and notices how the answer ends. I
 whether another attempt follows is the engine's affair.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from designer.engine.events import Ended, Event, Failed, FirstToken, Headers, Send, Usage
+from runtime.ledger import usage_of
 from runtime.upstream import (
     Dialect,
     Response,
@@ -84,7 +85,7 @@ class Attempt:
         if isinstance(answer, UpstreamFailure):
             return self._failed(answer)
         self.answer, self.usage = answer, answer.get("usage")
-        return Ended(self.clock(), usage_of(self.usage))
+        return Ended(self.clock(), usage_of(self.usage) or Usage())
 
     async def listen(self) -> Event | None:
         """The stream's next event; None when only more content has come."""
@@ -124,23 +125,8 @@ class Attempt:
         if end.failure is not None:
             return self._failed(end.failure)
         self.usage = end.usage
-        return Ended(self.clock(), usage_of(end.usage))
+        return Ended(self.clock(), usage_of(end.usage) or Usage())
 
     def _failed(self, failure: UpstreamFailure) -> Failed:
         self.failure = failure
         return Failed(self.clock(), failure.token, failure.status, failure.retry_after_s)
-
-
-def usage_of(usage: Mapping[str, Any] | None) -> Usage:
-    """Zero for whatever the provider did not say."""
-    told = usage or {}
-    details = told.get("prompt_tokens_details") or {}
-    return Usage(
-        prompt_tokens=_count(told.get("prompt_tokens")),
-        completion_tokens=_count(told.get("completion_tokens")),
-        cached_tokens=_count(details.get("cached_tokens")),
-    )
-
-
-def _count(value: Any) -> int:
-    return value if isinstance(value, int) and value >= 0 else 0

@@ -1,0 +1,227 @@
+"""`designer serve` and `designer demo`: the reference runtime on an emitted or hand-written file."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import tempfile
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from designer import resources
+from designer.catalog import Price, load_catalog
+from designer.catalog.model import Evidence
+from designer.cli.output import tell
+from designer.diagnostics import Report
+from designer.engine.call import Program
+from designer.errors import DesignerError, UsageError
+from designer.load import Config, load_config
+
+if TYPE_CHECKING:
+    from runtime.books import Priced
+    from runtime.demo import Shown
+
+
+def _need_runtime() -> None:
+    missing = [
+        name for name in ("aiohttp", "orjson", "starlette", "uvicorn") if not find_spec(name)
+    ]
+    if missing:
+        raise UsageError(
+            f"the runtime lacks {', '.join(missing)}: pip install 'llm-gateway-designer[runtime]'"
+        )
+
+
+def _load(path: str, semantics: str = "reference") -> Config:
+    report = Report()
+    config = load_config(path, report)
+    tell(report)
+    if config is None:
+        raise click.exceptions.Exit(2)
+    return config.with_semantics(semantics)
+
+
+def _priced(config: Config) -> "Mapping[str, Priced]":
+    """What the ledger books per deployment: the catalog's price, or the one the file says."""
+    from runtime.books import Priced
+
+    catalog = load_catalog()
+    found = {}
+    for deployment in config.parsed.routing.deployments:
+        offering = config.offering(deployment)
+        found[deployment.id] = Priced(
+            deployment.provider,
+            deployment.model,
+            offering.price if offering else _own_price(config, deployment.id),
+            str(catalog.date),
+        )
+    return found
+
+
+def _own_price(config: Config, deployment: str) -> Price | None:
+    said = config.terms.get(deployment)
+    if said is None or said.input_usd_per_mtok is None or said.output_usd_per_mtok is None:
+        return None
+    day = load_catalog().date
+    evidence = Evidence(
+        "the configuration", deployment, said.input_usd_per_mtok, said.output_usd_per_mtok, day
+    )
+    return Price(
+        said.input_usd_per_mtok,
+        said.output_usd_per_mtok,
+        "single",
+        (evidence,),
+        cache_read=said.cache_read_usd_per_mtok,
+    )
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  designer serve out/eu-support --stub
+  designer serve config.yaml --port 8080 --state prod.sqlite
+  curl localhost:4000/v1/chat/completions -d '{"model": "support-chat", "messages": [...]}'"""
+)
+@click.argument("config")
+@click.option("--stub", is_flag=True, help="Answer from local stub providers: no key, no network.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=4000,
+    show_default=True,
+    help="Port to listen on; 0 takes a free one.",
+)
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("designer.sqlite"),
+    show_default=True,
+    help="Keys and ledger.",
+)
+@click.option(
+    "--semantics",
+    type=click.Choice(["reference", "own"]),
+    default="reference",
+    show_default=True,
+    help="Behave as a careful engineer would want, or as the gateway does.",
+)
+def serve(config: str, stub: bool, host: str, port: int, state: Path, semantics: str) -> None:
+    """Run CONFIG (an emitted folder or a gateway's file) as an OpenAI-compatible gateway.
+
+    Callers need a key as soon as `designer keys mint` has made one for the state file. Ctrl-C ends
+    it. With --stub, faults are set at POST /stub/faults of the stub's own address.
+    """
+    _need_runtime()
+    loaded = _load(config, semantics)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(loaded, stub, host, port, state))
+
+
+async def _serve(config: Config, stub: bool, host: str, port: int, state: Path) -> None:
+    from runtime.books import Books
+    from runtime.serve import endpoints, labels, running, stub_endpoints
+    from runtime.stub import StubServer
+
+    routing = config.parsed.routing
+    program = Program(routing, config.parsed.semantics)
+    catalog = load_catalog()
+    async with contextlib.AsyncExitStack() as stack:
+        server, notes = None, tuple[str, ...]()
+        if stub:
+            server = await stack.enter_async_context(StubServer(deployments=labels(routing)))
+            found, notes = stub_endpoints(routing, catalog, server)
+        else:
+            found = endpoints(routing, catalog, os.environ)
+        books = Books(state, _priced(config))
+        service = await stack.enter_async_context(
+            running(program, found, books, host, port, server, notes)
+        )
+        click.echo(f"serving {', '.join(r.name for r in routing.routes)}")
+        click.echo(f"  at {service.url}/v1   ledger {state}")
+        if server is not None:
+            click.echo(f"  stub providers at {server.url}   faults: POST {server.url}/stub/faults")
+        for note in notes:
+            click.echo(f"  note: {note}")
+        await _until_told_to_stop()
+    click.echo("stopped")
+
+
+async def _until_told_to_stop() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for one in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(one, stop.set)
+    await stop.wait()
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  designer demo
+  designer demo out/eu-support"""
+)
+@click.argument("config", required=False)
+def demo(config: str | None) -> None:
+    """Three requests that show fallback, cost and redaction: no key, no network.
+
+    They go through the official OpenAI client and the runtime to stub providers, on CONFIG or on a
+    bundled example. Exits 1 when anything was not as it has to be.
+    """
+    _need_runtime()
+    import runtime.demo
+
+    with tempfile.TemporaryDirectory(prefix="designer-demo-") as scratch:
+        folder = config or _plan_example(Path(scratch))
+        loaded = _load(folder)
+        stage = runtime.demo.Stage(
+            Program(loaded.parsed.routing, loaded.parsed.semantics),
+            dict(_priced(loaded)),
+            load_catalog(),
+            Path(scratch) / "ledger.sqlite",
+        )
+        shown = runtime.demo.play(stage)
+    _table(shown)
+    if any(row.problems for row in shown):
+        raise click.exceptions.Exit(1)
+
+
+def _plan_example(scratch: Path) -> str:
+    from designer.compiler import Options, compile_profile, write_plan
+    from designer.planner.lock import Lock
+    from designer.profile.load import load_profile
+
+    report = Report()
+    loaded = load_profile("eu-support.yaml", resources.example("eu-support"), report=report)
+    plan = loaded and compile_profile(loaded, load_catalog(), Lock(), Options(), report)
+    if not plan:
+        tell(report)
+        raise DesignerError("the bundled example does not compile")
+    write_plan(plan, scratch / "plan", report)
+    return str(scratch / "plan")
+
+
+def _table(shown: "list[Shown]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("request", "answered by", "attempts", "USD", "what was seen", ""):
+        table.add_column(
+            column, overflow="fold", justify="right" if column in ("attempts", "USD") else "left"
+        )
+    for row in shown:
+        good = not row.problems
+        table.add_row(
+            row.title,
+            row.served_by or "–",
+            row.attempts or "–",
+            row.cost_usd or "–",
+            row.saw if good else "; ".join(row.problems),
+            "[green]ok[/]" if good else "[red]WRONG[/]",
+        )
+    Console(width=None if os.isatty(1) else 140).print(table)

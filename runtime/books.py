@@ -1,0 +1,107 @@
+"""Who calls, and what each call cost: keys and ledger as the HTTP surface needs them."""
+
+import asyncio
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from designer.catalog import Price
+from runtime.driver import Done
+from runtime.keys import check, list_keys
+from runtime.ledger import NANO, Ledger, Row, cost_nano_usd, usage_of
+from runtime.state.sqlite import connect
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    key_id: str = ""
+    user: str = ""
+    team: str = ""
+    project: str = ""
+
+
+ANYBODY = Caller()
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """What the ledger writes about a deployment."""
+
+    provider: str
+    model: str
+    price: Price | None
+    """None: unknown, and booked as unknown."""
+    catalog_date: str
+
+
+class Books:
+    """One state file: virtual keys and the ledger. As soon as it holds a key, callers need one."""
+
+    def __init__(self, path: Path, deployments: Mapping[str, Priced]) -> None:
+        """Raises StateError when the file cannot be used."""
+        self._ledger = Ledger(path)
+        self._keys: sqlite3.Connection = connect(path)
+        self._deployments = deployments
+
+    async def caller(self, key: str) -> Caller | None:
+        """None when a key is asked for and this is none."""
+        found = check(self._keys, key) if key else None
+        if found is not None:
+            return Caller(found.id, found.user, found.team, found.project)
+        return None if list_keys(self._keys) else ANYBODY
+
+    async def settle(
+        self, done: Done, route: str, request_id: str, caller: Caller, user: str, at_s: float
+    ) -> str:
+        """Book a finished call; returns its cost in USD, `unknown` where nobody knows it.
+
+        Booked is the deployment that answered, at its price. Raises StateError when the row could
+        not be written: an answer that cannot be booked is not given.
+        """
+        served_by = done.finish.served_by or ""
+        known = self._deployments.get(served_by)
+        usage = usage_of(done.usage) if served_by else None
+        cost = None
+        if known is not None and known.price is not None and usage is not None:
+            cost = cost_nano_usd(known.price, usage)
+        elif not served_by:
+            cost = 0
+        await self._ledger.record(
+            Row(
+                request_id=request_id,
+                at_ms=round(at_s * 1000),
+                status=done.finish.status,
+                route=route,
+                deployment=served_by,
+                provider=known.provider if known else "",
+                model=known.model if known else "",
+                prompt_tokens=usage.prompt_tokens if usage else 0,
+                completion_tokens=usage.completion_tokens if usage else 0,
+                cached_tokens=usage.cached_tokens if usage else 0,
+                is_estimated=bool(served_by) and usage is None,
+                cost_nano_usd=cost,
+                price_input=str(known.price.input) if known and known.price else "",
+                price_output=str(known.price.output) if known and known.price else "",
+                catalog_date=known.catalog_date if known else "",
+                key_id=caller.key_id,
+                user=caller.user or user,
+                team=caller.team,
+                project=caller.project,
+                attempts=len(done.tried),
+                failed_attempts=sum(t.outcome != "200" for t in done.tried),
+                redactions=done.redactions,
+            )
+        )
+        return "unknown" if cost is None else usd_text(cost)
+
+    async def close(self) -> None:
+        self._keys.close()
+        await asyncio.to_thread(self._ledger.close)
+
+
+def usd_text(nano_usd: int) -> str:
+    """Digits without an exponent: `0.0000205`."""
+    text = format(Decimal(nano_usd) / NANO, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,169 @@
+"""Put a runtime together from a configuration's meaning, and serve it on a loopback port.
+
+What cannot work is refused before the first request: a secret that is not set, a provider whose wire
+the runtime does not speak.
+"""
+
+import asyncio
+import contextlib
+import random
+import socket
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+
+import uvicorn
+
+from designer.catalog import Catalog
+from designer.engine.call import Program
+from designer.engine.world import World
+from designer.errors import NetworkError, UsageError
+from designer.ir import Deployment, Remote, Routing, walk
+from runtime.app import App
+from runtime.attempt import Endpoint
+from runtime.books import Books
+from runtime.driver import Driver
+from runtime.stub import Labels, StubServer
+from runtime.upstream import DIALECTS, Target
+from runtime.upstream.http import AiohttpUpstream
+
+STUB_DIALECT = "openai"
+"""What is spoken to a stub in place of a provider whose own wire the runtime does not speak."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running runtime."""
+
+    url: str
+    stub: StubServer | None
+    notes: tuple[str, ...] = field(default=())
+    """What is not as it would be in front of real providers."""
+
+
+def endpoints(routing: Routing, catalog: Catalog, env: Mapping[str, str]) -> dict[str, Endpoint]:
+    """Raises UsageError that names every secret that is not set and every wire that is not spoken."""
+    if any(isinstance(node, Remote) for route in routing.routes for node in walk(route.node)):
+        raise UsageError(
+            "OpenRouter performs this configuration's chain on its own side: point the client at "
+            "OpenRouter, or try the chain out with --stub"
+        )
+    missing = sorted(
+        {d.secret[4:] for d in routing.deployments if d.secret and d.secret[4:] not in env}
+    )
+    if missing:
+        raise UsageError(
+            f"not set in the environment: {', '.join(missing)} (or try the configuration with --stub)"
+        )
+    silent = sorted(
+        {d.provider for d in routing.deployments if _dialect(d, catalog) not in DIALECTS}
+    )
+    if silent:
+        raise UsageError(
+            f"the runtime does not speak to {', '.join(silent)} yet; --stub stands in for it"
+        )
+    return {
+        d.id: Endpoint(
+            Target(
+                api_base=d.api_base or _base(d, catalog),
+                model=d.model,
+                secret=env[d.secret[4:]] if d.secret else "",
+                settings=dict(d.settings),
+            ),
+            DIALECTS[_dialect(d, catalog)],
+        )
+        for d in routing.deployments
+    }
+
+
+def stub_endpoints(
+    routing: Routing, catalog: Catalog, stub: StubServer
+) -> tuple[dict[str, Endpoint], tuple[str, ...]]:
+    """Every deployment on the stub, and what about it is not like the real one."""
+    found, substituted = {}, set()
+    for deployment in routing.deployments:
+        name = _dialect(deployment, catalog)
+        if name not in DIALECTS:
+            substituted.add(deployment.provider)
+            name = STUB_DIALECT
+        target = Target(
+            api_base=stub.base_url(deployment.id),
+            model=deployment.model,
+            secret="stub",
+            settings=dict(deployment.settings),
+        )
+        found[deployment.id] = Endpoint(target, DIALECTS[name])
+    notes = tuple(
+        f"{provider} answers in OpenAI's shape here, not in its own"
+        for provider in sorted(substituted)
+    )
+    return found, notes
+
+
+def labels(routing: Routing) -> dict[str, Labels]:
+    return {d.id: Labels(d.provider, d.model) for d in routing.deployments}
+
+
+def _dialect(deployment: Deployment, catalog: Catalog) -> str:
+    provider = catalog.providers.get(deployment.provider)
+    return provider.dialect if provider else "openai"
+
+
+def _base(deployment: Deployment, catalog: Catalog) -> str:
+    provider = catalog.providers.get(deployment.provider)
+    if provider is None or not provider.api_base:
+        raise UsageError(
+            f"{deployment.id} has no api_base and {deployment.provider} has no usual one"
+        )
+    return provider.api_base
+
+
+@contextlib.asynccontextmanager
+async def running(
+    program: Program,
+    found: Mapping[str, Endpoint],
+    books: Books,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    stub: StubServer | None = None,
+    notes: tuple[str, ...] = (),
+) -> AsyncIterator[Service]:
+    """The runtime on `host:port` (0 takes a free one) until the block ends.
+
+    Raises NetworkError when the port is taken.
+    """
+    upstream = AiohttpUpstream()
+    draws = iter(random.Random().random, None)
+    driver = Driver(program, World(), found, upstream, time.monotonic, draws)
+    app = App(driver, books, time.time)
+    listening = _listen(host, port)
+    config = uvicorn.Config(app.asgi(), log_level="warning", access_log=False, lifespan="off")
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # ours to handle
+    task = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        while not server.started and not task.done():
+            await asyncio.sleep(0.005)
+        if task.done():
+            task.result()
+            raise NetworkError(f"the server on {host}:{port} stopped at once")
+        bound = listening.getsockname()[1]
+        yield Service(f"http://{host}:{bound}", stub, notes)
+    finally:
+        server.should_exit = True
+        await task
+        await upstream.close()
+        await books.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise NetworkError(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port"
+        ) from error
+    return listening
