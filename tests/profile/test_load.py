@@ -398,8 +398,9 @@ def _written(values: Any, section: type[Section], above: str) -> Iterator[str]:
         below, is_named = inner(field.annotation)
         found = values[key]
         items = found if isinstance(found, list) else found.values() if is_named else [found]
-        for item in items if below else ():
-            yield from _written(item, below, f"{path}.<name>" if is_named else path)
+        if below is not None:
+            for item in items:
+                yield from _written(item, below, f"{path}.<name>" if is_named else path)
 
 
 def _damaged(text: str, draw: random.Random, how: str) -> str:
