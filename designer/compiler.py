@@ -26,7 +26,7 @@ from designer.planner.choose import Verdict, compare
 from designer.planner.forecast import forecast
 from designer.planner.lock import Lock, lock_path, lock_text, read_lock
 from designer.planner.requirements import Conflict, first_failure, requirements
-from designer.planner.routing import build_routing, terms
+from designer.planner.routing import CARRIED, build_routing, terms
 from designer.profile.load import LoadedProfile
 from designer.profile.policy import loosenings
 from designer.validate import check_files
@@ -71,6 +71,14 @@ BETTER = Rule(
     "designer.lock keeps the choices of an earlier plan while they are feasible; catalogs change.",
     instead="the locked choice stays",
     help="designer plan --replan {alias}",
+)
+OVER_BUDGET = Rule(
+    "PLN109",
+    Severity.WARNING,
+    "the forecast of {low:,.0f}–{high:,.0f} USD/month goes beyond the budget of {budget}",
+    "The forecast is a prior: the profile's traffic at list prices, with a band for both.",
+    instead="nothing stops the spending: the budget is not enforced by the emitted files yet",
+    help="choose cheaper models, or limit spending at the providers",
 )
 PASSTHROUGH_COLLISION = Rule(
     "PLN108",
@@ -129,7 +137,19 @@ def compile_profile(
     )
     for what in plan.obtain:
         report.add(OBTAIN, what=what)
+    _check_budget(loaded, plan, report)
     return replace(plan, texts=_emit(plan, catalog, report))
+
+
+def _check_budget(loaded: LoadedProfile, plan: Plan, report: Report) -> None:
+    """The whole profile's forecast against `cost.monthly_budget`."""
+    budget = plan.profile.cost.monthly_budget
+    figures = [f.usd_per_month for f in plan.forecasts.values() if f.usd_per_month]
+    high = sum(figure.high for figure in figures)
+    if budget is not None and high > budget.usd:
+        low = sum(figure.low for figure in figures)
+        place = loaded.positions.place("cost.monthly_budget")
+        report.add(OVER_BUDGET, place, low=low, high=high, budget=budget)
 
 
 def write_plan(plan: Plan, folder: Path, report: Report, overwrite: bool = False) -> Written | None:
@@ -233,7 +253,8 @@ PLANNED = frozenset(
         *("workloads.latency.total_p95", "workloads.models.first", "workloads.models.allow"),
         *("workloads.models.deny", "workloads.traffic.rate", "workloads.traffic.input_tokens"),
         *("workloads.traffic.output_tokens", "workloads.traffic.prompt_cache"),
-        *("gateway.use", "cost.max_per_request"),
+        *("gateway.use", "cost.max_per_request", "cost.monthly_budget"),
+        "workloads.latency.ttft_p95",
         *("compliance.residency", "compliance.frameworks", "compliance.retention"),
         *("compliance.training", "operations.hosting", "operations.sre_team"),
         *("operations.billing", "operations.region", "providers.name", "providers.as"),
@@ -248,7 +269,7 @@ PLANNED = frozenset(
 
 
 def _not_honoured(loaded: LoadedProfile, gateway: Gateway, report: Report) -> Iterable[str]:
-    acting = PLANNED | gateway.honoured.keys()
+    acting = PLANNED | CARRIED | gateway.honoured.keys()
     told = set()
     for path in _leaves(loaded.profile):
         key = _without_indexes(path)
@@ -300,11 +321,13 @@ def _emit(plan: Plan, catalog: Catalog, report: Report) -> dict[str, str]:
 
 
 def _earlier_hashes(folder: Path) -> dict[str, str]:
+    """Of the files that an earlier run wrote, plan.json itself included."""
     try:
-        content = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
-        return {str(path): str(hash_) for path, hash_ in content["files"].items()}
+        text = (folder / "plan.json").read_text(encoding="utf-8")
+        hashes = {str(path): str(hash_) for path, hash_ in json.loads(text)["files"].items()}
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         # Whatever plan.json has become, the files beside it are then not known to be ours.
         return {}
+    return hashes | {"plan.json": sha256(text)}

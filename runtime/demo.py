@@ -6,7 +6,7 @@ The runtime and its stub providers run in a thread; the client is the real one, 
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from designer.ir import Routing, deployments_of
 from runtime.books import Books, Priced
 from runtime.ledger import cost_nano_usd, usage_of
 from runtime.serve import Service, labels, running, stub_endpoints
+from runtime.state.sqlite import connect
 from runtime.stub import Fault, StubServer
 
 PERSONAL = {
@@ -36,6 +37,8 @@ class Shown:
     served_by: str = ""
     attempts: str = ""
     cost_usd: str = ""
+    trace: str = ""
+    """The request's id in the ledger."""
     saw: str = ""
     """What was checked, in words."""
     problems: list[str] = field(default_factory=list)
@@ -136,6 +139,8 @@ def _personal(client: Any, route: str, stage: Stage, stub: StubServer) -> Shown:
         row.expect(value.encode() not in bodies, f"the {what} reached a provider")
     _expect_cost(row, stage, usage)
     row.saw = f"none of {', '.join(PERSONAL)} reached a provider"
+    if row.served_by != _first_two(stage, route)[0]:
+        row.saw += "; the first deployment is still left alone after its outage"
     return row
 
 
@@ -151,6 +156,7 @@ def _ask(client: Any, row: Shown, text: str) -> Any:
         row.problems.append(f"no answer: {error}")
         return None
     headers = response.headers
+    row.trace = headers.get("x-designer-trace", "")
     row.served_by = headers.get("x-designer-served-by", "")
     row.attempts = headers.get("x-designer-attempts", "")
     row.cost_usd = headers.get("x-designer-cost-usd", "")
@@ -160,14 +166,11 @@ def _ask(client: Any, row: Shown, text: str) -> Any:
 
 
 def _expect_cost(row: Shown, stage: Stage, usage: Any) -> None:
-    """The ledger's newest row has to name who answered, at that deployment's own price."""
-    from contextlib import closing
-
-    from runtime.state.sqlite import connect
-
+    """The ledger's row has to name who answered, at that deployment's own price."""
     with closing(connect(stage.state)) as db:
         booked = db.execute(
-            "SELECT deployment, provider, cost_nano_usd FROM ledger ORDER BY rowid DESC LIMIT 1"
+            "SELECT deployment, provider, cost_nano_usd FROM ledger WHERE request_id = ?",
+            (row.trace,),
         ).fetchone()
     if booked is None:
         row.problems.append("nothing was booked")

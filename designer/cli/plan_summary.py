@@ -24,8 +24,7 @@ def summary(plan: Plan, folder: Path | None, report: Report) -> str:
 
 def _gateway(plan: Plan) -> Iterable[str]:
     chosen = plan.verdict
-    title = f"{chosen.gateway.title} {chosen.gateway.version}"
-    yield f"{_bold(plan.profile.name)}  on  {_bold(title)}"
+    yield f"{_bold(plan.profile.name)}  on  {_bold(chosen.gateway.title)}"
     for reason in chosen.reasons:
         yield _wrap(reason, "    + ")
     for verdict in plan.verdicts:
@@ -59,13 +58,17 @@ def _todo(plan: Plan) -> Iterable[str]:
 
 
 def _warnings(report: Report) -> Iterable[str]:
-    """Every warning in a line; what `obtain` says already is left out."""
+    """A line for each thing said, however many places it is said of; `obtain` is told above."""
+    places: dict[tuple[str, str], list[str]] = {}
     for finding in report.at_or_above(Severity.WARNING):
         if finding.severity is Severity.WARNING and finding.code != "PLN106":
             instead = f"; {finding.instead}" if finding.instead else ""
-            code = click.style(f"[{finding.code}]", fg="yellow")
-            where = f"{finding.place}: " if str(finding.place) else ""
-            yield _wrap(f"{where}{finding.message}{instead}", f"  {code} ", "    ")
+            said = (finding.code, f"{finding.message}{instead}")
+            places.setdefault(said, []).append(str(finding.place).removeprefix("routes."))
+    for (code, message), where in places.items():
+        known = ", ".join(dict.fromkeys(place for place in where if place))
+        text = f"{known}: {message}" if known else message
+        yield _wrap(text, f"  {click.style(f'[{code}]', fg='yellow')} ", "    ")
 
 
 def _end(plan: Plan, folder: Path | None, report: Report) -> Iterable[str]:

@@ -253,6 +253,9 @@ def _doubts(workload: Workload, rungs: Sequence[Candidate], catalog: Catalog) ->
     for rung in rungs:
         if rung.offering.price.agreement == "conflict":
             yield f"sources disagree about the price of {rung.offering.id}; the forecast covers both"
+    limit = workload.latency.ttft_p95
+    if limit is not None and (ttft := rungs[0].offering.latency.ttft_p50_s) > limit:
+        yield f"{rungs[0].id} takes {ttft:.1f} s to its first token by prior, over {limit:g} s"
     limit = workload.latency.total_p95
     if limit is not None and typical_seconds(rungs[0], workload) > limit:
         yield f"{rungs[0].id} takes {typical_seconds(rungs[0], workload):.1f} s by prior, over {limit:g} s"

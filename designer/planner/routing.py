@@ -36,6 +36,18 @@ AZURE_API_VERSION = "2024-10-21"
 """The newest generally available data-plane version (Azure OpenAI REST reference, 2026-11-22)."""
 
 
+CARRIED = frozenset(
+    {
+        *("routing.strategy", "routing.retries", "routing.attempts_per_request", "routing.timeout"),
+        *("routing.first_token", "routing.deadline", "routing.cooldown", "routing.on_refusal"),
+        *("routing.mid_stream", "routing.sticky"),
+        *("guardrails.pii.input", "guardrails.pii.output", "guardrails.pii.entities"),
+        "guardrails.on_failure",
+    }
+)
+"""Profile keys that the Routing holds: what a gateway makes of them is a loss or no loss."""
+
+
 def build_routing(profile: Profile, chains: Sequence[Chosen], catalog: Catalog) -> Routing:
     deployments: list[Deployment] = []
     routes: list[Route] = []
