@@ -1,0 +1,144 @@
+"""What a dry run found, as values and as JSON. Numbers only; words about them are `designer.render`'s."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An estimate and its 95 % confidence interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def as_json(self) -> dict[str, float]:
+        return {"value": _short(self.value), "low": _short(self.low), "high": _short(self.high)}
+
+
+@dataclass(frozen=True, slots=True)
+class RouteResult:
+    route: str
+    """Empty: all routes together."""
+    requests: int
+    served: int
+    """Whole answers."""
+    availability: Interval | None
+    """None, like every other figure, when there was nothing to measure."""
+    attempts_mean: float
+    attempts_max: int
+    p50_s: Interval | None
+    """Of whole answers, from the request to their end."""
+    p95_s: Interval | None
+    p99_s: Interval | None
+    first_token_p95_s: Interval | None
+    """Of streams."""
+    cost_per_1k_usd: Interval | None
+    """Of a thousand answers."""
+    cost_usd: float
+    served_by: dict[str, int]
+    failures: dict[str, int]
+    """What callers that got no whole answer were told, by failure token."""
+    pii_upstream: int
+    """Requests that reached a provider without a guardrail for personal data having worked."""
+
+    def as_json(self) -> dict[str, Any]:
+        said: dict[str, Any] = {"route": self.route} if self.route else {}
+        said |= {"requests": self.requests, "served": self.served}
+        for name in _FIGURES:
+            figure: Interval | None = getattr(self, name)
+            said[name] = None if figure is None else figure.as_json()
+        return said | {
+            "attempts_mean": _short(self.attempts_mean),
+            "attempts_max": self.attempts_max,
+            "cost_usd": _short(self.cost_usd),
+            "served_by": self.served_by,
+            "failures": self.failures,
+            "pii_upstream": self.pii_upstream,
+        }
+
+
+_FIGURES = ("availability", "p50_s", "p95_s", "p99_s", "first_token_p95_s", "cost_per_1k_usd")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A slice of the time that was simulated, by when requests came."""
+
+    from_s: float
+    requests: int
+    served: int
+    served_by: dict[str, int]
+    mean_s: float | None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "from_s": _short(self.from_s),
+            "requests": self.requests,
+            "served": self.served,
+            "served_by": self.served_by,
+            "mean_s": None if self.mean_s is None else _short(self.mean_s),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """An assertion of the scenario, judged."""
+
+    name: str
+    route: str
+    wanted: str
+    found: str
+    verdict: Literal["held", "failed", "inconclusive"]
+    is_close: bool = False
+    """The limit lies within the confidence interval: another seed might judge otherwise."""
+    line: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "assertion": self.name,
+            "route": self.route or None,
+            "wanted": self.wanted,
+            "found": self.found,
+            "verdict": self.verdict,
+            "is_close": self.is_close,
+            "line": self.line,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    scenario: str
+    gateway: str
+    seed: int
+    for_s: float
+    total: RouteResult
+    routes: tuple[RouteResult, ...]
+    moments: tuple[Moment, ...]
+    checks: tuple[Check, ...]
+    assumptions: tuple[str, ...]
+
+    @property
+    def has_held(self) -> bool:
+        return all(check.verdict == "held" for check in self.checks)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "scenario": self.scenario,
+            "gateway": self.gateway,
+            "seed": self.seed,
+            "for_s": _short(self.for_s),
+            "total": self.total.as_json(),
+            "routes": [route.as_json() for route in self.routes],
+            "moments": [moment.as_json() for moment in self.moments],
+            "checks": [check.as_json() for check in self.checks],
+            "assumptions": list(self.assumptions),
+        }
+
+
+def _short(number: float) -> float:
+    """Six digits: more would claim a precision that a dry run has not."""
+    return float(f"{number:.6g}")
