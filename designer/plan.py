@@ -190,7 +190,6 @@ def _report_values(plan: Plan) -> dict[str, Any]:
     return {
         "name": plan.profile.name,
         "gateway": plan.gateway.title,
-        "version": plan.gateway.version,
         "reasons": verdict.reasons,
         "others": [
             (v.gateway.title, v.rejected or v.reasons[:1], bool(v.rejected))

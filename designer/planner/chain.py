@@ -59,11 +59,14 @@ def choose_chain(
     rank = _rank(workload, catalog)
     ranked = _one_a_model(sorted(feasible, key=lambda c: (rank(c), str(c))))
     kept = [c for id_ in locked for c in ranked if c.id == id_]
-    rungs = kept if len(kept) == len(locked) > 0 else _pick(workload, ranked, catalog)
+    picked = _pick(workload, ranked, catalog)
+    rungs = kept if len(kept) == len(locked) > 0 else picked
+    # A lock that changes nothing says nothing: the same profile gives the same files.
+    by_lock = rungs != picked
     return Chosen(
         workload,
         tuple(rungs),
-        tuple(_reason(i, c, rungs, workload, catalog, bool(kept)) for i, c in enumerate(rungs)),
+        tuple(_reason(i, c, rungs, workload, by_lock) for i, c in enumerate(rungs)),
         tuple((c, _why_not(c, rungs, workload)) for c in ranked if c not in rungs),
         tuple(rejected),
         tuple(dict.fromkeys(_to_obtain(rungs, wanted))),
@@ -205,7 +208,6 @@ def _reason(
     candidate: Candidate,
     rungs: Sequence[Candidate],
     workload: Workload,
-    catalog: Catalog,
     locked: bool,
 ) -> str:
     cost = f"{cost_per_request_usd(candidate, workload):.5f} USD a request"

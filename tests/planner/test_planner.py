@@ -1,0 +1,287 @@
+"""Chains, conflicts and gateways: promises first, then the stories of the five examples."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from designer.catalog import load_catalog
+from designer.compiler import Options, compile_profile
+from designer.diagnostics import Report
+from designer.plan import Plan
+from designer.planner.accounts import accounts, candidates
+from designer.planner.chain import Chosen, choose_chain
+from designer.planner.lock import Lock, lock_text, read_lock
+from designer.planner.requirements import Conflict, conflict, first_failure, requirements
+from designer.profile.load import LoadedProfile, load_profile
+from designer.profile.regions import region_within
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+CATALOG = load_catalog()
+
+
+def _load(text: str) -> LoadedProfile:
+    report = Report()
+    loaded = load_profile("p.yaml", text, report=report)
+    assert loaded is not None, [str(finding) for finding in report]
+    return loaded
+
+
+def _plan(text: str, lock: Lock | None = None, **options: object) -> tuple[Plan | None, Report]:
+    report = Report()
+    asked = Options(**options)  # type: ignore[arg-type]
+    return compile_profile(_load(text), CATALOG, lock or Lock(), asked, report), report
+
+
+def _example(name: str) -> tuple[Plan, Report]:
+    plan, report = _plan((EXAMPLES / f"{name}.yaml").read_text("utf-8"))
+    assert plan is not None, [str(finding) for finding in report]
+    return plan, report
+
+
+MINIMAL = "version: 1\nname: p\nworkloads: [{{alias: chat, task: chat{more}}}]\n"
+
+
+# --- Promises -------------------------------------------------------------------------------------
+
+_PLACES = st.sampled_from(["eu", "us", "eea", "de", "eu-central-1", "swedencentral"])
+_ASKS = st.fixed_dictionaries(
+    {
+        "residency": st.lists(_PLACES, max_size=2, unique=True),
+        "frameworks": st.lists(st.sampled_from(["gdpr", "hipaa", "soc2"]), max_size=2, unique=True),
+        "retention": st.sampled_from(["zero", "any"]),
+        "training": st.sampled_from(["forbid", "allow"]),
+    }
+)
+_FACT_OF = {"gdpr": "dpa", "hipaa": "baa", "soc2": "soc2"}
+
+
+@settings(max_examples=40, deadline=None)
+@given(asks=_ASKS, quality=st.sampled_from(["fast", "balanced", "smart"]))
+def test_every_rung_of_every_chain_satisfies_every_requirement(
+    asks: dict[str, object], quality: str
+) -> None:
+    loaded = _load(
+        MINIMAL.format(more=f", quality: {quality}")
+        + f"compliance: {{residency: {asks['residency']}, frameworks: {asks['frameworks']}, "
+        f"retention: {asks['retention']}, training: {asks['training']}}}\n".replace("'", "")
+    )
+    chosen = _choose(loaded)
+
+    if isinstance(chosen, Conflict):
+        return
+    for rung in chosen.rungs:
+        allowed = tuple(asks["residency"])  # type: ignore[arg-type]
+        assert not allowed or region_within(rung.offering.residency, allowed)
+        wanted = [_FACT_OF[f] for f in asks["frameworks"]]  # type: ignore[attr-defined]
+        wanted += ["zero_retention"] if asks["retention"] == "zero" else []
+        wanted += ["no_training"] if asks["training"] == "forbid" else []
+        for fact in wanted:
+            assert CATALOG.fact(rung.offering, fact, CATALOG.date).value in ("yes", "obtainable")
+
+
+def _choose(loaded: LoadedProfile, as_of: date = CATALOG.date) -> Chosen | Conflict:
+    pool = [c for a in accounts(loaded, CATALOG, Report()) for c in candidates(a, CATALOG)]
+    workload = loaded.profile.workloads[0]
+    wanted = requirements(loaded, workload, 0, CATALOG, as_of)
+    return choose_chain(workload, pool, wanted, CATALOG)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    asks=_ASKS,
+    bench=st.integers(1300, 2000),
+    provider=st.sampled_from(["deepseek", "groq", "anthropic", "gemini", "cohere"]),
+)
+def test_a_conflict_cannot_be_made_smaller(
+    asks: dict[str, object], bench: int, provider: str
+) -> None:
+    loaded = _load(
+        MINIMAL.format(more=f", quality: {{bench: arena_text, min: {bench}}}")
+        + f"providers: [{provider}]\n"
+        + f"compliance: {{residency: {asks['residency']}, retention: {asks['retention']}}}\n".replace(
+            "'", ""
+        )
+    )
+    pool = [c for a in accounts(loaded, CATALOG, Report()) for c in candidates(a, CATALOG)]
+    wanted = requirements(loaded, loaded.profile.workloads[0], 0, CATALOG, CATALOG.date)
+    if any(first_failure(c, wanted) is None for c in pool):
+        return
+
+    found = conflict("chat", pool, wanted)
+
+    assert not any(first_failure(c, found.requirements) is None for c in pool)
+    for left_out in found.requirements:
+        rest = [r for r in found.requirements if r is not left_out]
+        assert any(first_failure(c, rest) is None for c in pool)
+
+
+def test_expired_facts_satisfy_nothing() -> None:
+    loaded = _load(MINIMAL.format(more="") + "compliance: {frameworks: [gdpr]}\n")
+
+    assert isinstance(_choose(loaded, CATALOG.date), Chosen)
+    assert isinstance(_choose(loaded, date(2029, 1, 1)), Conflict)
+
+
+def test_an_agreement_counts_until_the_day_it_ends() -> None:
+    account = (
+        "providers: [{name: azure, as: az, regions: [swedencentral], api_base: 'https://a.example', "
+        "agreements: [{is: zero_retention, ref: R-1, until: 2027-06-30}]}]\n"
+    )
+    loaded = _load(MINIMAL.format(more="") + account + "compliance: {retention: zero}\n")
+
+    kept = _choose(loaded)
+    lapsed = _choose(loaded, date(2028, 1, 1))
+
+    assert isinstance(kept, Chosen)
+    assert kept.obtain == ()
+    assert isinstance(lapsed, Conflict)
+
+
+def test_what_is_only_obtainable_is_listed_to_be_obtained() -> None:
+    chosen = _choose(
+        _load(MINIMAL.format(more="") + "compliance: {retention: zero}\nproviders: [openai]\n")
+    )
+
+    assert isinstance(chosen, Chosen)
+    assert any("zero retention on openai" in what for what in chosen.obtain)
+
+
+def test_an_embedding_never_falls_back_to_another_model() -> None:
+    plan, _ = _plan(
+        "version: 1\nname: p\nworkloads: [{alias: search, task: embed, availability: 99.99%}]\n"
+    )
+
+    assert plan is not None
+    models = {rung.offering.model for rung in plan.chains[0].rungs}
+    assert len(plan.chains[0].rungs) > 1
+    assert len(models) == 1
+
+
+def test_fallbacks_do_not_share_a_failure_domain() -> None:
+    plan, _ = _plan(MINIMAL.format(more=", availability: 99.9%"))
+
+    assert plan is not None
+    domains = [rung.offering.failure_domain for rung in plan.chains[0].rungs]
+    assert len(domains) > 1
+    assert len(set(domains)) == len(domains)
+
+
+def test_a_named_first_deployment_comes_first() -> None:
+    plan, _ = _plan(MINIMAL.format(more=", models: {first: openai/gpt-5.4}"))
+
+    assert plan is not None
+    assert plan.chains[0].rungs[0].id == "openai/gpt-5.4"
+
+
+# --- The lock -------------------------------------------------------------------------------------
+
+
+def test_a_locked_choice_stays_and_the_better_one_is_told() -> None:
+    text = MINIMAL.format(more=", quality: fast") + "providers: [openai, groq]\n"
+    lock = Lock("litellm", {"chat": ("openai/gpt-4o-mini", "groq/gpt-oss-120b")})
+
+    plan, report = _plan(text, lock)
+
+    assert plan is not None
+    assert [rung.id for rung in plan.chains[0].rungs] == list(lock.chains["chat"])
+    assert "PLN107" in [finding.code for finding in report]
+
+
+def test_replan_reconsiders() -> None:
+    text = MINIMAL.format(more=", quality: fast") + "providers: [openai, groq]\n"
+    lock = Lock("litellm", {"chat": ("openai/gpt-4o-mini", "groq/gpt-oss-120b")})
+
+    plan, _ = _plan(text, lock, replan=frozenset({"chat"}))
+
+    assert plan is not None
+    assert plan.chains[0].rungs[0].id != "openai/gpt-4o-mini"
+
+
+def test_a_locked_choice_that_is_no_longer_feasible_is_made_anew() -> None:
+    text = MINIMAL.format(more="") + "providers: [openai, groq]\n"
+
+    plan, _ = _plan(text, Lock("litellm", {"chat": ("openai/no-such-model",)}))
+
+    assert plan is not None
+    assert plan.chains[0].rungs[0].id != "openai/no-such-model"
+
+
+def test_a_lock_that_changes_nothing_changes_no_byte() -> None:
+    first, _ = _example("batch")
+    chains = {c.workload.alias: tuple(r.id for r in c.rungs) for c in first.chains}
+    text = (EXAMPLES / "batch.yaml").read_text("utf-8")
+
+    second, _ = _plan(text, Lock(first.gateway.name, chains))
+
+    assert second is not None
+    assert second.texts == first.texts
+
+
+def test_a_lock_keeps_the_entries_of_other_profiles(tmp_path: Path) -> None:
+    path = tmp_path / "designer.lock"
+    plan, _ = _example("batch")
+    path.write_text(lock_text(path, "one", "litellm", plan.chains, "2026-11-22"))
+
+    path.write_text(lock_text(path, "two", "openrouter", plan.chains, "2026-11-22"))
+
+    report = Report()
+    assert read_lock(path, "one", report).gateway == "litellm"
+    assert read_lock(path, "two", report).gateway == "openrouter"
+    assert not report.diagnostics
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"profiles": {"p": 3}}', '{"profiles": []}'])
+def test_a_broken_lock_is_a_finding(tmp_path: Path, text: str) -> None:
+    (tmp_path / "designer.lock").write_text(text)
+    report = Report()
+
+    read_lock(tmp_path / "designer.lock", "p", report)
+
+    assert [finding.code for finding in report] == ["PLN120"]
+
+
+# --- Gateways -------------------------------------------------------------------------------------
+
+
+def test_the_examples_choose_each_gateway_at_least_once() -> None:
+    names = ("eu-support", "prototype", "regulated", "batch", "multi-region")
+
+    chosen = {name: _example(name)[0].gateway.name for name in names}
+
+    families = {token.partition("-")[0] for token in chosen.values()}
+    assert families == {"litellm", "portkey", "openrouter"}
+
+
+def test_a_forced_gateway_that_breaks_a_promise_is_refused_with_the_reason() -> None:
+    text = (EXAMPLES / "eu-support.yaml").read_text("utf-8")
+
+    plan, report = _plan(text, gateway="portkey-oss")
+
+    assert plan is None
+    refusal = next(finding for finding in report if finding.code == "PLN103")
+    assert "last message" in refusal.message
+
+
+def test_an_infeasible_profile_names_the_conflict_by_line() -> None:
+    text = (
+        "version: 1\nname: p\nworkloads:\n  - alias: chat\n    task: chat\n"
+        "    compliance: {residency: [eu]}\nproviders: [anthropic]\n"
+    )
+
+    plan, report = _plan(text)
+
+    assert plan is None
+    finding = next(iter(report))
+    assert finding.code == "PLN102"
+    assert "p.yaml:6:" in finding.message
+    assert "without `residency eu`: anthropic/" in finding.help
+
+
+def test_every_reason_against_a_gateway_names_a_source() -> None:
+    for name in ("eu-support", "prototype", "regulated"):
+        for verdict in _example(name)[0].verdicts:
+            assert all("20" in reason or "(" in reason for reason in verdict.rejected)
+            assert all(lack.source for lack, _ in verdict.losses)
