@@ -10,8 +10,8 @@ from designer.gateways.portkey_config.lacks import (
     HEALTH,
     LAST,
     ROUTES,
-    TREES,
     in_reading_order,
+    trees,
 )
 from designer.ir import Deployment, Guardrail, Routing, deployments_of
 
@@ -61,7 +61,7 @@ def _saved(routing: Routing) -> Routing:
 LACKS: tuple[Lack, ...] = (
     *ROUTES,
     *HEALTH,
-    *TREES,
+    *trees("the caller gets it as it came: status 200, and nothing says that it is broken"),
     Lack(
         Feature("credentials, hosts and regions", _by_slug),
         "each target names a provider integration of the workspace, `@slug`, which must hold them",

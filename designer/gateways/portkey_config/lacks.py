@@ -302,44 +302,50 @@ ROUTES: tuple[Lack, ...] = (
     ),
     Lack(EMBEDS, "any endpoint can be asked through it", MEASURED),
 )
-TREES: tuple[Lack, ...] = (
-    Lack(PER_FAILURE_RETRIES, "every retried failure has the same number of retries", MEASURED),
-    Lack(
-        CHEAPEST,
-        "the targets are asked in listed order, the next one when one fails",
-        MEASURED,
-    ),
-    Lack(picks(frozenset({"weighted"})), "each request draws a target at random", MEASURED),
-    Lack(NO_SHARES, "all targets get equal shares", MEASURED),
-    Lack(
-        RETRIES_ABOVE_TARGETS,
-        "each target is retried by itself: a request stays on the target it drew",
-        MEASURED,
-    ),
-    Lack(
-        FAILURES_BY_RUNG,
-        "what reaches the second target reaches every later one too",
-        MEASURED,
-    ),
-    Lack(
-        BROKEN_ANSWERS,
-        "the caller gets status 500, or on a stream what has come so far, at once",
-        MEASURED,
-    ),
-    Lack(
-        STATUS_LISTS,
-        "the status codes in `on_status_codes` decide, so what shares a code is treated alike (a "
-        "refusal, an overlong prompt and any other 400; a lost connection and any other 500), and "
-        "lost connections are always retried",
-        MEASURED,
-    ),
-    Lack(INLINE_FLAGS, "each letter is written in both cases", MEASURED),
-    Lack(
-        CONDITIONS,
-        "other keys count as missing, and what JavaScript cannot compare never matches",
-        MEASURED,
-    ),
-)
+
+
+def trees(broken: str) -> tuple[Lack, ...]:
+    """`broken` is what becomes of an answer that is not JSON."""
+    return (
+        Lack(PER_FAILURE_RETRIES, "every retried failure has the same number of retries", MEASURED),
+        Lack(
+            CHEAPEST,
+            "the targets are asked in listed order, the next one when one fails",
+            MEASURED,
+        ),
+        Lack(picks(frozenset({"weighted"})), "each request draws a target at random", MEASURED),
+        Lack(NO_SHARES, "all targets get equal shares", MEASURED),
+        Lack(
+            RETRIES_ABOVE_TARGETS,
+            "each target is retried by itself: a request stays on the target it drew",
+            MEASURED,
+        ),
+        Lack(
+            FAILURES_BY_RUNG,
+            "what reaches the second target reaches every later one too",
+            MEASURED,
+        ),
+        Lack(
+            BROKEN_ANSWERS,
+            broken,
+            MEASURED,
+        ),
+        Lack(
+            STATUS_LISTS,
+            "the status codes in `on_status_codes` decide, so what shares a code is treated alike (a "
+            "refusal, an overlong prompt and any other 400; a lost connection and any other 500), and "
+            "lost connections are always retried",
+            MEASURED,
+        ),
+        Lack(INLINE_FLAGS, "each letter is written in both cases", MEASURED),
+        Lack(
+            CONDITIONS,
+            "other keys count as missing, and what JavaScript cannot compare never matches",
+            MEASURED,
+        ),
+    )
+
+
 LAST: tuple[Lack, ...] = (
     Lack(MILLISECONDS, "they are rounded to whole milliseconds, at least one", MEASURED),
     Lack(LEFTOVERS, "targets stand in the order in which requests reach them", MEASURED),

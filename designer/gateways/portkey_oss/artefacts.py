@@ -7,7 +7,7 @@ from designer.gateways.base import File, Terms
 from designer.gateways.portkey_config.paths import FILE, folders
 from designer.gateways.portkey_config.providers import SECRET_KEYS
 from designer.gateways.portkey_oss import tables
-from designer.gateways.portkey_oss.lower import FOLDER
+from designer.gateways.portkey_oss.lower import FOLDER, settings_of
 from designer.ir import Routing
 
 IMAGE = "portkeyai/gateway:1.15.2"
@@ -33,7 +33,8 @@ def _compose(routing: Routing) -> Mapping[str, object]:
         "restart": "unless-stopped",
         "ports": [f"127.0.0.1:{PORT}:{PORT}"],
     }
-    hosts = {_host(d.api_base) for d in routing.deployments if d.api_base} - {""}
+    written = (settings_of(d).get("custom_host", "") for d in routing.deployments)
+    hosts = {_host(base) for base in written} - {""}
     strange = sorted(hosts - set(tables.TRUSTED_HOSTS))
     if strange:
         trusted = ",".join((*tables.TRUSTED_HOSTS, *strange))

@@ -10,8 +10,8 @@ from designer.gateways.portkey_config.lacks import (
     LAST,
     MEASURED,
     ROUTES,
-    TREES,
     in_reading_order,
+    trees,
 )
 from designer.gateways.portkey_config.patterns import without_flags
 from designer.gateways.portkey_config.providers import (
@@ -132,7 +132,7 @@ HISTORY = Feature("checking the whole conversation", _last_message)
 LACKS: tuple[Lack, ...] = (
     *ROUTES,
     *HEALTH,
-    *TREES,
+    *trees("the caller gets status 500, or what has come of a stream as if it were all"),
     Lack(
         Feature("this provider", each_deployment(_provider)),
         "it is addressed as a server with OpenAI's API",
