@@ -57,13 +57,19 @@ def _names(profile: Profile, positions: Positions, report: Report) -> None:
         ("key", list(_team_keys(profile)), ""),
         *(("rule", paths, "") for paths in _rule_names(profile)),
     ):
-        first: dict[str, str] = {}
-        for name, path in paths:
-            if name in first:
-                line = positions.place(first[name]).line
-                place = positions.place(path)
-                report.add(SAME_NAME, place, kind=kind, name=name, line=line, help=help_)
-            first.setdefault(name, path)
+        for name, path, first in islice(_repeated(paths), MAX_LISTED):
+            line = positions.place(first).line
+            place = positions.place(path)
+            report.add(SAME_NAME, place, kind=kind, name=name, line=line, help=help_)
+
+
+def _repeated(paths: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str, str]]:
+    """The names that came before, with both places."""
+    first: dict[str, str] = {}
+    for name, path in paths:
+        if name in first:
+            yield name, path, first[name]
+        first.setdefault(name, path)
 
 
 def _accounts(profile: Profile) -> Iterator[tuple[str, str]]:

@@ -354,9 +354,12 @@ class _Automaton:
 
     def _after(self, states: set[int], character: str) -> set[int]:
         following: set[int] = set()
+        accepted: dict[re.Pattern[str] | None, bool] = {None: False}
         for state in states:
             reads = self._reads[state]
-            if reads is not None and reads.fullmatch(character):
+            if reads not in accepted:
+                accepted[reads] = reads is not None and reads.fullmatch(character) is not None
+            if accepted[reads]:
                 following.update(self._next[state])
         return following
 

@@ -7,8 +7,8 @@ catalog's affair. A name nobody knows is never inside anything.
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-READ: Final = "2026-11-20"
-"""The day the tables below were read."""
+READ: Final = "2026-11-22"
+"""The day the tables below were last compared with their sources."""
 
 _EU: Final = frozenset(
     [
@@ -344,10 +344,12 @@ _AWS: Final = {
     "mx-central-1": "mx",
     "sa-east-1": "br",
 }
-"""docs.aws.amazon.com, AWS Regions."""
+"""Codes and places as in AWS's own list (github.com/boto/botocore, endpoints.json), compared with
+github.com/SpareCores/sc-crawler of 2026-07-24. The Chinese partition is left out."""
 
 _AZURE: Final = {
     "australiacentral": "au",
+    "australiacentral2": "au",
     "australiaeast": "au",
     "australiasoutheast": "au",
     "austriaeast": "at",
@@ -368,10 +370,13 @@ _AZURE: Final = {
     "germanynorth": "de",
     "germanywestcentral": "de",
     "indonesiacentral": "id",
+    "indiasouthcentral": "in",
     "israelcentral": "il",
     "italynorth": "it",
     "japaneast": "jp",
     "japanwest": "jp",
+    "jioindiacentral": "in",
+    "jioindiawest": "in",
     "koreacentral": "kr",
     "koreasouth": "kr",
     "malaysiawest": "my",
@@ -404,7 +409,9 @@ _AZURE: Final = {
     "westus2": "us",
     "westus3": "us",
 }
-"""learn.microsoft.com, Azure regions list."""
+"""Names and countries as in github.com/SpareCores/sc-crawler of 2026-07-24 (from Azure's own list of
+locations), but for `mexicocentral` and `brazilsoutheast`, whose countries it has wrong; `swedensouth`
+is from learn.microsoft.com. Restricted regions count, since data can lie there."""
 
 _GCP: Final = {
     "africa-south1": "za",
@@ -417,6 +424,7 @@ _GCP: Final = {
     "asia-south2": "in",
     "asia-southeast1": "sg",
     "asia-southeast2": "id",
+    "asia-southeast3": "th",
     "australia-southeast1": "au",
     "australia-southeast2": "au",
     "europe-central2": "pl",
@@ -450,7 +458,8 @@ _GCP: Final = {
     "us-west3": "us",
     "us-west4": "us",
 }
-"""cloud.google.com, Regions and zones."""
+"""cloud.google.com/compute/docs/regions-zones, compared with github.com/SpareCores/sc-crawler of
+2026-07-24."""
 
 COUNTRY_OF: Final[Mapping[str, str]] = {**_AWS, **_AZURE, **_GCP}
 

@@ -34,7 +34,7 @@ PREFIXES: Final = (
     "xoxb-",
     "-----BEGIN",
 )
-"""How keys of providers and of common services begin (their consoles and docs, read 2026-11-20)."""
+"""How keys of model providers and of common services begin, as their own documentation shows them."""
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
 _RANDOM: Final = re.compile(
