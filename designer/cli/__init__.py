@@ -92,9 +92,8 @@ def main(args: Sequence[str] | None = None) -> None:
 def run(args: Sequence[str] | None = None) -> int:
     """The exit code; prints, but never exits itself."""
     try:
-        cli.main(args=args, prog_name="designer", standalone_mode=False)
-    except click.exceptions.Exit as error:
-        return error.exit_code
+        # Outside standalone mode click returns the code of an Exit, or what the command returned.
+        code = cli.main(args=args, prog_name="designer", standalone_mode=False)
     except click.Abort:
         return _interrupted()
     except click.ClickException as error:
@@ -111,7 +110,7 @@ def run(args: Sequence[str] | None = None) -> int:
         return 0
     except Exception:  # noqa: BLE001  the last line of defence: a report, never a traceback
         return _internal_error()
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 def _interrupted() -> int:
