@@ -336,7 +336,9 @@ class _Automaton:
 
     def __init__(self, part: Part, ignore_case: bool) -> None:
         self._flags = re.IGNORECASE if ignore_case else re.NOFLAG
-        self._reads: list[re.Pattern[str] | None] = []
+        self._classes: dict[str, int] = {}
+        """Each class of characters once, and its number."""
+        self._reads: list[int | None] = []
         self._edges: list[str] = []
         self._next: list[list[int]] = []
         self._end = self._state()
@@ -353,13 +355,14 @@ class _Automaton:
         return False
 
     def _after(self, states: set[int], character: str) -> set[int]:
+        accepts = {
+            number
+            for accepted, number in self._classes.items()
+            if re.fullmatch(accepted, character, self._flags)
+        }
         following: set[int] = set()
-        accepted: dict[re.Pattern[str] | None, bool] = {None: False}
         for state in states:
-            reads = self._reads[state]
-            if reads not in accepted:
-                accepted[reads] = reads is not None and reads.fullmatch(character) is not None
-            if accepted[reads]:
+            if self._reads[state] in accepts:
                 following.update(self._next[state])
         return following
 
@@ -376,7 +379,8 @@ class _Automaton:
     def _build(self, part: Part, then: int) -> int:
         match part:
             case One(accepts=accepts):
-                return self._state(then, reads=re.compile(accepts, self._flags))
+                number = self._classes.setdefault(accepts, len(self._classes))
+                return self._state(then, reads=number)
             case Edge(kind=kind):
                 return self._state(then, edge=kind)
             case Row(parts=parts):
@@ -401,7 +405,7 @@ class _Automaton:
             then = self._build(repeat.part, then)
         return then
 
-    def _state(self, *then: int, reads: re.Pattern[str] | None = None, edge: str = "") -> int:
+    def _state(self, *then: int, reads: int | None = None, edge: str = "") -> int:
         self._reads.append(reads)
         self._edges.append(edge)
         self._next.append(list(then))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import time
 from decimal import Decimal, InvalidOperation
 from typing import Final, Literal, cast
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 Period = Literal["second", "minute", "hour", "day", "week", "month", "year"]
 MoneyPeriod = Literal["request", "hour", "day", "week", "month", "year"]
@@ -290,5 +290,5 @@ def _is_zone(name: str) -> bool:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
+        return not available_timezones()  # a system without the database cannot judge
     return True
