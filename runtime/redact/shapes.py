@@ -276,8 +276,10 @@ def ip_addresses(text: str, context: str = "") -> Iterator[_Range]:
     if not _IPV6_SIGN.search(text):
         return
     for match in _IPV6.finditer(text):
-        # A digit is asked for, because `cafe::babe` is also how C++ names things.
-        may_be = match[0].count(":") >= 2 and any(character.isdigit() for character in match[0])
+        # Few groups without a digit are no address: `cafe::babe` is how C++ names things.
+        colons = match[0].count(":")
+        has_digit = any(character.isdigit() for character in match[0])
+        may_be = colons >= 4 or (colons >= 2 and has_digit)
         if may_be and not _goes_on(text, match.start()) and _is_ip(match[0]):
             yield match.span()
 

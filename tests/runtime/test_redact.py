@@ -215,11 +215,13 @@ def test_a_stream_lets_through_what_redacting_the_whole_text_does(
     chunks: list[str], size: int
 ) -> None:
     text = " ".join(chunks)
-    stream = RedactedText(Redactor())
+    redactor = Redactor()
+    stream = RedactedText(redactor)
 
     sent = [stream.feed(text[i : i + size]) for i in range(0, len(text), size)] + [stream.close()]
 
     assert find("".join(sent)) == []
+    assert redactor.vault.restore("".join(sent)) == text
 
 
 # --- stories -------------------------------------------------------------------------------------
@@ -264,6 +266,7 @@ def test_text_without_personal_data_is_left_as_it_is(text: str) -> None:
         ("DE89 3704 0044 0532 0130 00 is mine", "[IBAN_1] is mine"),
         ("my SSN is 123456789", "my SSN is [US_SSN_1]"),
         ("ping ::1 or fe80::1%eth0", "ping [IP_ADDRESS_1] or [IP_ADDRESS_2]%eth0"),
+        ("to fdff:ffff:ffff:ffff:ffff:ffff:ffff:fffa", "to [IP_ADDRESS_1]"),
         ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----.", "[API_KEY_1]."),
         ("-----BEGIN PRIVATE KEY-----\nMIIE cut off", "[API_KEY_1]"),
         ("aws_secret_access_key = " + "a1B2" * 10, "aws_secret_access_key = [API_KEY_1]"),
