@@ -1,20 +1,21 @@
 """OpenRouter's dialect: laws over random Routings, then stories."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from designer.diagnostics import Report
+from designer.catalog import load_catalog
+from designer.diagnostics import Report, Severity
 from designer.documents import read_json
 from designer.emit import render
-from designer.engine.call import Program
-from designer.gateways.base import Parsed
+from designer.gateways.base import Constraint, Parsed
 from designer.gateways.legalize import legalize, losses
 from designer.gateways.openrouter import (
     OPENROUTER,
@@ -25,16 +26,17 @@ from designer.gateways.openrouter import (
 )
 from designer.gateways.openrouter.filters import any_case, is_pattern
 from designer.gateways.openrouter.folders import alias_of, folder_of, preset_slugs
-from designer.gateways.openrouter.lacks import lacks
+from designer.gateways.openrouter.tables import PATTERN_OF
 from designer.ir import (
     ANY,
     REFUSALS,
-    TRANSIENT,
     Chain,
     Deployment,
+    Failures,
     Guardrail,
     Node,
     Pool,
+    Ref,
     Remote,
     Retry,
     Route,
@@ -42,10 +44,11 @@ from designer.ir import (
     Rung,
     Target,
     deployments_of,
-    failures,
 )
+from designer.trace import load_outcomes, trace
 from designer.validate import check_files
-from tests.strategies import NASTY, names, routings
+from tests.golden import assert_golden
+from tests.strategies import names, routings
 
 OFFERED = {
     ("openai", "big"): ("openai/big", "openai"),
@@ -189,7 +192,9 @@ def parsed(files: Mapping[str, str]) -> Parsed:
 
 # --- Laws -----------------------------------------------------------------------------------------
 
-laws = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+laws = settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 
 
 @laws
@@ -310,3 +315,576 @@ def test_folders_and_presets_have_one_name_for_each_route(aliases: list[str]) ->
     assert len({folder.casefold() for folder in folders}) == len(aliases)
     assert all("/" not in folder and folder not in ("", ".", "..") for folder in folders)
     assert len(set(preset_slugs(aliases).values())) == len(aliases)
+
+
+# --- Stories: legalizing --------------------------------------------------------------------------
+
+
+def deployment(name: str, provider: str, model: str, **more: Any) -> Deployment:
+    return Deployment(f"chat/{name}/{model}", provider, model, secret=f"env:{name}", **more)
+
+
+def chain(*deployments: Deployment, on: Failures = ANY, **more: Any) -> Routing:
+    rungs = tuple(Rung(Retry(Target(d.id), 2), on) for d in deployments)
+    node = Chain(rungs) if len(rungs) > 1 else rungs[0].child
+    return Routing((Route("chat", node, **more),), deployments)
+
+
+BIG_OPENAI = deployment("openai", "openai", "big")
+BIG_AZURE = deployment("azure", "azure", "big")
+CLEVER = deployment("anthropic", "anthropic", "clever")
+CLEVER_BEDROCK = deployment("aws", "bedrock", "clever")
+OPEN_AZURE = deployment("azure", "azure", "open")
+OPEN_GROQ = deployment("groq", "groq", "open")
+SMALL = deployment("mistral", "mistral", "small")
+OWN = deployment("gpu", "vllm", "own")
+
+
+def asked(routing: Routing) -> list[str]:
+    return list(deployments_of(routing.routes[0].node))
+
+
+def body(routing: Routing) -> dict[str, Any]:
+    return next(
+        dict(f.values) for f in GATEWAY.lower(legal(routing), {}) if f.path.endswith("request.json")
+    )
+
+
+def lost(routing: Routing) -> dict[str, str]:
+    return {lack.feature.name: lack.instead for lack, _ in losses(routing, GATEWAY)}
+
+
+def test_a_chain_becomes_every_model_at_every_provider_of_it() -> None:
+    routing = chain(OPEN_GROQ, BIG_AZURE)
+
+    assert asked(legal(routing)) == ["meta/open@groq", "meta/open@azure", "openai/big@azure"]
+    assert body(routing) == {
+        "model": "meta/open",
+        "models": ["openai/big"],
+        "provider": {"only": ["groq", "azure"], "order": ["groq", "azure"]},
+    }
+    assert lost(routing)["a chain of single deployments"] == (
+        "each model is asked at every provider of the route that has it, before the next model"
+    )
+
+
+def test_a_chain_that_is_such_a_product_loses_nothing_by_it() -> None:
+    assert "a chain of single deployments" not in lost(chain(BIG_OPENAI, CLEVER))
+
+
+def test_one_provider_needs_no_order() -> None:
+    assert body(chain(BIG_OPENAI)) == {"model": "openai/big", "provider": {"only": ["openai"]}}
+
+
+def test_what_is_lost_is_told_word_for_word() -> None:
+    report = Report()
+
+    legalize(chain(BIG_AZURE, CLEVER, on=ANY - REFUSALS, attempts_limit=4), GATEWAY, report)
+
+    assert [str(finding) for finding in report] == [
+        "routes.chat: warning[LOW301] OpenRouter cannot express retries on the same deployment; "
+        "each endpoint is asked once and then the next one",
+        "routes.chat: warning[LOW301] OpenRouter cannot express a limit on attempts per request; "
+        "every endpoint that the request allows may be asked",
+        "routes.chat: warning[LOW301] OpenRouter cannot express your own accounts at providers; "
+        "OpenRouter's accounts are used; agreements you signed with providers do not cover them",
+        "routes.chat: warning[LOW301] OpenRouter cannot express a refusal that is final "
+        "(on_refusal: return); a refusal or moderation flag of one model makes it ask the next "
+        "model",
+    ]
+
+
+def test_within_one_model_a_refusal_stays_final() -> None:
+    routing = chain(BIG_OPENAI, BIG_AZURE, on=ANY - REFUSALS)
+
+    assert "a refusal that is final (on_refusal: return)" not in lost(routing)
+    node = legal(routing).routes[0].node
+    assert isinstance(node, Remote)
+    assert isinstance(node.child, Chain)
+    assert "content_policy" not in node.child.rungs[1].on
+
+
+def test_a_fourth_model_is_left_out_with_the_providers_that_only_it_needs() -> None:
+    routing = chain(BIG_OPENAI, CLEVER, OPEN_GROQ, SMALL)
+
+    assert body(routing)["models"] == ["anthropic/clever", "meta/open"]
+    assert body(routing)["provider"]["only"] == ["openai", "anthropic", "groq"]
+    assert lost(routing)["more than 3 models in a route"] == "the first 3 are kept"
+
+
+def test_a_model_it_does_not_offer_is_left_out_and_a_route_of_nothing_else_is_refused() -> None:
+    alone, report = chain(OWN), Report()
+
+    legal_alone = legalize(alone, GATEWAY, report)
+
+    assert asked(legal(chain(OWN, CLEVER))) == ["anthropic/clever@anthropic"]
+    assert legal_alone.routes == ()
+    assert [finding.code for finding in report.at_or_above(Severity.ERROR)] == ["LOW302"]
+
+
+def test_the_cheapest_of_several_models_is_a_sort_over_all_of_them() -> None:
+    pool = Pool((Target(CLEVER.id), Target(BIG_AZURE.id)), pick="cheapest")
+    routing = Routing((Route("chat", pool),), (CLEVER, BIG_AZURE))
+
+    assert body(routing)["provider"]["sort"] == {"by": "price", "partition": "none"}
+    assert asked(legal(routing)) == ["anthropic/clever@anthropic", "openai/big@azure"]
+
+
+def test_weights_within_one_model_become_its_own_balance_by_price() -> None:
+    pool = Pool((Target(BIG_OPENAI.id), Target(BIG_AZURE.id)), (0.9, 0.1))
+    routing = Routing((Route("chat", pool),), (BIG_OPENAI, BIG_AZURE))
+
+    made = legal(routing).routes[0].node
+
+    assert body(routing)["provider"] == {"only": ["openai", "azure"]}
+    assert isinstance(made, Remote)
+    assert isinstance(made.child, Retry)
+    assert isinstance(made.child.child, Pool)
+    assert made.child.child.weights == (1.0, 0.25)
+    assert "weights or a picking strategy among deployments" in lost(routing)
+
+
+def test_a_session_is_kept_only_where_no_order_is_asked_for() -> None:
+    single, ordered = chain(BIG_OPENAI, sticky="user"), chain(BIG_OPENAI, BIG_AZURE, sticky="user")
+
+    assert legal(single).routes[0].sticky == "user"
+    assert legal(ordered).routes[0].sticky == "none"
+    assert "keeping a caller on one deployment while providers are asked in order" in lost(ordered)
+
+
+def test_parameters_that_the_whole_route_shares_are_kept() -> None:
+    one = replace(BIG_OPENAI, params=(("max_tokens", 800), ("temperature", 0.1)))
+    other = replace(CLEVER, params=(("max_tokens", 800), ("temperature", 0.9)))
+
+    assert body(chain(one, other))["max_tokens"] == 800
+    assert "temperature" not in body(chain(one, other))
+
+
+def test_routes_that_want_different_things_of_an_endpoint_have_each_their_own() -> None:
+    loud = replace(BIG_OPENAI, id="loud/openai/big", params=(("temperature", 1.0),))
+    routing = Routing(
+        (Route("chat", Target(BIG_OPENAI.id)), Route("loud", Target(loud.id))), (BIG_OPENAI, loud)
+    )
+
+    assert [d.id for d in legal(routing).deployments] == [
+        "openai/big@openai#chat",
+        "openai/big@openai#loud",
+    ]
+
+
+def test_references_and_aliases_are_written_out() -> None:
+    routing = Routing(
+        (
+            Route("chat", Chain((Rung(Target(BIG_OPENAI.id)), Rung(Ref("spare"))))),
+            Route("spare", Chain((Rung(Target(CLEVER.id)), Rung(Ref("chat"))))),
+        ),
+        (BIG_OPENAI, CLEVER),
+        aliases=(("talk", "chat"),),
+    )
+
+    made = legal(routing)
+
+    assert {route.name: deployments_of(route.node) for route in made.routes} == {
+        "chat": ("openai/big@openai", "anthropic/clever@anthropic"),
+        "spare": ("anthropic/clever@anthropic", "openai/big@openai"),
+        "talk": ("openai/big@openai", "anthropic/clever@anthropic"),
+    }
+
+
+# --- Stories: demands on data ---------------------------------------------------------------------
+
+
+def test_demands_on_data_reach_the_body_the_host_and_the_guardrail() -> None:
+    wanted = Constraint(zero_retention=True, no_training=True, residency=("eu",))
+    assert GATEWAY.constrain is not None
+
+    routing = GATEWAY.constrain(chain(BIG_OPENAI), {"chat": wanted})
+    files = {file.path: dict(file.values) for file in GATEWAY.lower(legal(routing), {})}
+
+    assert body(routing)["provider"] == {
+        "data_collection": "deny",
+        "only": ["openai"],
+        "zdr": True,
+    }
+    assert files["openrouter/client.json"]["routes"]["chat"]["base_url"] == (
+        "https://eu.openrouter.ai/api/v1"
+    )
+    guardrail = files["openrouter/guardrail.json"]
+    assert guardrail["allowed_data_regions"] == ["europe"]
+    assert guardrail["enforce_zdr_openai"] is True
+    assert guardrail["enable_paid_model_training"] is False
+    assert legal(routing).deployments[0].region == "eu"
+    assert "processing kept exactly in the EU or the US" in lost(routing)
+
+
+def test_a_region_without_a_host_refuses_the_route() -> None:
+    routing, report = with_policy(chain(BIG_OPENAI), region="ch"), Report()
+
+    assert legalize(routing, GATEWAY, report).routes == ()
+    assert report.has_errors
+
+
+def test_highest_prices_are_written_as_text() -> None:
+    routing = with_policy(chain(BIG_OPENAI), max_prompt_usd_per_mtok=Decimal("3.50"))
+
+    assert body(routing)["provider"]["max_price"] == {"prompt": "3.50"}
+
+
+# --- Stories: guardrails --------------------------------------------------------------------------
+
+
+def rail(**more: Any) -> Guardrail:
+    fields: dict[str, Any] = {"kind": "pii", "action": "redact", "on_error": "pass", **more}
+    return Guardrail("rail", stages=frozenset({"input"}), **fields)
+
+
+def guardrail(*rails: Guardrail) -> dict[str, Any]:
+    routing = replace(chain(BIG_OPENAI), guardrails=rails)
+    files = {file.path: dict(file.values) for file in GATEWAY.lower(legal(routing), {})}
+    return files.get("openrouter/guardrail.json", {})
+
+
+def test_personal_data_is_found_by_built_in_filters_or_by_pattern() -> None:
+    made = guardrail(rail(entities=("iban", "email", "us_ssn")))
+
+    assert made["content_filter_builtins"] == [
+        {"slug": "email", "action": "redact"},
+        {"slug": "ssn", "action": "redact"},
+    ]
+    assert [f["label"] for f in made["content_filters"]] == ["[IBAN]"]
+
+
+def test_blocking_beats_redacting() -> None:
+    made = guardrail(rail(entities=("email",)), rail(entities=("email",), action="block"))
+
+    assert made["content_filter_builtins"] == [{"slug": "email", "action": "block"}]
+
+
+@pytest.mark.parametrize("entity", ["iban", "api_key"])
+def test_own_patterns_are_ones_that_openrouter_takes(entity: str) -> None:
+    assert is_pattern(PATTERN_OF[entity])
+
+
+@pytest.mark.parametrize(
+    ("entity", "text", "is_found"),
+    [
+        ("iban", "pay DE89 3704 0044 0532 0130 00 now", True),
+        ("iban", "GB29NWBK60161331926819", True),
+        ("iban", "order 4711-0815", False),
+        ("api_key", "sk-proj-abcdefghijklmnopqrstuv", True),
+        ("api_key", "AKIAIOSFODNN7EXAMPLE", True),
+        ("api_key", "ask-me-anything", False),
+    ],
+)
+def test_own_patterns_find_what_they_are_for(entity: str, text: str, is_found: bool) -> None:
+    assert bool(re.search(PATTERN_OF[entity], text)) is is_found
+
+
+def test_answers_cannot_be_looked_at() -> None:
+    watched = replace(rail(entities=("email",)), stages=frozenset({"input", "output"}))
+    report = Report()
+
+    legalize(replace(chain(BIG_OPENAI), guardrails=(watched,)), GATEWAY, report)
+
+    assert [str(f) for f in report.at_or_above(Severity.ERROR)] == [
+        "guardrails.rail: error[LOW302] OpenRouter cannot express guardrails on what comes out; "
+        "answers would reach the caller unchecked"
+    ]
+
+
+@pytest.mark.parametrize("pattern", ["(?=x)", r"(a)\1", "(a+b)+", "(x(a+b)|c){2,}", "(?i)dose", ""])
+def test_patterns_that_openrouter_refuses_are_refused_here(pattern: str) -> None:
+    assert not is_pattern(pattern)
+
+
+@pytest.mark.parametrize("pattern", ["lethal dose", r"(a|b)+c*", r"[(+)]+", r"\(a+\)+", "(ab?)+"])
+def test_other_patterns_are_taken(pattern: str) -> None:
+    assert is_pattern(pattern)
+
+
+@pytest.mark.filterwarnings("ignore:Possible nested set")
+@given(
+    st.from_regex(r"[a-cX-Z\[\]0-9 .]{0,6}", fullmatch=True),
+    st.text("abcABCxyzXYZ09 .", max_size=6),
+)
+def test_a_pattern_in_any_case_finds_what_a_flag_would(pattern: str, text: str) -> None:
+    try:
+        flagged = re.compile(pattern, re.IGNORECASE)
+    except re.error:
+        return
+
+    assert bool(re.search(any_case(pattern), text)) == bool(flagged.search(text))
+
+
+def test_ranges_and_escapes_keep_their_meaning_in_any_case() -> None:
+    assert any_case(r"\d[a-f]x\Q") == r"\d[a-fA-F][xX]\Q"
+
+
+# --- Stories: hand-written files ------------------------------------------------------------------
+
+
+def read(**files: Any) -> tuple[Parsed, list[str]]:
+    report = Report()
+    found = GATEWAY.parse({f"{n}.json": json.dumps(v) for n, v in files.items()}, report)
+    assert found is not None
+    return found, [str(finding) for finding in report]
+
+
+def test_a_bare_model_is_balanced_over_all_of_its_providers() -> None:
+    found, findings = read(chat={"model": "anthropic/clever"})
+
+    assert asked(found.routing) == [
+        "anthropic/clever@anthropic",
+        "anthropic/clever@amazon-bedrock",
+        "anthropic/clever@google-vertex",
+    ]
+    assert findings == []
+    assert found.settings == 1
+
+
+def test_without_fallbacks_only_the_ordered_providers_are_asked() -> None:
+    order = {"order": ["amazon-bedrock", "Anthropic"]}
+
+    open_, _ = read(chat={"model": "anthropic/clever", "provider": order})
+    closed, _ = read(
+        chat={"model": "anthropic/clever", "provider": {**order, "allow_fallbacks": False}}
+    )
+
+    assert asked(open_.routing)[-1] == "anthropic/clever@google-vertex"
+    assert asked(closed.routing) == [
+        "anthropic/clever@amazon-bedrock",
+        "anthropic/clever@anthropic",
+    ]
+
+
+def test_a_suffix_stays_in_the_slug_and_sorts() -> None:
+    found, _ = read(chat={"model": "openai/big:floor"})
+
+    node = found.routing.routes[0].node
+    assert asked(found.routing) == ["openai/big:floor@openai", "openai/big:floor@azure"]
+    assert isinstance(node, Remote)
+    assert isinstance(node.child, Retry)
+    assert isinstance(node.child.child, Pool)
+    assert node.child.child.pick == "cheapest"
+
+
+def test_endpoints_of_a_second_file_take_the_place_of_the_known_ones() -> None:
+    listing = {
+        "data": {
+            "id": "openai/big",
+            "endpoints": [
+                {"tag": "deepinfra/turbo", "pricing": {"prompt": "0.000001", "completion": "0"}},
+                {"tag": "openai/priority", "pricing": {}},
+                {"provider_name": "Amazon Bedrock", "quantization": "fp8"},
+            ],
+        }
+    }
+
+    found, _ = read(chat={"model": "openai/big"}, endpoints=listing)
+    short, _ = read(chat={"model": "openai/big"}, endpoints={"openai/big": ["azure"]})
+
+    assert asked(found.routing) == ["openai/big@deepinfra/turbo", "openai/big@amazon-bedrock"]
+    assert asked(short.routing) == ["openai/big@azure"]
+
+
+def test_a_model_that_no_listed_endpoint_is_left_of_is_never_asked() -> None:
+    found, findings = read(
+        chat={"models": ["openai/big", "meta/open"], "provider": {"only": ["groq"]}},
+        endpoints={"openai/big": ["azure"]},
+    )
+
+    assert asked(found.routing) == ["meta/open@groq"]
+    assert findings == [
+        "chat.json:1:13: warning[PAR573] the provider preferences leave no endpoint of openai/big; "
+        "the model is never asked"
+    ]
+
+
+def test_an_unknown_model_counts_as_one_deployment_and_that_is_told() -> None:
+    found, _ = read(chat={"model": "who/knows"})
+
+    assert asked(found.routing) == ["who/knows@any"]
+    assert found.semantics.assumptions[-1] == (
+        "no endpoints of who/knows are known: those that the request names, or one"
+    )
+
+
+def test_values_of_a_wrong_kind_are_found_and_left_out() -> None:
+    found, findings = read(
+        chat={"model": "openai/big", "provider": {"order": "openai", "zrd": True}, "plugins": [1]}
+    )
+
+    assert findings == [
+        "chat.json:1:38: warning[PAR572] provider.order should be a list of provider slugs; "
+        "it is left out of the analysis"
+    ]
+    assert found.not_analysed == ("provider.order", "provider.zrd", "plugins")
+    assert found.settings == 4
+
+
+def test_four_models_are_an_error() -> None:
+    _, findings = read(chat={"models": ["a/1", "a/2", "a/3", "a/4"]})
+
+    assert findings == [
+        "chat.json:1:2: error[PAR575] 4 models, where 3 is the most; "
+        "every request fails with status 400"
+    ]
+
+
+def test_a_preset_is_merged_under_the_request_that_names_it() -> None:
+    answer = {
+        "data": {
+            "slug": "fast",
+            "designated_version": {"config": {"model": "openai/big", "max_tokens": 5}},
+        }
+    }
+
+    found, findings = read(chat={"model": "@preset/fast", "temperature": 0}, preset=answer)
+    alone, unknown = read(chat={"model": "openai/big@preset/fast"})
+
+    assert found.routing.deployments[0].params == (("max_tokens", 5), ("temperature", 0))
+    assert findings == []
+    assert asked(alone.routing) == ["openai/big@openai", "openai/big@azure"]
+    assert unknown == [
+        "chat.json:1:2: warning[PAR574] the preset 'fast' is not among the files; "
+        "only what the request itself says is analysed"
+    ]
+
+
+def test_a_preset_that_routes_otherwise_than_its_request_is_found() -> None:
+    files = texts(legal(chain(BIG_OPENAI)))
+    preset = "openrouter/chat/preset.json"
+    report = Report()
+
+    GATEWAY.parse({**files, preset: files[preset].replace('"openai"', '"azure"')}, report)
+
+    assert [finding.code for finding in report] == ["PAR576"]
+
+
+def test_a_client_that_names_a_missing_request_is_told() -> None:
+    files = texts(legal(chain(BIG_OPENAI)))
+    report = Report()
+
+    found = GATEWAY.parse({p: t for p, t in files.items() if p.endswith("client.json")}, report)
+
+    assert found is not None
+    assert [finding.code for finding in report] == ["PAR577"]
+
+
+def test_a_hand_written_guardrail_is_read_as_far_as_it_is_understood() -> None:
+    found, _ = read(
+        guardrail={
+            "name": "g",
+            "limit_usd": 50,
+            "content_filter_builtins": [
+                {"slug": "email", "action": "flag"},
+                {"slug": "phone", "action": "block"},
+            ],
+            "content_filters": [{"pattern": "dose", "action": "redact", "label": None}],
+        }
+    )
+
+    assert [(r.name, r.kind, r.action) for r in found.routing.guardrails] == [
+        ("pii-block", "pii", "block"),
+        ("deny", "deny", "redact"),
+    ]
+    assert found.not_analysed == (
+        "limit_usd",
+        "content_filter_builtins[0].slug",
+        "content_filter_builtins[0].action",
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "is_ours"),
+    [
+        ({"model": "openai/gpt-4o"}, True),
+        ({"models": ["a/b", "c/d"]}, True),
+        ({"model": "@preset/x"}, True),
+        ({"name": "g", "limit_usd": 5, "reset_interval": "daily"}, True),
+        ({"model": "gpt-4o"}, False),
+        ({"model_list": [], "model": "a/b"}, False),
+        ({"strategy": {"mode": "fallback"}, "targets": []}, False),
+        ({"provider": "openai", "api_key": "x"}, False),
+        ([], False),
+        ("text", False),
+    ],
+)
+def test_files_are_told_from_those_of_other_gateways(value: Any, is_ours: bool) -> None:
+    assert GATEWAY.recognises("some.json", value) is is_ours
+
+
+# --- Stories: what happens to a request -----------------------------------------------------------
+
+
+def traced(routing: Routing, outcomes: Mapping[str, Any]) -> tuple[list[str], int]:
+    """Who is asked, and the status that the caller sees."""
+    report = Report()
+    script = load_outcomes(json.dumps({"outcomes": outcomes}), "outcomes.json", report)
+    assert script is not None
+    (one,) = trace(parsed(texts(legal(routing))), script, report, seed=1) or ()
+    return [attempt.deployment for attempt in one.attempts], one.final.status
+
+
+def test_a_refusal_moves_on_to_the_next_model_but_not_to_the_next_provider() -> None:
+    refusal = [{"kind": "content_policy"}]
+    routing = chain(BIG_OPENAI, BIG_AZURE, CLEVER)
+
+    tried, status = traced(routing, {"openai/big@openai": refusal})
+
+    assert tried == ["openai/big@openai", "anthropic/clever@anthropic"]
+    assert status == 200
+
+
+def test_a_rate_limit_moves_on_to_the_next_provider_at_once() -> None:
+    tried, status = traced(chain(BIG_OPENAI, BIG_AZURE), {"openai/big@openai": [{"status": 429}]})
+
+    assert tried == ["openai/big@openai", "openai/big@azure"]
+    assert status == 200
+
+
+def test_balance_asks_each_endpoint_once_and_the_last_failure_is_told() -> None:
+    pool = Pool((Target(BIG_OPENAI.id), Target(BIG_AZURE.id)))
+    routing = Routing((Route("chat", pool),), (BIG_OPENAI, BIG_AZURE))
+    down = {"openai/big@openai": [{"status": 502}], "openai/big@azure": [{"status": 503}]}
+
+    tried, status = traced(routing, down)
+
+    assert sorted(tried) == ["openai/big@azure", "openai/big@openai"]
+    assert status == (503 if tried[-1] == "openai/big@azure" else 502)
+
+
+# --- Golden files, and the real catalog -----------------------------------------------------------
+
+
+def test_a_route_with_demands_is_emitted_word_for_word() -> None:
+    routing = replace(
+        chain(BIG_OPENAI, BIG_AZURE, CLEVER, deadline_s=60.0),
+        guardrails=(
+            rail(entities=("email", "iban"), on_error="block"),
+            rail(kind="deny", action="block", pattern="lethal dose", ignore_case=True),
+        ),
+    )
+    routing = with_policy(routing, zdr=True, no_training=True, region="eu")
+    made = legal(routing)
+    files = (*GATEWAY.lower(made, {}), *GATEWAY.artefacts(made, {}, "eu-support"))
+
+    assert_golden(
+        "openrouter/eu-support", {file.path: render(GATEWAY.folder, file) for file in files}
+    )
+
+
+def test_the_catalog_tells_what_openrouter_calls_an_azure_deployment() -> None:
+    catalog = load_catalog()
+    offering = next(
+        o for o in catalog.offerings.values() if o.provider == "azure" and o.names.openrouter
+    )
+    name = offering.names.openrouter
+    assert name is not None
+    own = Deployment(f"chat/azure-se/{offering.model}", "azure", "prod", secret="env:AZURE_SE_KEY")
+    routing = Routing((Route("chat", Target(own.id)),), (own,))
+
+    made = legalize(routing, OPENROUTER, Report())
+
+    assert [d.id for d in made.deployments] == [f"{name.model}@{name.provider}"]
+    assert made.deployments[0].secret == "env:OPENROUTER_API_KEY"

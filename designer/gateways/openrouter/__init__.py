@@ -12,7 +12,7 @@ from designer.gateways.openrouter.directory import Directory, Endpoint, from_cat
 from designer.gateways.openrouter.lacks import lacks
 from designer.gateways.openrouter.lower import lower
 from designer.gateways.openrouter.parse import parse
-from designer.gateways.openrouter.policy import with_policy
+from designer.gateways.openrouter.policy import constrain, with_policy
 from designer.gateways.openrouter.semantics import semantics
 from designer.gateways.openrouter.sources import recognises
 from designer.gateways.openrouter.tables import HONOURED, VERSION
@@ -32,6 +32,7 @@ def openrouter(directory: Directory) -> Gateway:
         recognises=recognises,
         semantics=semantics,
         artefacts=artefacts,
+        constrain=constrain,
         honoured=HONOURED,
     )
 

@@ -99,18 +99,37 @@ def unique(name: str, taken: set[str]) -> str:
 
 # --- Patterns -------------------------------------------------------------------------------------
 
-_LOOKAROUND = re.compile(r"\(\?(?!:)")
-_BACKREFERENCE = re.compile(r"\\(?:[1-9]|k<)")
-_NESTED = re.compile(r"[*+}]\)(?:[*+]|\{[0-9,]+\})")
+_REFUSED = re.compile(r"\(\?(?!:)|\\(?:[1-9]|k<)")
+"""Lookaround, flags and named groups; backreferences."""
+_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.", re.DOTALL)
+_REPEATS = re.compile(r"[*+]|\{[0-9]+,?[0-9]*\}")
 
 
 def is_pattern(pattern: str) -> bool:
-    """Whether OpenRouter takes it: no lookaround, flags, named groups or backreferences, no
-    quantified group that ends in a quantifier (guides/features/guardrails, 2026-08-22)."""
+    """Whether OpenRouter takes it: no lookaround, flags, named groups or backreferences, and no
+    repeated group with a repetition in it (guides/features/guardrails, 2026-08-22)."""
     if not 0 < len(pattern) <= MAX_PATTERN:
         return False
-    bare = re.sub(r"\\\\", "", pattern)
-    return not any(p.search(bare) for p in (_LOOKAROUND, _BACKREFERENCE, _NESTED))
+    return not _REFUSED.search(pattern.replace("\\\\", "")) and not _repeats_repetition(pattern)
+
+
+def _repeats_repetition(pattern: str) -> bool:
+    open_groups = [False]
+    position = 0
+    while token := _TOKEN.match(pattern, position):
+        position = token.end()
+        inner = False
+        if token[0] == "(":
+            open_groups.append(False)
+        elif token[0] == ")" and len(open_groups) > 1:
+            inner = open_groups.pop()
+            open_groups[-1] = open_groups[-1] or inner
+        if token[0] != "(" and (repeat := _REPEATS.match(pattern, position)):
+            if inner:
+                return True
+            open_groups[-1] = True
+            position = repeat.end()
+    return False
 
 
 def any_case(pattern: str) -> str:

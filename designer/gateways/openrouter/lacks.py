@@ -69,6 +69,13 @@ def lacks(directory: Directory) -> tuple[Lack, ...]:
             "the route would be processed anywhere",
             "guides/features/in-region-routing, stored copy read 2026-11-22: hosts eu and us only",
         ),
+        _lost(
+            "processing kept exactly in the EU or the US",
+            known.with_hosts,
+            "its regional host is called, which needs a Business or Enterprise plan and whose Europe "
+            "is the EU, the EEA, the UK and Switzerland",
+            "guides/features/in-region-routing, stored copy read 2026-11-22",
+        ),
         Lack(
             TIMEOUT,
             "only the client's limit on the whole request counts",

@@ -30,7 +30,7 @@ from designer.gateways.openrouter.tree import Ask, eligible, freeze, is_referenc
 from designer.ir import Guardrail, Routing, deployments_of
 
 BAD_VALUE = Rule(
-    "PAR542",
+    "PAR572",
     Severity.WARNING,
     "{key} should be {wanted}",
     "OpenRouter's document refuses such a request, and its Python SDK drops the field or the whole "
@@ -39,7 +39,7 @@ BAD_VALUE = Rule(
     help="write {wanted}",
 )
 NO_ENDPOINT = Rule(
-    "PAR543",
+    "PAR573",
     Severity.WARNING,
     "the provider preferences leave no endpoint of {model}",
     "Preferences are hard filters: OpenRouter answers 404 when none of a model's endpoints is left "
@@ -48,7 +48,7 @@ NO_ENDPOINT = Rule(
     help="loosen `only`, `ignore`, `max_price` or `quantizations`, or take the model out",
 )
 UNKNOWN_PRESET = Rule(
-    "PAR544",
+    "PAR574",
     Severity.WARNING,
     "the preset {slug!r} is not among the files",
     "A preset is state of the account: what it holds is merged under the request and can change it.",
@@ -56,7 +56,7 @@ UNKNOWN_PRESET = Rule(
     help="fetch it with GET /presets/{slug} and give the answer as another file",
 )
 TOO_MANY_MODELS = Rule(
-    "PAR545",
+    "PAR575",
     Severity.ERROR,
     "{count} models, where {most} is the most",
     "The live API answers `'models' array must have 3 items or fewer.` and nothing else "
@@ -65,7 +65,7 @@ TOO_MANY_MODELS = Rule(
     help="keep the first {most}",
 )
 PRESET_DIFFERS = Rule(
-    "PAR546",
+    "PAR576",
     Severity.WARNING,
     "this preset routes otherwise than the request beside it",
     "An application that names the preset gets another behaviour than one that sends the request.",
@@ -73,7 +73,7 @@ PRESET_DIFFERS = Rule(
     help="make the two agree",
 )
 NO_REQUEST = Rule(
-    "PAR547",
+    "PAR577",
     Severity.WARNING,
     "there is no request for the route {route!r}",
     "The client's settings name a route whose request is not among the files.",

@@ -4,11 +4,13 @@ The compiler calls `with_policy` before legalizing; what is set here ends up in 
 host that requests go to, and in the guardrail. Whether an account's plan allows it is not known here.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from designer.gateways.base import Constraint
+from designer.gateways.openrouter.tables import HOST_OF_RESIDENCY
 from designer.ir import Remote, Route, Routing
 
 
@@ -24,7 +26,8 @@ def with_policy(
 ) -> Routing:
     """The Routing with these demands on its routes (all of them, or those named).
 
-    `region` is `eu` or `us`; any other one is a promise that legalizing refuses.
+    `region` is a residency of the profile; other ones than `eu`, `eea` and `us` are promises that
+    legalizing refuses.
     """
     prices = {"prompt": max_prompt_usd_per_mtok, "completion": max_completion_usd_per_mtok}
     limits = tuple((k, format(v, "f")) for k, v in sorted(prices.items()) if v is not None)
@@ -46,6 +49,25 @@ def with_policy(
         return replace(route, node=Remote(inner.child, _sorted(settings.items())))
 
     return replace(routing, routes=tuple(demanding(route) for route in routing.routes))
+
+
+def constrain(routing: Routing, constraints: Mapping[str, Constraint]) -> Routing:
+    """The same for each route, as the planner says it."""
+    for route, wanted in constraints.items():
+        routing = with_policy(
+            routing,
+            zdr=wanted.zero_retention,
+            no_training=wanted.no_training,
+            region=_region(wanted.residency),
+            routes=(route,),
+        )
+    return routing
+
+
+def _region(residency: Sequence[str]) -> str | None:
+    """Any one of these will do: one that there is a host for, else one to refuse."""
+    hosted = [region for region in residency if region in HOST_OF_RESIDENCY]
+    return next(iter((*hosted, *residency)), None)
 
 
 def _sorted(pairs: Iterable[tuple[str, Any]]) -> tuple[tuple[str, Any], ...]:

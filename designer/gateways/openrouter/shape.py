@@ -15,7 +15,7 @@ from designer.gateways.legalize import (
 from designer.gateways.openrouter.directory import Directory, Endpoint, canonical, is_named
 from designer.gateways.openrouter.tables import (
     API_KEY,
-    DATA_REGION,
+    HOST_OF_RESIDENCY,
     HOSTS,
     MAX_MODELS,
 )
@@ -114,9 +114,8 @@ class _Wish:
     def remade(self, tree: Node) -> Route:
         return replace(self.route, node=Remote(tree, self.demands))
 
-    @property
-    def region(self) -> Any:
-        return dict(self.demands).get("region")
+    def demand(self, name: str) -> Any:
+        return dict(self.demands).get(name)
 
 
 class Shapes:
@@ -174,7 +173,7 @@ class Shapes:
                     return rewrite(routing.route(name).node, inlined)
                 case Remote(child=child, settings=settings):
                     for key, value in settings:
-                        if key == "region" or (key not in _OF_THE_TREE and is_sound(key, value)):
+                        if key in _HINTS or (key not in _OF_THE_TREE and is_sound(key, value)):
                             demands.setdefault(key, value)
                     return child
                 case _:
@@ -217,9 +216,24 @@ class Shapes:
         )
 
     def without_far_regions(self, routing: Routing) -> Routing:
+        def is_near(region: Any) -> bool:
+            return region is None or (isinstance(region, str) and region in HOST_OF_RESIDENCY)
+
         return self.each_wish(
-            lambda wish, _: wish.route if wish.region in (None, *DATA_REGION) else None
+            lambda wish, _: wish.route if is_near(wish.demand("region")) else None
         )(routing)
+
+    def with_hosts(self, routing: Routing) -> Routing:
+        """The region that is asked for → the host that keeps requests there."""
+
+        def hosted(wish: _Wish, _: Routing) -> Route:
+            demands = dict(wish.demands)
+            if (region := demands.pop("region", None)) is None:
+                return wish.route
+            demands["host"] = HOST_OF_RESIDENCY[region]
+            return replace(wish, demands=tuple(sorted(demands.items()))).remade(wish.tree)
+
+        return self.each_wish(hosted)(routing)
 
     def offer(self, deployment: Deployment) -> Offer | None:
         """Model slug and provider slug; the provider is empty where any of the model's will do."""
@@ -386,13 +400,13 @@ class Shapes:
         tree = wish.tree
         used = [routing.deployment(id_) for id_ in deployments_of(tree)]
         offers = [self._offer_of(d.id, routing) for d in used]
-        demands = {k: v for k, v in wish.demands if k != "region"}
+        demands = {k: v for k, v in wish.demands if k not in _HINTS}
         ask = Ask(
             name=wish.route.name,
             models=models_in(offers),
             preferences=tuple(sorted(demands.items())),
             params=used[0].params,
-            base_url=_base_url(wish.region, used),
+            base_url=_base_url(wish.demand("host"), used),
             api_key=next((d.secret for d in used if is_reference(d.secret)), None) or API_KEY,
             deadline_s=wish.route.deadline_s,
             session=wish.route.sticky,
@@ -463,6 +477,8 @@ def without_idle_session(ask: Ask) -> Ask:
     return replace(ask, session="none") if ask.preference("order") else ask
 
 
+_HINTS = frozenset({"region", "host"})
+"""Settings of an unfinished Remote that are no preferences of OpenRouter's."""
 _OF_THE_TREE = frozenset({"models", "order", "only", "ignore", "sort"})
 """Settings of a Remote that its tree says again."""
 
@@ -522,8 +538,8 @@ def _first_seen(steps: list[frozenset[Offer]]) -> list[frozenset[Offer]]:
     return kept
 
 
-def _base_url(region: Any, used: list[Deployment]) -> str:
-    if isinstance(region, str) and region in HOSTS:
-        return HOSTS[region]
+def _base_url(host: Any, used: list[Deployment]) -> str:
+    if isinstance(host, str) and host in HOSTS:
+        return HOSTS[host]
     own = [d.api_base for d in used if d.provider == PROVIDER and d.api_base]
     return own[0] if own else HOSTS["global"]

@@ -12,7 +12,7 @@ from designer.gateways.openrouter.folders import alias_of
 from designer.gateways.openrouter.tables import GUARDRAIL_KEYS
 
 NOT_OPENROUTER = Rule(
-    "PAR541",
+    "PAR571",
     Severity.ERROR,
     "this is no OpenRouter request, preset or guardrail",
     "A request names a `model` or `models`, a preset has a `config`, a guardrail has a name and "

@@ -18,6 +18,7 @@ HOSTS: Mapping[str, str] = {
 }
 """Regional hosts refuse rather than leave the region; they need a Business or Enterprise plan
 (guides/features/in-region-routing, stored copy read 2026-11-22)."""
+HOST_OF_RESIDENCY: Mapping[str, str] = {"eu": "eu", "eea": "eu", "us": "us"}
 REGION_OF: Mapping[str, str] = {url: region for region, url in HOSTS.items() if region != "global"}
 DATA_REGION: Mapping[str, str] = {"eu": "europe", "us": "us"}
 """A guardrail's word for a region (`allowed_data_regions`, SDK 1.3.84; not in the document)."""
@@ -202,7 +203,7 @@ BUILTIN_OF: Mapping[str, str] = {
 }
 """Entity → built-in filter."""
 PATTERN_OF: Mapping[str, str] = {
-    "iban": r"\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b",
+    "iban": r"\b[A-Z]{2}[0-9]{2} ?[A-Z0-9]{4} ?[A-Z0-9]{4} ?[A-Z0-9]{3}[A-Z0-9 ]{0,23}\b",
     "api_key": r"\b(?:sk-[A-Za-z0-9_-]{20,}|AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36,}"
     r"|AIza[0-9A-Za-z_-]{35}|xox[abprs]-[0-9A-Za-z-]{10,})",
 }
