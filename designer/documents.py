@@ -76,6 +76,9 @@ def dotted(path: Path) -> str:
 
 def read_yaml(text: str, file: str, report: Report, version: str = "1.2") -> Document | None:
     """The first document of `text`; None, with a finding, when it cannot be read."""
+    if _may_be_deep(text):
+        report.add(UNREADABLE, Place(file), language="YAML", problem="it is nested too deeply")
+        return None
     try:
         node = YAML(typ="safe", pure=False).compose(text)
     except MarkedYAMLError as error:
@@ -105,6 +108,24 @@ def read_json(text: str, file: str, report: Report) -> Document | None:
     placed = read_yaml(text, file, as_yaml)
     report.diagnostics += [finding for finding in as_yaml if finding.rule is DUPLICATE]
     return Document(file, value, placed.places if placed else {})
+
+
+_MOST_LEVELS = 500
+_BRACKET = re.compile(r"[\[\]{}]")
+_LEAD = re.compile(r"^[ \t]*(?:[-?:][ \t]+)*", re.MULTILINE)
+
+
+def _may_be_deep(text: str) -> bool:
+    """Whether there may be more levels than the C parser's stack holds: it crashes on 200,000.
+
+    An upper bound of the depth: open brackets, wherever they stand, and the marks that begin a line.
+    """
+    depth = deepest = 0
+    for bracket in _BRACKET.finditer(text):
+        depth = depth + 1 if bracket[0] in "[{" else max(depth - 1, 0)
+        deepest = max(deepest, depth)
+    lead = max((len(match[0]) for match in _LEAD.finditer(text)), default=0)
+    return deepest > _MOST_LEVELS or lead > 2 * _MOST_LEVELS
 
 
 class _TooLargeError(Exception):

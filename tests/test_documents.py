@@ -65,8 +65,18 @@ def test_an_alias_inside_itself_is_refused() -> None:
     assert findings
 
 
-def test_deep_nesting_is_a_finding_and_not_a_crash() -> None:
-    value, findings = _read("[" * 20_000)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 300_000,
+        "{a: " * 300_000,
+        "- " * 300_000,
+        "? " * 300_000,
+        "\n".join(" " * i + "a:" for i in range(3000)),
+    ],
+)
+def test_deep_nesting_is_a_finding_and_not_a_crash(text: str) -> None:
+    value, findings = _read(text)
 
     assert value is None
     assert len(findings) == 1
