@@ -102,7 +102,7 @@ class Gateway:
             base_url=settings["base_url"],
             api_key=self.env[settings["api_key"].removeprefix("env:")],
             max_retries=0,
-            timeout=settings["timeout_s"],
+            timeout=None,  # asyncio.timeout limits the whole request; this would limit each read
         )
 
 
