@@ -5,6 +5,7 @@ Percent-encoding is reversible, so no index file is needed. Names that a file sy
 each but the last ending in a bare `%`.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 from urllib.parse import quote, unquote
@@ -21,15 +22,12 @@ _DEVICES = frozenset({"con", "prn", "aux", "nul"}) | {
 
 def folders(names: Iterable[str]) -> dict[str, str]:
     """A folder (with `/` when long) for each name; no two are the same, even without case."""
-    taken: set[str] = set()
-    found = {}
-    for name in names:
-        folder = _encoded(name)
-        if folder.lower() in taken:
-            folder = _encoded(name, upper=True)
-        taken.add(folder.lower())
-        found[name] = folder
-    return found
+    plain = {name: _encoded(name) for name in names}
+    like = Counter(folder.lower() for folder in plain.values())
+    return {
+        name: folder if like[folder.lower()] == 1 else _encoded(name, upper=True)
+        for name, folder in plain.items()
+    }
 
 
 def _encoded(name: str, upper: bool = False) -> str:

@@ -20,6 +20,11 @@ MEANT = {theirs: ours for ours, theirs in SPELLED.items()}
 AZURE_HOST = "https://{}.openai.azure.com"
 """Written as `resource_name`."""
 
+ADDED_TO_HOST: Mapping[str, str] = {"azure": "/openai", "anthropic": "/v1"}
+"""Part of `custom_host`, where other gateways' addresses end before it."""
+LEFT_OUT_OF_HOST: Mapping[str, str] = {"together": "/v1"}
+"""Part of other gateways' addresses, where this one adds it to `custom_host`."""
+
 SETTINGS: Mapping[str, Mapping[str, str]] = {
     "azure": {"api_version": "api_version"},
     "vertex": {"vertex_project": "vertex_project_id"},

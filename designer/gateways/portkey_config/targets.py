@@ -6,8 +6,10 @@ from typing import Any
 
 from designer.gateways.portkey_config import rules
 from designer.gateways.portkey_config.providers import (
+    ADDED_TO_HOST,
     AZURE_HOST,
     CLAUDE_PREFIX,
+    LEFT_OUT_OF_HOST,
     MEANT,
     REGION_KEYS,
     SECRET_KEYS,
@@ -52,7 +54,8 @@ def _wire_model(provider: str, model: Any) -> str:
 
 def _api_base(fields: Fields, provider: str) -> str | None:
     if fields.custom_host:
-        return fields.custom_host
+        host = fields.custom_host.removesuffix(ADDED_TO_HOST.get(provider, ""))
+        return host + LEFT_OUT_OF_HOST.get(provider, "")
     resource = fields.own.get("resource_name")
     if provider == "azure" and isinstance(resource, str) and resource:
         return AZURE_HOST.format(resource)

@@ -15,8 +15,10 @@ from designer.gateways.portkey_config.lacks import (
 )
 from designer.gateways.portkey_config.patterns import without_flags
 from designer.gateways.portkey_config.providers import (
+    ADDED_TO_HOST,
     AZURE_HOST,
     CLAUDE_PREFIX,
+    LEFT_OUT_OF_HOST,
     MEANT,
     REGION_KEYS,
     SETTINGS,
@@ -38,19 +40,21 @@ def _provider(deployment: Deployment) -> Deployment:
 
 
 def _host(deployment: Deployment) -> Deployment:
-    base = deployment.api_base or (
-        tables.LOCAL["ollama"] if deployment.provider == "ollama" else None
-    )
-    if base is None:
-        return replace(deployment, api_base=None)
-    needed = tables.HOST_ENDS.get(deployment.provider)
-    added = tables.HOST_ENDS_NOT.get(deployment.provider)
-    plain = base.rstrip("/")
-    if needed and not base.endswith(needed):
-        base = plain if is_azure_resource(deployment.provider, plain) else plain + needed
-    if added and plain.endswith(added):
-        base = plain.removesuffix(added)
-    return replace(deployment, api_base=base or None)
+    """Addresses as they are usually written: without what only this gateway's `custom_host` holds."""
+    provider, base = deployment.provider, deployment.api_base or ""
+    ends = LEFT_OUT_OF_HOST.get(provider)
+    ends_not = ADDED_TO_HOST.get(provider) or tables.NOT_IN_HOST.get(provider)
+    if ends_not:
+        base = base.rstrip("/")
+        while base.endswith(ends_not):
+            base = base.removesuffix(ends_not).rstrip("/")
+    elif ends and base and not base.endswith(ends):
+        base = base.rstrip("/") + ends
+    if base in ("", ends):
+        return replace(
+            deployment, api_base=tables.LOCAL["ollama"] if provider == "ollama" else None
+        )
+    return replace(deployment, api_base=base)
 
 
 def is_azure_resource(provider: str, base: str) -> bool:

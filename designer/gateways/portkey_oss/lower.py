@@ -6,8 +6,10 @@ from typing import Any
 from designer.gateways.base import File, Terms
 from designer.gateways.portkey_config.paths import FILE, folders
 from designer.gateways.portkey_config.providers import (
+    ADDED_TO_HOST,
     AZURE_HOST,
     CLAUDE_PREFIX,
+    LEFT_OUT_OF_HOST,
     REGION_KEYS,
     SETTINGS,
     SPELLED,
@@ -71,7 +73,8 @@ def _address(base: str, provider: str) -> dict[str, str]:
     if is_azure_resource(provider, base):
         before, after = AZURE_HOST.split("{}")
         return {"resource_name": base.removeprefix(before).removesuffix(after)}
-    return {"custom_host": base}
+    host = base.removesuffix(LEFT_OUT_OF_HOST.get(provider, ""))
+    return {"custom_host": host + ADDED_TO_HOST.get(provider, "")}
 
 
 def _credentials(deployment: Deployment) -> dict[str, str]:

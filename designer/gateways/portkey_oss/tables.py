@@ -22,12 +22,8 @@ COMPATIBLE = "openai"
 LOCAL = {"ollama": "http://localhost:11434", COMPATIBLE: "http://localhost:8000/v1"}
 """Where a server of one's own listens by default: Ollama's port and vLLM's."""
 
-HOST_ENDS: Mapping[str, str] = {"azure": "/openai", "anthropic": "/v1"}
-"""What `custom_host` must end with: the gateway only adds what follows."""
-HOST_ENDS_NOT: Mapping[str, str] = dict.fromkeys(
-    ("cohere", "deepseek", "ollama", "together"), "/v1"
-)
-"""What the gateway adds itself."""
+NOT_IN_HOST: Mapping[str, str] = dict.fromkeys(("cohere", "deepseek", "ollama"), "/v1")
+"""What an address must not end with: the gateway adds it itself."""
 
 VERTEX_REGION = "global"
 VERTEX_SECRET = "env:GOOGLE_APPLICATION_CREDENTIALS"
