@@ -21,7 +21,7 @@ demo: $(READY) ## plan an example, survive an outage on paper, then three real r
 	@echo
 	@$(BIN)/designer simulate out/eu-support --scenario provider-outage
 	@echo
-	@$(BIN)/designer demo
+	@$(BIN)/designer demo out/eu-support
 
 test: check gateways ## everything CI runs: check, then the tests that need minutes or a real gateway
 	$(PYTEST) -n 2 --dist loadfile -m "gateway or slow"

@@ -16,6 +16,7 @@ from designer.catalog.model import (
     FACT_LIFE_DAYS,
     FactValue,
     Kind,
+    Purpose,
     Status,
     Tier,
 )
@@ -112,6 +113,7 @@ class ModelEntry(_Strict):
     developer: Word
     family: Word
     kind: Kind = "chat"
+    purpose: Purpose = "general"
     status: Status
     released: date | None = None
     retires_on: date | None = None

@@ -20,6 +20,7 @@ Day = date
 
 Status = Literal["active", "preview", "deprecated", "retired"]
 Kind = Literal["chat", "embedding"]
+Purpose = Literal["general", "code"]
 Tier = Literal["fast", "balanced", "smart"]
 FactValue = Literal["yes", "obtainable", "no", "unknown"]
 Agreement = Literal["agree", "single", "conflict"]
@@ -79,6 +80,8 @@ class Model:
     capabilities: frozenset[str]
     tier: Tier
     tier_why: str
+    purpose: Purpose = "general"
+    """`code`: its developer sells it for writing code, and for nothing else."""
     released: date | None = None
     retires_on: date | None = None
     quality: tuple[Score, ...] = ()

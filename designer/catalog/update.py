@@ -215,6 +215,7 @@ def _model(entry: ModelEntry, inputs: Inputs, tier: Tier, why: str) -> Json:
         "family": entry.family,
         "status": entry.status,
         "kind": entry.kind,
+        "purpose": entry.purpose,
         "released": _iso(entry.released),
         "retires_on": _iso(entry.retires_on),
         "tier": tier,

@@ -72,7 +72,7 @@ def requirements(
         found.append(Requirement(key, says, place, test))
 
     kind = "embedding" if workload.task == "embed" else "chat"
-    add("task", f"task {workload.task}", _kind(catalog, kind))
+    add("task", f"task {workload.task}", _kind(catalog, kind, workload.task))
     add("alias", "a model still sold", _on_sale(catalog, as_of))
     if workload.models.allow or workload.models.deny:
         add("models", "models allow/deny", _listed(workload, catalog))
@@ -105,10 +105,14 @@ def requirements(
 # --- The tests ------------------------------------------------------------------------------------
 
 
-def _kind(catalog: Catalog, kind: str) -> Callable[[Candidate], Verdict]:
+def _kind(catalog: Catalog, kind: str, task: str) -> Callable[[Candidate], Verdict]:
     def test(candidate: Candidate) -> Verdict:
-        own = catalog.model_of(candidate.offering).kind
-        return HOLDS if own == kind else Verdict(False, f"it is a model for {own}")
+        model = catalog.model_of(candidate.offering)
+        if model.kind != kind:
+            return Verdict(False, f"it is a model for {model.kind}")
+        if model.purpose == "code" and task != "code":
+            return Verdict(False, "it is a model for code")
+        return HOLDS
 
     return test
 
