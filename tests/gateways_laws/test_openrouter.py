@@ -35,6 +35,7 @@ from designer.ir import (
     Failures,
     Guardrail,
     Node,
+    Pick,
     Pool,
     Ref,
     Remote,
@@ -84,7 +85,7 @@ def planned(draw: st.DrawFn) -> Routing:
         params = draw(st.sampled_from([(), (("max_tokens", 800), ("temperature", 0.5))]))
         own = [Deployment(f"{name}/{p}/{m}", p, m, params=params) for p, m in chosen]
         first = draw(st.integers(0, len(own)))
-        pick = draw(st.sampled_from(["weighted", "cheapest", "fastest"]))
+        pick: Pick = draw(st.sampled_from(["weighted", "cheapest", "fastest"]))
         on = draw(st.sampled_from([ANY, ANY - REFUSALS]))
         pooled = [Pool(tuple(Target(d.id) for d in own[:first]), pick=pick)] if first else []
         nodes: list[Node] = [*pooled, *(Retry(Target(d.id), 1) for d in own[first:])]
@@ -258,6 +259,7 @@ def test_a_hand_written_request_survives_being_emitted(body: dict[str, object]) 
     again = parsed(texts(legal(first))).routing
 
     assert again == legal(first)
+    assert isinstance(first.routes[0].node, Remote)
     if len(dict(first.routes[0].node.settings)["models"]) <= 3:
         assert again.deployments == first.deployments
         assert again.routes[0].node == first.routes[0].node
@@ -687,6 +689,16 @@ def test_endpoints_of_a_second_file_take_the_place_of_the_known_ones() -> None:
     assert asked(short.routing) == ["openai/big@azure"]
 
 
+def test_prices_of_listed_endpoints_are_told_per_million_tokens() -> None:
+    pricing = {"prompt": "0.000003", "completion": "0.000015"}
+    listing = {"data": {"id": "a/b", "endpoints": [{"tag": "azure", "pricing": pricing}]}}
+
+    found, _ = read(chat={"model": "a/b"}, endpoints=listing)
+
+    assert found.terms["a/b@azure"].input_usd_per_mtok == 3
+    assert found.terms["a/b@azure"].output_usd_per_mtok == 15
+
+
 def test_a_model_that_no_listed_endpoint_is_left_of_is_never_asked() -> None:
     found, findings = read(
         chat={"models": ["openai/big", "meta/open"], "provider": {"only": ["groq"]}},
@@ -802,6 +814,7 @@ def test_a_hand_written_guardrail_is_read_as_far_as_it_is_understood() -> None:
         ({"models": ["a/b", "c/d"]}, True),
         ({"model": "@preset/x"}, True),
         ({"name": "g", "limit_usd": 5, "reset_interval": "daily"}, True),
+        ({"data": {"id": "a/b", "endpoints": []}}, True),
         ({"model": "gpt-4o"}, False),
         ({"model_list": [], "model": "a/b"}, False),
         ({"strategy": {"mode": "fallback"}, "targets": []}, False),

@@ -10,7 +10,7 @@ from typing import Any
 
 from designer.diagnostics import Place, Report, Rule, Severity
 from designer.documents import Document, dotted
-from designer.gateways.base import Parsed
+from designer.gateways.base import Parsed, Terms
 from designer.gateways.openrouter.directory import Directory
 from designer.gateways.openrouter.filters import ENTITY_OF, Filters, rails_of
 from designer.gateways.openrouter.lower import data_policy
@@ -100,10 +100,25 @@ def parse(directory: Directory, files: Mapping[str, str], report: Report) -> Par
         gateway="openrouter",
         routing=routing,
         semantics=replace(SEMANTICS, assumptions=assumptions),
+        terms=_terms(routing, directory),
         places=reader.places(routing),
         not_analysed=tuple(reader.not_analysed),
         settings=sources.settings,
     )
+
+
+def _terms(routing: Routing, directory: Directory) -> dict[str, Terms]:
+    """What the directory knows of each endpoint's price; OpenRouter passes list prices on."""
+    found = {}
+    for deployment in routing.deployments:
+        provider = dict(deployment.settings).get("endpoint", "")
+        for endpoint in directory.of(deployment.model):
+            if endpoint.provider == provider and endpoint.price is not None:
+                found[deployment.id] = Terms(
+                    input_usd_per_mtok=endpoint.prompt_usd_per_mtok,
+                    output_usd_per_mtok=endpoint.completion_usd_per_mtok,
+                )
+    return found
 
 
 @dataclass(slots=True)

@@ -112,8 +112,11 @@ def recognises(path: str, value: Any) -> bool:
     """Whether a loaded file is a request, preset or guardrail of OpenRouter and of nobody else."""
     if PurePosixPath(path).suffix not in ("", ".json", *_YAML):
         return False
-    if kind_of(value) != "request":
-        return kind_of(value) in ("preset", "guardrail", "client")
+    kind = kind_of(value)
+    if kind == "endpoints":
+        return isinstance(value, Mapping) and "data" in value
+    if kind != "request":
+        return kind is not None
     others = value.get("models")
     names = [value.get("model"), *(others if isinstance(others, list) else ())]
     slugs = any(isinstance(name, str) and ("/" in name or name[:1] in "@~") for name in names)
