@@ -83,7 +83,7 @@ def _client(url: str) -> Any:
         from openai import OpenAI
     except ImportError as error:
         raise UsageError(
-            "the demonstration uses the official OpenAI client: pip install openai"
+            "the demonstration uses the official OpenAI client: pip install 'llm-gateway-designer[demo]'"
         ) from error
     return OpenAI(base_url=f"{url}/v1", api_key="demo", max_retries=0, timeout=30)
 
