@@ -91,7 +91,42 @@ def test_legalizing_again_changes_and_says_nothing(gateway: Gateway, routing: Ro
 
 
 KEYS = st.sampled_from(
-    ["strategy", "targets", "mode", "on_status_codes", "onStatusCodes", "conditions", "query", "then", "default", "name", "weight", "provider", "api_key", "virtual_key", "retry", "attempts", "override_params", "model", "request_timeout", "custom_host", "input_guardrails", "default.regexMatch", "rule", "not", "deny", "id", "$and", "$or", "$regex", "metadata.tier", "cache", "x-portkey-config", "headers", "config"]
+    [
+        "strategy",
+        "targets",
+        "mode",
+        "on_status_codes",
+        "onStatusCodes",
+        "conditions",
+        "query",
+        "then",
+        "default",
+        "name",
+        "weight",
+        "provider",
+        "api_key",
+        "virtual_key",
+        "retry",
+        "attempts",
+        "override_params",
+        "model",
+        "request_timeout",
+        "custom_host",
+        "input_guardrails",
+        "default.regexMatch",
+        "rule",
+        "not",
+        "deny",
+        "id",
+        "$and",
+        "$or",
+        "$regex",
+        "metadata.tier",
+        "cache",
+        "x-portkey-config",
+        "headers",
+        "config",
+    ]
 )
 VALUES = st.recursive(
     st.one_of(
@@ -205,9 +240,7 @@ PLANNED = Routing(
         ),
         Route(
             "nightly",
-            Retry(
-                Pool((Target("nightly/openai/mini"), Target("nightly/gpu/qwen")), (0.7, 0.3)), 1
-            ),
+            Retry(Pool((Target("nightly/openai/mini"), Target("nightly/gpu/qwen")), (0.7, 0.3)), 1),
         ),
         Route(
             "assistant",

@@ -16,6 +16,13 @@ HOSTED = Semantics(
     version="2026-08",
     rows=(
         Row(
+            f"{_SOURCE}: an error event inside a stream is passed on; no fallback",
+            failures("stream_error"),
+            phases=frozenset({"silent", "content"}),
+            falls=False,
+            status=200,
+        ),
+        Row(
             f"{_SOURCE}: after the headers a stream that breaks off ends cleanly; no error, no "
             "fallback (gateway issue 1797)",
             phases=frozenset({"silent", "content"}),

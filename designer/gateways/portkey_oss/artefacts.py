@@ -1,6 +1,7 @@
 """What is deployed beside the configurations: the gateway's container, and a client to try it with."""
 
 from collections.abc import Mapping
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from designer.gateways.base import File, Terms
@@ -34,10 +35,10 @@ def _compose(routing: Routing) -> Mapping[str, object]:
         "ports": [f"127.0.0.1:{PORT}:{PORT}"],
     }
     written = (settings_of(d).get("custom_host", "") for d in routing.deployments)
-    hosts = {_host(base) for base in written} - {""}
-    strange = sorted(hosts - set(tables.TRUSTED_HOSTS))
+    private = {host for host in map(_host, written) if _is_private(host)}
+    strange = private - set(tables.TRUSTED_HOSTS)
     if strange:
-        trusted = ",".join((*tables.TRUSTED_HOSTS, *strange))
+        trusted = ",".join((*tables.TRUSTED_HOSTS, *sorted(strange)))
         service["environment"] = {"TRUSTED_CUSTOM_HOSTS": trusted}
     return {"services": {"portkey": service}}
 
@@ -47,3 +48,11 @@ def _host(base: str) -> str:
         return urlsplit(base).hostname or ""
     except ValueError:  # not an address at all
         return ""
+
+
+def _is_private(host: str) -> bool:
+    """Whether the gateway refuses the host unless it is told to trust it."""
+    try:
+        return not ip_address(host).is_global
+    except ValueError:  # a name
+        return host.endswith(tables.PRIVATE_SUFFIXES)

@@ -34,5 +34,11 @@ PARTNER_SECRET = ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")
 TRUSTED_HOSTS = ("localhost", "127.0.0.1", "::1", "host.docker.internal")
 """What `TRUSTED_CUSTOM_HOSTS` replaces: private hosts that the gateway lets a target name."""
 
+PRIVATE_SUFFIXES = (
+    *(".local", ".localdomain", ".internal", ".intranet", ".lan", ".home", ".corp", ".test"),
+    *(".invalid", ".onion", ".localhost"),
+)
+"""Names that are refused otherwise, as private addresses are."""
+
 MAX_HEADER_BYTES = 16 * 1024
 """Node.js answers 431 above it (measured on 1.15.2, 2026-11-22)."""
