@@ -178,7 +178,8 @@ def _collect(node: Node, retry: Retry | None, on: Failures, found: _Found) -> No
                 if index and rung.on == COOLING:
                     found.stand_ins.append((rung.child, retry))
                 else:
-                    _collect(rung.child, retry, rung.on if index else on, found)
+                    aside = on in (CONTEXT, POLICY)
+                    _collect(rung.child, retry, rung.on if index and not aside else on, found)
         case Switch():
             inner_node = node.otherwise or next((case.child for case in node.cases), None)
             if inner_node is not None:

@@ -238,6 +238,24 @@ YIELDING = Feature(
 # --- Names ----------------------------------------------------------------------------------------
 
 
+def _some_name(routing: Routing) -> Routing:
+    """LiteLLM gives a deployment without a name a random one at every start."""
+    taken = {d.id for d in routing.deployments}
+    if "" not in taken:
+        return routing
+    name = _free("deployment", taken)
+    return replace(
+        each_deployment(lambda d: d if d.id else replace(d, id=name))(routing),
+        routes=tuple(replace(r, node=_renamed(r.node, {"": name})) for r in routing.routes),
+    )
+
+
+def _free(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name += "'"
+    return name
+
+
 def _own_copies(routing: Routing) -> Routing:
     """A second route that asks the same deployment gets one of its own."""
     taken = {d.id for d in routing.deployments}
@@ -248,9 +266,7 @@ def _own_copies(routing: Routing) -> Routing:
         fresh: dict[str, str] = {}
         for id_ in deployments_of(route.node):
             if id_ in seen:
-                name = f"{id_}@{route.name}"
-                while name in taken:
-                    name += "'"
+                name = _free(f"{id_}@{route.name}", taken)
                 taken.add(name)
                 fresh[id_] = name
                 copies.append(replace(routing.deployment(id_), id=name))
@@ -268,6 +284,7 @@ def _renamed(node: Node, names: Mapping[str, str]) -> Node:
     )
 
 
+NAMELESS = Feature("a deployment without a name", _some_name)
 SHARING = Feature("one deployment in several routes", _own_copies)
 
 
@@ -288,7 +305,7 @@ def _named(routing: Routing) -> Routing:
         target = _end_of(alias, goal, names)
         if target is not None and alias not in names:
             aliases[alias] = target
-    known = names | set(aliases)
+    known = {name: name for name in names} | aliases
     routes = tuple(replace(r, node=_reachable(r, known)) for r in kept)
     asked = [id_ for route in routes for id_ in shape(route.node).ids]
     by_id = {d.id: d for d in routing.deployments}
@@ -310,7 +327,7 @@ def _end_of(name: str, goal: Mapping[str, str], names: set[str]) -> str | None:
     return None
 
 
-def _reachable(route: Route, known: set[str]) -> Node:
+def _reachable(route: Route, known: Mapping[str, str]) -> Node:
     """Without rungs that lead to no other route."""
 
     def prune(node: Node) -> Node:
@@ -324,7 +341,7 @@ def _reachable(route: Route, known: set[str]) -> Node:
     def leads_nowhere(node: Node) -> bool:
         match node:
             case Ref(route=name):
-                return name not in known or name == route.name
+                return known.get(name, route.name) == route.name
             case Chain(rungs=()):
                 return True
             case _:
@@ -610,6 +627,7 @@ LACKS: tuple[Lack, ...] = (
         f"{_MEASURED}: unknown litellm_params are forwarded to the provider in the request body",
     ),
     Lack(TIMES, "they are rounded; a limit of zero is none", f"{_READ}: 0 is taken for unset"),
+    Lack(NAMELESS, "it is called `deployment`", f"{_READ}: an empty id is replaced at every start"),
     Lack(SHARING, "each route has a copy, with cooldowns and counters of its own", _MEASURED),
     Lack(
         NESTING,

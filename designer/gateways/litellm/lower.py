@@ -187,13 +187,15 @@ def _info(route: Route, deployment: Deployment, facts: Terms) -> dict[str, Any]:
 
 def _router(
     routing: Routing,
-    all_groups: Mapping[str, Group],
+    all_groups: dict[str, Group],
     retries: int,
     shared_s: float | None,
     terms: Mapping[str, Terms],
 ) -> dict[str, Any]:
     settings: dict[str, Any] = {"num_retries": retries}
-    policies = {name: dict(group.policy) for name, group in all_groups.items() if group.policy}
+    # Lists and policies go by the name that was asked for, so an alias needs its own.
+    by_name = all_groups | {alias: all_groups[name] for alias, name in routing.aliases}
+    policies = {name: dict(group.policy) for name, group in by_name.items() if group.policy}
     if policies:
         settings["model_group_retry_policy"] = policies
     pick: Pick = next((group.pick for group in all_groups.values() if has_pool(group)), "weighted")
@@ -204,9 +206,9 @@ def _router(
     elif shared_s is not None:
         settings["cooldown_time"] = _number(shared_s)
     for key, lists in (
-        ("fallbacks", {name: group.generic for name, group in all_groups.items()}),
-        ("context_window_fallbacks", {name: group.context for name, group in all_groups.items()}),
-        ("content_policy_fallbacks", {name: group.content for name, group in all_groups.items()}),
+        ("fallbacks", {name: group.generic for name, group in by_name.items()}),
+        ("context_window_fallbacks", {name: group.context for name, group in by_name.items()}),
+        ("content_policy_fallbacks", {name: group.content for name, group in by_name.items()}),
     ):
         entries = [{name: list(targets)} for name, targets in lists.items() if targets]
         if entries:

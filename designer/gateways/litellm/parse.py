@@ -638,7 +638,7 @@ def _is_known(path: Path, unread: frozenset[int]) -> bool:
             return True
         case ("guardrails", int() as index, *_):
             return index not in unread
-        case ():
+        case () | ("model_list",):
             return True
         case _:
             return False
