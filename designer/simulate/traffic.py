@@ -27,6 +27,7 @@ class Load:
     rate_per_s: float = 1.0
     input_tokens: int = 1000
     output_tokens: int = 200
+    max_output_tokens: int | None = None
     streamed: float = 0.0
     """Share of requests."""
 
@@ -66,9 +67,8 @@ def arrivals(
             return
         name = names[min(bisect(bounds, chance.random() * bounds[-1]), len(names) - 1)]
         load = loads[name]
-        lengths.append(
-            Tokens(_length(load.input_tokens, chance), _length(load.output_tokens, chance))
-        )
+        into, out = _length(load.input_tokens, chance), _length(load.output_tokens, chance)
+        lengths.append(Tokens(into, min(out, load.max_output_tokens or out)))
         streams = load.streamed > 0 and chance.random() < load.streamed
         yield Arrival(at, name, _STREAMED if streams else _WHOLE)
 
