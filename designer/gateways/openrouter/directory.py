@@ -67,13 +67,22 @@ def canonical(provider: str) -> str:
     return SLUG_OF_NAME.get(slug, slug)
 
 
-def is_named(wanted: str, provider: str) -> bool:
-    """Whether a preference's `wanted` names the endpoint: a bare slug names all of its regions and
-    variants, but not its service tiers (guides/routing/provider-selection, 2026-08-22)."""
-    wanted = canonical(wanted)
-    if wanted == provider:
-        return True
-    return provider.startswith(f"{wanted}/") and provider.rpartition("/")[2] not in TIERS
+def slugs(named: Iterable[str]) -> frozenset[str]:
+    return frozenset(map(canonical, named))
+
+
+def names_of(provider: str) -> tuple[str, ...]:
+    """The slugs by which a preference can name an endpoint: a bare slug names all of a provider's
+    regions and variants, but not its service tiers (guides/routing/provider-selection, 2026-08-22)."""
+    parts = provider.split("/", 3)
+    if parts[-1] in TIERS:
+        return (provider,)
+    return (provider, *("/".join(parts[:count]) for count in range(1, len(parts))))
+
+
+def is_named(wanted: frozenset[str], provider: str) -> bool:
+    """Whether one of the slugs means the endpoint."""
+    return not wanted.isdisjoint(names_of(provider))
 
 
 # --- From the catalog -----------------------------------------------------------------------------

@@ -101,7 +101,6 @@ def unique(name: str, taken: set[str]) -> str:
 
 _REFUSED = re.compile(r"\(\?(?!:)|\\(?:[1-9]|k<)")
 """Lookaround, flags and named groups; backreferences."""
-_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.", re.DOTALL)
 _REPEATS = re.compile(r"[*+]|\{[0-9]+,?[0-9]*\}")
 
 
@@ -114,21 +113,25 @@ def is_pattern(pattern: str) -> bool:
 
 
 def _repeats_repetition(pattern: str) -> bool:
-    open_groups = [False]
-    position = 0
-    while token := _TOKEN.match(pattern, position):
-        position = token.end()
+    """One pass; `repeats` says of each open group whether something in it is repeated."""
+    repeats = [False]
+    position, in_class = 0, False
+    while position < len(pattern):
+        char = pattern[position]
+        position += 2 if char == "\\" else 1
         inner = False
-        if token[0] == "(":
-            open_groups.append(False)
-        elif token[0] == ")" and len(open_groups) > 1:
-            inner = open_groups.pop()
-            open_groups[-1] = open_groups[-1] or inner
-        if token[0] != "(" and (repeat := _REPEATS.match(pattern, position)):
-            if inner:
-                return True
-            open_groups[-1] = True
-            position = repeat.end()
+        if in_class or char == "[":
+            in_class = char != "]"
+        elif char == "(":
+            repeats.append(False)
+        elif char == ")" and len(repeats) > 1:
+            inner = repeats.pop()
+            repeats[-1] = repeats[-1] or inner
+        if in_class or char == "(" or not _REPEATS.match(pattern, position):
+            continue
+        if inner:
+            return True
+        repeats[-1] = True
     return False
 
 

@@ -217,7 +217,7 @@ class _Reader:
             self.report.add(TOO_MANY_MODELS, place, count=count, most=MAX_MODELS)
         if not models:
             self.assumptions.append("a request without a model goes to the account's default model")
-        return models or ("default",)
+        return models[:_MOST_MODELS] or ("default",)
 
     def preferences(
         self, document: Document, body: Mapping[str, Any]
@@ -347,6 +347,9 @@ class _Reader:
                 found.setdefault(id_, self.place_of(route.name, model))
         return found
 
+
+_MOST_MODELS = 4 * MAX_MODELS
+"""A request with more than `MAX_MODELS` fails; how it would route is looked at no further than this."""
 
 _ROUTING = frozenset({"model", "models", "provider", "preset", "session_id", "route"})
 

@@ -12,7 +12,7 @@ from typing import Any
 from designer.gateways.legalize import (
     rewrite,
 )
-from designer.gateways.openrouter.directory import Directory, Endpoint, canonical, is_named
+from designer.gateways.openrouter.directory import Directory, Endpoint, canonical, names_of
 from designer.gateways.openrouter.tables import (
     API_KEY,
     HOST_OF_RESIDENCY,
@@ -452,9 +452,10 @@ class Shapes:
         able = [m for m in ask.models if eligible(ask, m, self.directory)]
         ask = replace(ask, models=tuple(able[:most]))
         endpoints = [e for m in ask.models for e in eligible(ask, m, self.directory)]
+        useful = {name for endpoint in endpoints for name in names_of(endpoint.provider)}
         for key in ("only", "order"):
             named = ask.preference(key) or ()
-            needed = tuple(p for p in named if any(is_named(p, e.provider) for e in endpoints))
+            needed = tuple(p for p in named if canonical(p) in useful)
             ask = ask.prefer(**{key: needed or None})
         only = ask.preference("only")
         return ask.prefer(order=None) if only and len(only) == 1 else ask

@@ -7,10 +7,18 @@ An `Ask` is one route in OpenRouter's own terms. `routing_of` says what OpenRout
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from designer.gateways.legalize import rewrite
-from designer.gateways.openrouter.directory import Directory, Endpoint, canonical, is_named
+from designer.gateways.openrouter.directory import (
+    Directory,
+    Endpoint,
+    canonical,
+    is_named,
+    names_of,
+    slugs,
+)
 from designer.gateways.openrouter.tables import (
     API_KEY,
     HOSTS,
@@ -136,31 +144,32 @@ def _sorting(ask: Ask) -> Sorting:
 
 def eligible(ask: Ask, model: str, directory: Directory) -> list[Endpoint]:
     """The endpoints of a model that the preferences leave, in listed order."""
-    only, ignore = ask.preference("only"), ask.preference("ignore") or ()
-    named = (*(ask.preference("order") or ()), *(only or ()))
+    order, only = ask.preference("order") or (), ask.preference("only")
+    ignored, named = slugs(ask.preference("ignore") or ()), slugs((*order, *(only or ())))
+    allowed = None if only is None else slugs(only)
     tier = TIER_OF_SUFFIX.get(model.rpartition(":")[2], "")
     known = [e for e in directory.of(model) if _is_opted_into(e, tier, named)]
     left = [
         endpoint
         for endpoint in known
-        if (only is None or any(is_named(w, endpoint.provider) for w in only))
-        and not any(is_named(w, endpoint.provider) for w in ignore)
+        if (allowed is None or is_named(allowed, endpoint.provider))
+        and not is_named(ignored, endpoint.provider)
         and _is_affordable(ask, endpoint)
         and _is_precise(ask, endpoint)
     ]
     if left or directory.is_complete(model):
         return left
     # An open directory: what the preferences name is taken to exist.
-    wanted = dict.fromkeys(map(canonical, only if only is not None else named))
-    assumed = [w for w in wanted if not any(is_named(i, w) for i in ignore)]
+    wanted = dict.fromkeys(map(canonical, order if only is None else only))
+    assumed = [w for w in wanted if not is_named(ignored, w)]
     if assumed or only is not None:
         return [Endpoint(w) for w in assumed]
     return [] if known else [Endpoint("")]
 
 
-def _is_opted_into(endpoint: Endpoint, tier: str, named: Sequence[str]) -> bool:
+def _is_opted_into(endpoint: Endpoint, tier: str, named: frozenset[str]) -> bool:
     own = endpoint.provider.rpartition("/")[2]
-    return own not in TIERS or own == tier or endpoint.provider in map(canonical, named)
+    return own not in TIERS or own == tier or endpoint.provider in named
 
 
 def _is_affordable(ask: Ask, endpoint: Endpoint) -> bool:
@@ -189,15 +198,17 @@ def _of_model(ask: Ask, model: str, directory: Directory) -> Node | None:
     if not order:
         suffix = SORT_OF_SUFFIX.get(model.rpartition(":")[2], "") if ":" in model else ""
         return _pool(ask, able, Sorting(sorting.by or suffix))
-    first: list[tuple[str, Endpoint]] = []
-    for wanted in order:
-        first += [a for a in able if is_named(wanted, a[1].provider) and a not in first]
+    rank = {slug: i for i, slug in reversed(list(enumerate(map(canonical, order))))}
+    places = [
+        min((rank[n] for n in names_of(e.provider) if n in rank), default=-1) for _, e in able
+    ]
+    ranked = sorted(zip(places, able, strict=True), key=itemgetter(0))
+    first = [a for place, a in ranked if place >= 0]
+    others = [a for place, a in ranked if place < 0]
     if ask.preference("allow_fallbacks") is False:
-        rest = [] if first else able[:1]
-    else:
-        rest = [a for a in able if a not in first]
+        others = [] if first else able[:1]
     children = [_target(m, e) for m, e in first]
-    balanced = _pool(ask, rest, Sorting(""))
+    balanced = _pool(ask, others, Sorting(""))
     return _chain([*children, *([balanced] if balanced else [])], PROVIDER_FALLS)
 
 
