@@ -101,6 +101,9 @@ def read_json(text: str, file: str, report: Report) -> Document | None:
         place = Place(file, error.lineno, error.colno)
         report.add(UNREADABLE, place, language="JSON", problem=error.msg)
         return None
+    except ValueError:  # an integer of thousands of digits, which Python refuses to convert
+        report.add(UNREADABLE, Place(file), language="JSON", problem="a number is too long")
+        return None
     except RecursionError:
         report.add(UNREADABLE, Place(file), language="JSON", problem="it is nested too deeply")
         return None

@@ -137,3 +137,12 @@ def test_dotted_paths_read_like_code() -> None:
 def test_no_text_makes_the_readers_raise(text: str) -> None:
     read_yaml(text, "f", Report())
     read_json(text, "f", Report())
+
+
+def test_a_number_of_thousands_of_digits_is_a_finding() -> None:
+    report = Report()
+
+    assert read_json("9" * 5000, "x.json", report) is None
+    assert [str(finding) for finding in report] == [
+        "x.json: error[PAR501] this is not readable JSON: a number is too long"
+    ]
