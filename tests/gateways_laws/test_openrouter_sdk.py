@@ -132,7 +132,8 @@ def document() -> dict[str, Any]:
     regions = {"type": "array", "minItems": 1, "items": {"enum": ["global", "europe", "us"]}}
     guardrail = found["components"]["schemas"]["CreateGuardrailRequest"]
     guardrail["properties"]["allowed_data_regions"] = regions
-    return _closed(found)
+    closed: dict[str, Any] = _closed(found)
+    return closed
 
 
 def _closed(value: Any) -> Any:
