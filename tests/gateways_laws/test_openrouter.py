@@ -281,7 +281,7 @@ def test_any_text_is_parsed_or_refused_with_a_finding(files: dict[str, str]) -> 
 
 
 _json = st.recursive(
-    st.none() | st.booleans() | st.floats(allow_nan=False) | names,
+    st.none() | st.booleans() | st.floats() | st.sampled_from([10**400, -1]) | names,
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
@@ -290,6 +290,7 @@ _json = st.recursive(
                 + ["sort", "max_price", "only", "content_filters", "name", "endpoints", "id"]
                 + ["content_filter_builtins", "slug", "action", "pattern", "base_url", "timeout_s"]
                 + ["designated_version", "reasoning", "pricing", "tag", "label", "api_key"]
+                + ["prompt", "preferred_max_latency", "max_tokens", "temperature", "order"]
             ),
             inner,
             max_size=4,

@@ -1,7 +1,6 @@
 """Write a legal Routing as OpenRouter requests, presets and a guardrail. Total; decides nothing."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from designer.gateways.base import File, Terms
@@ -99,8 +98,3 @@ def data_policy(asks: Sequence[Ask]) -> dict[str, Any]:
     if len(regions) == 1 and (region := regions.pop()) is not None:
         found["allowed_data_regions"] = [DATA_REGION[region]]
     return found
-
-
-def without_name(ask: Ask) -> Ask:
-    """For comparing what two requests mean, whatever they are called."""
-    return replace(ask, name="")

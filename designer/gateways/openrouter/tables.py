@@ -68,7 +68,9 @@ QUANTIZATIONS: Mapping[str, frozenset[str]] = {
 
 
 def is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _is_names(value: Any) -> bool:
@@ -104,6 +106,9 @@ def _is_cutoff(value: Any) -> bool:
     return is_number(value)
 
 
+_DEAREST_USD = 1_000_000_000
+
+
 def price_text(value: Any) -> str | None:
     """The document wants text, the guides show numbers: text is what every validator takes.
 
@@ -115,7 +120,7 @@ def price_text(value: Any) -> str | None:
         except ValueError:
             return None
         return value if math.isfinite(number) and number >= 0 else None
-    if is_number(value) and value >= 0:
+    if is_number(value) and 0 <= value <= _DEAREST_USD:
         return f"{value:.12f}".rstrip("0").rstrip(".")
     return None
 
