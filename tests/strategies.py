@@ -1,7 +1,10 @@
 """Random Routings for laws: every node, every field, and names that no format likes."""
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
+from designer.gateways.legalize import rewrite
 from designer.ir import (
     ANY,
     TRANSIENT,
@@ -28,7 +31,20 @@ from designer.ir import (
 NASTY = (
     *("no", "on", "~", "null", "1e3", "0x10", "1_000", "2026-11-22", "12:30", ".inf", "=", "<<"),
     *(": ", "a: b", " x", "x ", "#x", "x #y", "- x", "? x", "*a", "&a", "!t", "%d", "@x", "`x"),
-    *("'", '"', "\\", "a\nb", "\n", "\t", "{{ x }}", "{% x %}", "${X}", "os.environ/X", "a/b", ".."),
+    *(
+        "'",
+        '"',
+        "\\",
+        "a\nb",
+        "\n",
+        "\t",
+        "{{ x }}",
+        "{% x %}",
+        "${X}",
+        "os.environ/X",
+        "a/b",
+        "..",
+    ),
     *("", "ü", "日本", "😀", "\u2028", "\x85", "\x7f", "con", "A", "a", "config", "targets[0]"),
 )
 
@@ -59,37 +75,36 @@ PROVIDERS = (
 )
 
 
-@st.composite
-def deployments(draw: st.DrawFn, id_: str) -> Deployment:
-    settings = draw(
-        st.dictionaries(st.sampled_from(["api_version", "vertex_project", "x"]), names, max_size=2)
-    )
-    params = draw(st.dictionaries(names, scalars, max_size=2))
-    return Deployment(
-        id=id_,
-        provider=draw(st.sampled_from(PROVIDERS)),
-        model=draw(names),
-        api_base=draw(
-            st.sampled_from(
-                [
-                    None,
-                    "https://res.openai.azure.com",
-                    "http://127.0.0.1:9/v1",
-                    "https://h.example/v1/",
-                    "x",
-                ]
-            )
-        ),
-        secret=draw(st.sampled_from([None, "env:KEY", "env:AWS_ACCESS_KEY_ID", "env:a}b", "file:x"])),
-        region=draw(st.sampled_from([None, "eu-west-1", "no"])),
-        settings=tuple(sorted(settings.items())),
-        params=tuple(sorted(params.items())),
-        timeout_s=draw(st.none() | seconds),
-        first_token_s=draw(st.none() | seconds),
-        cooldown=draw(
-            st.none() | st.builds(Cooldown, st.just(30.0), st.none() | st.integers(0, 3))
-        ),
-    )
+_settings = st.dictionaries(
+    st.sampled_from(["api_version", "vertex_project", "x"]), names, max_size=2
+)
+_params = st.dictionaries(names, scalars, max_size=2)
+_deployments = st.builds(
+    Deployment,
+    id=st.just(""),
+    provider=st.sampled_from(PROVIDERS),
+    model=names,
+    api_base=st.sampled_from(
+        [
+            None,
+            "https://res.openai.azure.com",
+            "http://127.0.0.1:9/v1",
+            "https://h.example/v1/",
+            "x",
+        ]
+    ),
+    secret=st.sampled_from([None, "env:KEY", "env:AWS_ACCESS_KEY_ID", "env:a}b", "file:x"]),
+    region=st.sampled_from([None, "eu-west-1", "no"]),
+    settings=_settings.map(lambda found: tuple(sorted(found.items()))),
+    params=_params.map(lambda found: tuple(sorted(found.items()))),
+    timeout_s=st.none() | seconds,
+    first_token_s=st.none() | seconds,
+    cooldown=st.none() | st.builds(Cooldown, st.just(30.0), st.none() | st.integers(0, 3)),
+)
+
+
+def deployments(id_: str) -> st.SearchStrategy[Deployment]:
+    return _deployments.map(lambda found: replace(found, id=id_))
 
 
 _keys = st.sampled_from(
@@ -128,91 +143,119 @@ conditions = st.recursive(
 )
 
 
-def nodes(ids: list[str], route_names: list[str]) -> st.SearchStrategy[Node]:
-    leaves: st.SearchStrategy[Node] = st.builds(Target, st.sampled_from(ids))
-    if route_names:
-        leaves = st.one_of(leaves, leaves, st.builds(Ref, st.sampled_from(route_names)))
-
-    def larger(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
-        rungs = st.lists(st.builds(Rung, inner, failure_sets), min_size=1, max_size=3)
-        return st.one_of(
-            st.builds(
-                Retry,
-                inner,
-                st.integers(0, 4),
-                failure_sets,
-                st.lists(st.tuples(failure_sets, st.integers(0, 3)), max_size=1).map(tuple),
-                st.booleans(),
-            ),
-            st.builds(lambda found: Chain(tuple(found)), rungs),
-            _pools(inner),
-            st.builds(
-                lambda cases, rest: Switch(tuple(cases), rest),
-                st.lists(st.builds(Case, conditions, inner), max_size=2),
-                st.none() | inner,
-            ),
-            st.builds(Remote, inner),
-        )
-
-    return st.recursive(leaves, larger, max_leaves=5)
-
-
-@st.composite
-def _pools(draw: st.DrawFn, inner: st.SearchStrategy[Node]) -> Node:
-    children = draw(st.lists(inner, min_size=1, max_size=3))
-    share = st.sampled_from([0.0, 0.25, 0.5, 1.0, 3.0])
-    shares = st.lists(share, min_size=len(children), max_size=len(children)).map(tuple)
-    return Pool(
-        tuple(children),
-        draw(st.just(()) | shares),
-        draw(
+def _larger(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
+    return st.one_of(
+        st.builds(
+            Retry,
+            inner,
+            st.integers(0, 4),
+            failure_sets,
+            st.lists(st.tuples(failure_sets, st.integers(0, 3)), max_size=1).map(tuple),
+            st.booleans(),
+        ),
+        st.lists(st.builds(Rung, inner, failure_sets), min_size=1, max_size=3).map(
+            lambda rungs: Chain(tuple(rungs))
+        ),
+        st.builds(
+            lambda children, shares, pick: Pool(tuple(children), shares[: len(children)], pick),
+            st.lists(inner, min_size=1, max_size=3),
+            st.just(()) | st.tuples(*[st.sampled_from([0.0, 0.25, 0.5, 1.0, 3.0])] * 3),
             st.sampled_from(
                 ["weighted", "round_robin", "least_busy", "cheapest", "fastest", "usage"]
-            )
+            ),
         ),
+        st.builds(
+            lambda cases, rest: Switch(tuple(cases), rest),
+            st.lists(st.builds(Case, conditions, inner), max_size=2),
+            st.none() | inner,
+        ),
+        st.builds(Remote, inner),
     )
 
 
-@st.composite
-def guardrails(draw: st.DrawFn, name: str, route_names: list[str]) -> Guardrail:
-    stage = st.sampled_from(["input", "output"])
-    kind = draw(st.sampled_from(["pii", "deny", "saved"]))
-    return Guardrail(
-        name=name,
-        kind=kind,
-        stages=draw(st.frozensets(stage, min_size=1)),
-        action=draw(st.sampled_from(["redact", "block"])) if kind == "pii" else "block",
-        entities=draw(st.sampled_from([(), ("email", "iban")])) if kind == "pii" else (),
-        pattern=draw(st.sampled_from(["lethal dose", "(?i)x", "[a-f]\\d+", '"'])),
-        ignore_case=draw(st.booleans()),
-        message=draw(st.sampled_from(["", "no: that"])),
-        on_error=draw(st.sampled_from(["block", "pass"])),
-        routes=tuple(draw(st.lists(st.sampled_from(route_names), max_size=2, unique=True))),
+_numbers = st.integers(0, 3).map(str)
+_trees: st.SearchStrategy[Node] = st.recursive(
+    st.one_of(st.builds(Target, _numbers), st.builds(Target, _numbers), st.builds(Ref, _numbers)),
+    _larger,
+    max_leaves=5,
+)
+"""Of numbers instead of names: building the strategy anew for each draw would take most of the time."""
+
+
+def nodes(ids: list[str], route_names: list[str]) -> st.SearchStrategy[Node]:
+    def named(node: Node) -> Node:
+        match node:
+            case Target(deployment=number):
+                return Target(ids[int(number) % len(ids)])
+            case Ref(route=number):
+                return Ref(route_names[int(number) % len(route_names)])
+            case _:
+                return node
+
+    return _trees.map(lambda tree: rewrite(tree, named))
+
+
+_stages = st.frozensets(st.sampled_from(["input", "output"]), min_size=1)
+_guardrails = st.one_of(
+    st.builds(
+        Guardrail,
+        st.just(""),
+        st.just("pii"),
+        _stages,
+        st.sampled_from(["redact", "block"]),
+        entities=st.sampled_from([(), ("email", "iban")]),
+        on_error=st.sampled_from(["block", "pass"]),
+    ),
+    st.builds(
+        Guardrail,
+        st.just(""),
+        st.just("deny"),
+        _stages,
+        st.just("block"),
+        pattern=st.sampled_from(["lethal dose", "(?i)x", "[a-f]\\d+", '"']),
+        ignore_case=st.booleans(),
+        message=st.sampled_from(["", "no: that"]),
+        on_error=st.sampled_from(["block", "pass"]),
+    ),
+    st.builds(Guardrail, st.just(""), st.just("saved"), _stages, st.just("block")),
+)
+
+
+def guardrails(name: str, route_names: list[str]) -> st.SearchStrategy[Guardrail]:
+    covered = st.lists(st.sampled_from(route_names), max_size=2, unique=True).map(tuple)
+    return st.builds(
+        lambda rail, routes: replace(rail, name=name, routes=routes), _guardrails, covered
     )
+
+
+_ids = st.lists(names, min_size=1, max_size=4, unique=True)
+_route_names = st.lists(names, min_size=1, max_size=3, unique=True)
+_rail_names = st.lists(names, max_size=2, unique=True)
+_aliases = st.lists(st.tuples(names, st.integers(0, 2)), max_size=1)
+_routes = st.builds(
+    Route,
+    name=st.just(""),
+    node=st.just(Target("")),
+    deadline_s=st.none() | seconds,
+    attempts_limit=st.none() | st.integers(1, 5),
+    mid_stream=st.sampled_from(["error", "buffer"]),
+    sticky=st.sampled_from(["none", "user"]),
+    embeds=st.booleans(),
+)
 
 
 @st.composite
 def routings(draw: st.DrawFn) -> Routing:
     """Up to three routes over up to four deployments; names and ids are unique."""
-    ids = draw(st.lists(names, min_size=1, max_size=4, unique=True))
-    route_names = draw(st.lists(names, min_size=1, max_size=3, unique=True))
-    routes = [
-        Route(
-            name=name,
-            node=draw(nodes(ids, route_names)),
-            deadline_s=draw(st.none() | seconds),
-            attempts_limit=draw(st.none() | st.integers(1, 5)),
-            mid_stream=draw(st.sampled_from(["error", "buffer"])),
-            sticky=draw(st.sampled_from(["none", "user"])),
-            embeds=draw(st.booleans()),
-        )
-        for name in route_names
-    ]
-    rail_names = draw(st.lists(names, max_size=2, unique=True))
-    alias = draw(st.lists(names.filter(lambda n: n not in route_names), max_size=1))
+    ids, route_names = draw(_ids), draw(_route_names)
+    trees = nodes(ids, route_names)
     return Routing(
-        routes=tuple(routes),
+        routes=tuple(replace(draw(_routes), name=name, node=draw(trees)) for name in route_names),
         deployments=tuple(draw(deployments(id_)) for id_ in ids),
-        guardrails=tuple(draw(guardrails(name, route_names)) for name in rail_names),
-        aliases=tuple((name, draw(st.sampled_from(route_names))) for name in alias),
+        guardrails=tuple(draw(guardrails(name, route_names)) for name in draw(_rail_names)),
+        aliases=tuple(
+            (alias, route_names[number % len(route_names)])
+            for alias, number in draw(_aliases)
+            if alias not in route_names
+        ),
     )

@@ -55,7 +55,7 @@ from tests.strategies import NASTY, failure_sets, names, routings
 both = pytest.mark.parametrize(
     "gateway", [PORTKEY_OSS, PORTKEY_CLOUD], ids=lambda gateway: gateway.name
 )
-thorough = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+thorough = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 # --- Laws -----------------------------------------------------------------------------------------
