@@ -43,7 +43,8 @@ TOO_LARGE = Rule(
     help="write the values out, or split the file",
 )
 
-MAX_VALUES = 2_000_000
+SPARE_VALUES = 50_000
+"""How many values aliases may add to those that a file writes out (at most one a character)."""
 
 Path = tuple[str | int, ...]
 
@@ -90,7 +91,7 @@ def read_yaml(text: str, file: str, report: Report, version: str = "1.2") -> Doc
         problem = " ".join(str(error).split())[:200] or type(error).__name__
         report.add(UNREADABLE, Place(file), language="YAML", problem=problem)
         return None
-    return _Builder(file, report, version).document(node)
+    return _Builder(file, report, version, len(text) + SPARE_VALUES).document(node)
 
 
 def read_json(text: str, file: str, report: Report) -> Document | None:
@@ -132,12 +133,13 @@ def _may_be_deep(text: str) -> bool:
 
 
 class _TooLargeError(Exception):
-    """More values than `MAX_VALUES`, or an alias inside itself."""
+    """More values than the file may have, or an alias inside itself."""
 
 
 class _Builder:
-    def __init__(self, file: str, report: Report, version: str) -> None:
+    def __init__(self, file: str, report: Report, version: str, most: int) -> None:
         self.file = file
+        self.most = most
         self.version = version
         self.report = report
         self.places: dict[Path, Place] = {}
@@ -151,7 +153,7 @@ class _Builder:
             self._mark((), node)
             return Document(self.file, self._value(node, ()), self.places)
         except _TooLargeError:
-            self.report.add(TOO_LARGE, Place(self.file), limit=MAX_VALUES)
+            self.report.add(TOO_LARGE, Place(self.file), limit=self.most)
         except RecursionError:
             self.report.add(
                 UNREADABLE, Place(self.file), language="YAML", problem="it is nested too deeply"
@@ -164,7 +166,7 @@ class _Builder:
 
     def _value(self, node: Node, path: Path) -> Any:
         self.values += 1
-        if self.values > MAX_VALUES or id(node) in self.open:
+        if self.values > self.most or id(node) in self.open:
             raise _TooLargeError
         match node:
             case ScalarNode():

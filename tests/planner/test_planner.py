@@ -4,7 +4,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from designer.catalog import load_catalog
@@ -58,7 +58,6 @@ _ASKS = st.fixed_dictionaries(
 _FACT_OF = {"gdpr": "dpa", "hipaa": "baa", "soc2": "soc2"}
 
 
-@settings(max_examples=40, deadline=None)
 @given(asks=_ASKS, quality=st.sampled_from(["fast", "balanced", "smart"]))
 def test_every_rung_of_every_chain_satisfies_every_requirement(
     asks: dict[str, object], quality: str
@@ -89,7 +88,6 @@ def _choose(loaded: LoadedProfile, as_of: date = CATALOG.date) -> Chosen | Confl
     return choose_chain(workload, pool, wanted, CATALOG)
 
 
-@settings(max_examples=25, deadline=None)
 @given(
     asks=_ASKS,
     bench=st.integers(1300, 2000),

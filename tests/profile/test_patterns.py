@@ -47,7 +47,6 @@ texts = st.text(alphabet="abcAB1_ .-é\n+", min_size=1, max_size=8)
 
 
 @given(patterns, texts, st.booleans())
-@settings(max_examples=300, deadline=None)
 def test_a_shared_pattern_matches_what_python_matches(
     pattern: str, text: str, ignore_case: bool
 ) -> None:
