@@ -177,6 +177,8 @@ class Rung:
 
     child: "Node"
     on: Failures = ANY
+    asked_only: bool = False
+    """Only for calls that asked for this route, not for those that a `Ref` led to it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -437,7 +437,8 @@ class _Walk:
                     cause = frame.cause or fault
                     below = frame.index + 1
                     for index, rung in enumerate(rungs[below:], start=below):
-                        if self._may_fall(fault) and fault.failure in rung.on:
+                        led_here = rung.asked_only and call.route != call.asked
+                        if self._may_fall(fault) and fault.failure in rung.on and not led_here:
                             call = _push(call, replace(frame, index=index, cause=cause))
                             return self._enter(call, rung.child)
                     if tells == "first" and cause is not fault:

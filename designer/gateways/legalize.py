@@ -119,7 +119,7 @@ def rewrite(node: Node, change: Callable[[Node], Node]) -> Node:
         case Retry() | Remote():
             node = replace(node, child=rewrite(node.child, change))
         case Chain():
-            rungs = tuple(Rung(rewrite(r.child, change), r.on) for r in node.rungs)
+            rungs = tuple(replace(r, child=rewrite(r.child, change)) for r in node.rungs)
             node = replace(node, rungs=rungs)
         case Switch():
             cases = tuple(Case(c.when, rewrite(c.child, change)) for c in node.cases)

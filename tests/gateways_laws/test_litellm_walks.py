@@ -185,6 +185,8 @@ router_settings:
             "A B C 500",
         ),
         ("fallbacks: [{A: [B, C]}, {B: [C]}]", "A=500 B=500 C=503", "A B C 500"),
+        ("fallbacks: [{A: [B, C]}, {'*': [D]}]", "A=500 B=500 C=503", "A B C 500"),
+        ("fallbacks: [{A: [B, C]}, {'*': [D]}]", "A=500 B=ok", "A B"),
         ("max_fallbacks: 0\n  fallbacks: [{A: [B]}]", "A=500", "A 500"),
         ("max_fallbacks: 1\n  fallbacks: [{A: [B, C, D]}]", "A=500 B=500 C=500", "A B C D"),
         ("max_fallbacks: 1\n  fallbacks: [{A: [B]}, {B: [C]}]", "A=500 B=500", "A B 500"),
@@ -343,3 +345,57 @@ def test_the_only_deployment_never_cools_by_its_own_count() -> None:
     own = own.replace("num_retries: 2, fallbacks: [{chat: [B]}]", "num_retries: 0")
 
     assert walk(own, "A=401", calls=3) == "[A 401] [A 401] [A 401]"
+
+
+ALIASES = (
+    GROUP_FALLBACKS
+    + """  model_group_alias: {X: A}
+  model_group_retry_policy: {A: {RateLimitErrorRetries: 2}}
+  fallbacks: [{A: [B]}, {"*": [D]}]
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("route", "failing", "expected"),
+    [
+        ("A", "A=500", "A B"),
+        ("X", "A=500", "A D"),
+        ("A", "A=429", "A A A B"),
+        ("X", "A=429", "A D"),
+    ],
+)
+def test_lists_and_policies_go_by_the_name_that_was_asked_for(
+    route: str, failing: str, expected: str
+) -> None:
+    assert walk(ALIASES, failing, route) == expected
+
+
+UNORDERED = """
+model_list:
+  - {model_name: chat, litellm_params: {model: openai/x, order: 1}, model_info: {id: A}}
+  - {model_name: chat, litellm_params: {model: openai/x}, model_info: {id: B}}
+router_settings: {num_retries: 0}
+"""
+
+
+def test_a_deployment_without_order_is_asked_only_while_the_ordered_ones_are_cooling() -> None:
+    assert walk(UNORDERED, "A=429", calls=3) == "[A 429] [B] [B]"
+    assert walk(UNORDERED, "A=400") == "A 400"
+
+
+def stream(text: str, primary: Outcome) -> tuple[list[str], int, bool]:
+    parsed = understood(text)
+    program = Program(parsed.routing, parsed.semantics)
+    (run,) = drive(program, Scripted({"A": [primary]}), [(0.0, "chat", Request(stream=True))])
+    assert run.finish is not None
+    return [a.deployment for a in run.attempts], run.finish.status, run.finish.in_band
+
+
+@pytest.mark.parametrize(
+    ("chunks", "expected"), [(0, (["A", "B"], 200, False)), (2, (["A"], 200, True))]
+)
+def test_a_stream_that_breaks_off_is_never_retried_and_falls_back_only_before_its_content(
+    chunks: int, expected: tuple[list[str], int, bool]
+) -> None:
+    assert stream(levels("A", "B", retries=2), kind("cut_stream", after_chunks=chunks)) == expected

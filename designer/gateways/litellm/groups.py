@@ -60,6 +60,8 @@ class Group:
     context: tuple[str, ...] = ()
     content: tuple[str, ...] = ()
     """Groups asked after a context-window error, and after a refusal."""
+    default: bool = False
+    """Whether `generic` is everybody's list (`*`): only for calls that asked for this very group."""
     spare: Level | None = None
     """Deployments without `order` beside ordered ones: asked only while all of those are cooling."""
 
@@ -87,11 +89,12 @@ def tree(group: Group, lists: Lists) -> Node:
         on = FALLS
         on = on - CONTEXT if lists.context else on
         on = on - POLICY if lists.content else on
-        return Chain((Rung(first), Rung(_refs(group.generic), on)), tells="first")
-    walk: Node | None = _refs(group.generic) if group.generic else None
-    for hop in reversed(further):
-        walk = hop if walk is None else Chain((Rung(hop), Rung(walk, FALLS)))
-    assert walk is not None
+        return Chain((Rung(first), Rung(_refs(group.generic), on, group.default)), tells="first")
+    *between, walk = further
+    if group.generic:
+        walk = Chain((Rung(walk), Rung(_refs(group.generic), FALLS, group.default)))
+    for hop in reversed(between):
+        walk = Chain((Rung(hop), Rung(walk, FALLS)))
     return Chain((Rung(first), Rung(walk, FALLS_FIRST)))
 
 
@@ -107,7 +110,9 @@ def _hop(group: Group, index: int, lists: Lists) -> Node:
     context = group.context if lists.context or not walks else group.generic
     content = group.content if lists.content or not walks else group.generic
     asides = [
-        Rung(_refs(names), on) for names, on in ((context, CONTEXT), (content, POLICY)) if names
+        Rung(_refs(names), on, group.default and names is group.generic)
+        for names, on in ((context, CONTEXT), (content, POLICY))
+        if names
     ]
     return Chain((Rung(body), *asides), tells="first") if asides else body
 

@@ -387,6 +387,9 @@ class _FallbackLists:
     def joined(self, group: Group, name: str, lists: Lists) -> Group:
         """With its own entries or, failing that, those for everybody (`*`)."""
 
+        # A group that a fallback led to resumes the list of the one that was asked for instead.
+        default = name not in self.generic
+
         def of(entries: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
             targets = entries.get(name, entries.get("*", ()))
             return tuple(dict.fromkeys(target for target in targets if target != name))
@@ -394,6 +397,7 @@ class _FallbackLists:
         return replace(
             group,
             generic=of(self.generic),
+            default=default and bool(of(self.generic)),
             context=of(self.context) if lists.context else (),
             content=of(self.content) if lists.content else (),
         )
