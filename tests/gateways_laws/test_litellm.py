@@ -1,19 +1,43 @@
 """LiteLLM's dialect: laws over random Routings, then stories."""
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from designer.diagnostics import Report
 from designer.documents import read_yaml
 from designer.emit import render, to_yaml
-from designer.gateways.base import Parsed
+from designer.engine.semantics import PHASES
+from designer.gateways.base import Parsed, Terms
 from designer.gateways.legalize import legalize
 from designer.gateways.litellm import LITELLM
-from designer.ir import Routing
+from designer.gateways.litellm.tables import ENTITIES
+from designer.ir import (
+    ANY,
+    REFUSALS,
+    STATUS_OF,
+    TRANSIENT,
+    Chain,
+    Cooldown,
+    Deployment,
+    Guardrail,
+    Pool,
+    Retry,
+    Route,
+    Routing,
+    Rung,
+    Target,
+    failures,
+    walk,
+)
 from designer.validate import check_files
+from tests.golden import assert_golden
 from tests.strategies import names, routings
 
 laws = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -187,3 +211,243 @@ def test_any_text_is_parsed_or_refused_with_a_finding(files: dict[str, str]) -> 
     found = LITELLM.parse(files, report)
 
     assert found is not None or report.has_errors
+
+
+# --- Stories --------------------------------------------------------------------------------------
+
+FALLS = ANY - REFUSALS - failures(400, 402, 405, 406, 409, 410, 411, 413, 414, 415, 422)
+
+
+def planned() -> tuple[Routing, dict[str, Terms]]:
+    """What the planner makes of a chat over two providers, a pool and an embedding."""
+    azure = Deployment(
+        "support/azure-se/gptx",
+        "azure",
+        "gptx-prod",
+        api_base="https://example.openai.azure.com",
+        secret="env:AZURE_SE_KEY",
+        region="swedencentral",
+        settings=(("api_version", "2024-10-21"),),
+        params=(("max_tokens", 800),),
+        timeout_s=30.0,
+        first_token_s=10.0,
+        cooldown=Cooldown(30.0, 1),
+    )
+    bedrock = replace(
+        azure,
+        id="support/bedrock/claude",
+        provider="bedrock",
+        model="eu.anthropic.claude",
+        api_base=None,
+        secret="env:AWS_ACCESS_KEY_ID",
+        region="eu-central-1",
+        settings=(),
+    )
+    vertex = replace(
+        bedrock,
+        id="support/vertex/claude",
+        provider="vertex",
+        secret="env:GOOGLE_APPLICATION_CREDENTIALS",
+        region="europe-west1",
+    )
+    shared = {"timeout_s": 30.0, "cooldown": Cooldown(30.0, 1)}
+    groq, ollama = (
+        Deployment(f"bulk/{p}/llama", p, "llama", secret=s, **shared)  # type: ignore[arg-type]
+        for p, s in (("groq", "env:GROQ_API_KEY"), ("ollama", None))
+    )
+    vectors = Deployment("vectors/cohere/embed", "cohere", "embed-4", secret="env:CO", **shared)  # type: ignore[arg-type]
+    chain = [azure, bedrock, vertex]
+    rungs = tuple(
+        Rung(Retry(Target(d.id), 2, TRANSIENT), FALLS if i else ANY) for i, d in enumerate(chain)
+    )
+    pool = Pool((Target(groq.id), Target(ollama.id)), (0.9, 0.1))
+    routing = Routing(
+        (
+            Route("support", Chain(rungs), deadline_s=60.0, attempts_limit=4),
+            Route("bulk", Retry(pool, 2, TRANSIENT)),
+            Route("vectors", Retry(Target(vectors.id), 2, TRANSIENT), embeds=True),
+        ),
+        (*chain, groq, ollama, vectors),
+        (
+            Guardrail(
+                "pii", "pii", frozenset({"input", "output"}), "redact", ("email", "phone", "iban")
+            ),
+            Guardrail("dosage", "deny", frozenset({"input"}), "block", pattern="lethal dose"),
+        ),
+        (("chat", "support"),),
+    )
+    priced = {
+        "input_usd_per_mtok": Decimal("2.5"),
+        "output_usd_per_mtok": Decimal(10),
+        "max_input_tokens": 128_000,
+    }
+    terms = {
+        azure.id: Terms("azure/gptx", reason="cheapest that meets every requirement", **priced),  # type: ignore[arg-type]
+        bedrock.id: Terms("eu.anthropic.claude", max_input_tokens=200_000, reason="other provider"),
+    }
+    return routing, terms
+
+
+def test_a_planned_chain_is_written_word_for_word() -> None:
+    routing, terms = planned()
+    report = Report()
+
+    routing = legalize(routing, LITELLM, report)
+
+    files = (*LITELLM.lower(routing, terms), *LITELLM.artefacts(routing, terms, "eu support"))
+    found = {file.path: render(LITELLM.folder, file) for file in files}
+    assert_golden("litellm/planned", found | {"losses.txt": "".join(f"{d}\n" for d in report)})
+
+
+def test_prices_and_windows_survive() -> None:
+    routing, terms = planned()
+    (file,) = LITELLM.lower(legal(routing), terms)
+
+    found = parsed({file.path: render(LITELLM.folder, file)}).terms
+
+    assert found["support/azure-se/gptx"] == replace(terms["support/azure-se/gptx"], reason="")
+
+
+def test_a_database_is_never_asked_for() -> None:
+    routing, terms = planned()
+
+    assert "database" not in "".join(texts(legal(routing)).values())
+
+
+def test_every_variable_of_the_configuration_is_in_the_example() -> None:
+    routing, terms = planned()
+    routing = legal(routing)
+    example = render(LITELLM.folder, LITELLM.artefacts(routing, terms, "x")[0])
+
+    named = set(re.findall(r"os\.environ/(\w+)", "".join(texts(routing).values())))
+
+    assert set(re.findall(r"^(\w+)=$", example, re.M)) == named
+
+
+def test_a_written_out_secret_is_not_kept() -> None:
+    text = """
+model_list:
+  - model_name: a
+    litellm_params: {model: bedrock/x, api_key: sk-live, aws_secret_access_key: hush, aws_region_name: eu-west-1}
+"""
+
+    found = parsed({"config.yaml": text})
+
+    assert "sk-live" not in repr(found)
+    assert "hush" not in repr(found)
+    assert found.routing.deployments[0].region == "eu-west-1"
+
+
+def test_ids_are_the_given_ones_or_count_within_their_group() -> None:
+    text = """
+model_list:
+  - {model_name: a, litellm_params: {model: gpt-4o}}
+  - {model_name: b, litellm_params: {model: openai/x}, model_info: {id: own}}
+  - {model_name: a, litellm_params: {model: vertex_ai/y}}
+  - {model_name: b, litellm_params: {model: openai/x}, model_info: {id: own}}
+"""
+    report = Report()
+
+    found = LITELLM.parse({"config.yaml": text}, report)
+
+    assert found is not None
+    assert [d.id for d in found.routing.deployments] == ["a#1", "own", "a#2", "b#2"]
+    assert [d.provider for d in found.routing.deployments] == [
+        "openai",
+        "openai",
+        "vertex",
+        "openai",
+    ]
+    assert found.names == {"b#1": "own"}
+    assert [str(d) for d in report] == [
+        "config.yaml:6:69: warning[PAR512] two deployments have the id 'own'; "
+        "the second is called 'b#2' here"
+    ]
+    assert str(found.places["a#2"]) == "config.yaml:5:5"
+
+
+def test_what_the_model_does_not_cover_is_listed() -> None:
+    text = """
+model_list:
+  - {model_name: a, litellm_params: {model: openai/x, extra_body: {a: 1}, rpm: 3}, tags: [x]}
+router_settings: {num_retries: 1, enable_tag_filtering: true}
+litellm_settings: {cache: true, cache_params: {type: redis}}
+general_settings: {database_url: "postgresql://x"}
+guardrails: [{guardrail_name: g, litellm_params: {guardrail: presidio, mode: pre_call}}]
+"""
+
+    found = parsed({"config.yaml": text})
+
+    assert found.not_analysed == (
+        "model_list[0].litellm_params.extra_body.a",
+        "model_list[0].tags[0]",
+        "router_settings.enable_tag_filtering",
+        "litellm_settings.cache",
+        "litellm_settings.cache_params.type",
+        "general_settings.database_url",
+        "guardrails[0].guardrail_name",
+        "guardrails[0].litellm_params.guardrail",
+        "guardrails[0].litellm_params.mode",
+    )
+    assert found.settings == 13
+
+
+@pytest.mark.parametrize(
+    ("weights", "shares"),
+    [
+        (("weight: 9", "weight: 1"), (9, 1)),
+        (("rpm: 900", "rpm: 100"), (900, 100)),
+        (("weight: 1", "rpm: 100"), (1, 0)),
+        (("weight: 0", "weight: 0"), ()),
+        (("tpm: 5", "order: 0"), ()),
+    ],
+)
+def test_shares_are_the_first_of_weight_rpm_and_tpm(
+    weights: tuple[str, str], shares: tuple[int, ...]
+) -> None:
+    entries = "".join(
+        f"  - {{model_name: a, litellm_params: {{model: openai/x, {w}}}}}\n" for w in weights
+    )
+
+    node = parsed({"config.yaml": f"model_list:\n{entries}"}).routing.routes[0].node
+
+    pools = [n for n in walk(node) if isinstance(n, Pool)]
+    assert [pool.weights for pool in pools] == ([shares] if "order" not in weights[1] else [])
+
+
+def test_a_second_configuration_is_left_out_and_told_of() -> None:
+    report = Report()
+    text = "model_list: [{model_name: a, litellm_params: {model: openai/x}}]"
+
+    found = LITELLM.parse({"a.yaml": text, "b.yaml": text, "notes.txt": "x"}, report)
+
+    assert found is not None
+    assert [d.code for d in report] == ["PAR513"]
+
+
+@pytest.mark.parametrize("version", ["1.106", "1.106.2"])
+def test_the_measured_version_is_verified_and_others_are_not(version: str) -> None:
+    assert LITELLM.semantics(version).verified
+    assert not LITELLM.semantics("1.109").verified
+
+
+def test_every_failure_has_a_row() -> None:
+    table = LITELLM.semantics("1.106")
+
+    for failure in (*STATUS_OF, *map(str, range(300, 600))):
+        for phase in PHASES:
+            for group in (1, 2):
+                for healthy in (True, False):
+                    assert table.row(failure, phase, group, healthy).source
+
+
+def test_prebuilt_patterns_compile_and_find_what_they_are_for() -> None:
+    examples = {
+        "phone": ["+49 170 1234567", "+1 (415) 555-0134"],
+        "iban": ["DE89 3704 0044 0532 0130 00", "GB82 WEST 1234 5698 7654 32"],
+        "api_key": ["sk-abcdefghijklmnopqrstuvwx"],
+    }
+    for entity, found_in in examples.items():
+        own = [p["pattern"] for p in ENTITIES[entity] if p["pattern_type"] == "regex"]
+        for text in found_in:
+            assert any(re.search(pattern, text, re.IGNORECASE) for pattern in own), text
