@@ -60,7 +60,7 @@ class Run:
     coming: list[Event] = field(default_factory=list)
     """Events of the present attempt that have not happened yet, the last one first."""
     first_content_at: float | None = None
-    """When the present attempt's first content came."""
+    """When a stream's first content came; of several attempts, the last one's that had any."""
     finish: Finish | None = None
     ended_at: float = 0.0
     usage: Usage = Usage()
@@ -151,6 +151,5 @@ def perform(
 
 def _expect(run: Run, send: Send, played: Played, at: float) -> Event:
     run.attempts.append(Attempt(send.deployment, at, played.label, played.hung))
-    run.first_content_at = None
     run.coming = list(reversed(played.events))
     return run.coming.pop()

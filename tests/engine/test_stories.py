@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from designer.engine.call import Program
-from designer.engine.events import Finish, Request
+from designer.engine.call import Program, begin, step
+from designer.engine.events import Began, Failed, Finish, Left, Request, Wait
 from designer.engine.outcomes import Outcome
 from designer.engine.semantics import Backoff, RetryAfter, Row, Semantics, Stage
 from designer.engine.virtual import Run
@@ -663,3 +663,30 @@ def test_verdicts_of_several_guardrails_all_have_to_pass() -> None:
 
     assert [ask.guardrail.name for ask in around.inspected] == ["one", "two"]
     assert ends(run) == (400, None, "guardrail")
+
+
+def test_a_client_that_leaves_during_a_wait_takes_nothing_out_of_flight_a_second_time() -> None:
+    program, world, none = Program(routing(Retry(A, 1)), REFERENCE), World(), iter(())
+    call, _, effects = step(program, begin("chat", PLAIN), Began(0.0), world, none)
+    world.apply(effects)
+    call, command, effects = step(program, call, Failed(0.1, "503", 503), world, none)
+    world.apply(effects)
+    assert isinstance(command, Wait)
+
+    _, command, effects = step(program, call, Left(0.2), world, none)
+    world.apply(effects)
+
+    assert command == Finish(499, failure="client_left")
+    assert world.in_flight("a") == 0
+
+
+def test_a_client_that_leaves_while_a_provider_answers_frees_its_place() -> None:
+    program, world, none = Program(routing(A), REFERENCE), World(), iter(())
+    call, _, effects = step(program, begin("chat", PLAIN), Began(0.0), world, none)
+    world.apply(effects)
+    assert world.in_flight("a") == 1
+
+    _, _, effects = step(program, call, Left(0.2), world, none)
+    world.apply(effects)
+
+    assert world.in_flight("a") == 0
