@@ -29,9 +29,6 @@ LITELLM = Gateway(
         "guardrails.pii.input": "litellm_content_filter, pre_call",
         "guardrails.pii.output": "litellm_content_filter, post_call, streams too",
         "guardrails.pii.entities": "prebuilt and own patterns of the content filter",
-        "guardrails.deny": "litellm_content_filter with a pattern that blocks",
         "guardrails.on_failure": "`block` is what the filter does",
-        "workloads.params": "litellm_params of each deployment; a request may override them",
-        "operations.logs.prompts": "litellm_settings.turn_off_message_logging, whatever is asked",
     },
 )
