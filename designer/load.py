@@ -77,6 +77,9 @@ class Config:
         fact = self.facts.get(deployment.id)
         if fact is not None:
             return catalog.offering(str(fact.get("offering")))
+        if deployment.provider == "openrouter":
+            endpoint = dict(deployment.settings).get("endpoint")
+            return catalog.by_gateway_name("openrouter", deployment.model, provider=endpoint)
         provider = catalog.providers.get(deployment.provider)
         if provider is None:
             return None

@@ -4,6 +4,7 @@ It opens the connection, translates both ways and notices how the answer ends. I
 whether another attempt follows is the engine's affair.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -53,6 +54,8 @@ class Attempt:
     _response: Response | None = None
     _pieces: AsyncIterator[bytes] | None = None
     _decoder: StreamDecoder | None = None
+    _ends_at: float | None = None
+    """When the route's deadline is, on this clock."""
 
     async def begin(self, send: Send, body: Body) -> Event:
         """`Headers` for a stream that was opened, otherwise how it ended."""
@@ -72,6 +75,7 @@ class Attempt:
             asks, answers = dialect.embedding.request, dialect.embedding.response
         translated = translate(asks, target, body)
         self.dropped = translated.dropped
+        self._ends_at = None if send.left_s is None else self.clock() + send.left_s
         is_stream = translated.request.is_stream
         request = replace(translated.request, timeout_s=send.timeout_s, idle_s=send.first_token_s)
         self._response = await self.upstream(request)
@@ -92,8 +96,13 @@ class Attempt:
         assert self._decoder is not None
         assert self._pieces is not None
         decoder, had_content = self._decoder, self._decoder.has_content
+        left_s = None if self._ends_at is None else self._ends_at - self.clock()
         try:
-            piece = await anext(self._pieces, None)
+            async with asyncio.timeout(left_s):
+                piece = await anext(self._pieces, None)
+        except TimeoutError:
+            await self.close()
+            return self._failed(UpstreamFailure("deadline", message="the route's deadline passed"))
         except UpstreamError as error:
             if decoder.is_complete:
                 return self._closed(decoder)

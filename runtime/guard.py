@@ -1,5 +1,7 @@
 """Guardrails at work: what a rail of the Routing does to a request or an answer."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,10 +24,22 @@ ALWAYS = frozenset({"api_key", "ip_address"})
 
 
 def inspect(rail: Guardrail, stage: Literal["input", "output"], body: Body) -> Inspection:
-    """Personal data and secrets replaced, or found and blocked.
+    """What the rail makes of a request or an answer.
 
-    What cannot be looked at is `broken`, which a rail that fails closed does not let through.
+    What cannot be looked at is `broken`, which a rail that fails closed does not let through. So is a
+    rail that is only a name here because its gateway keeps it elsewhere.
     """
+    match rail.kind:
+        case "pii":
+            return _inspect_pii(rail, stage, body)
+        case "deny":
+            return _inspect_deny(rail, body)
+        case _:
+            return Inspection("broken", body, 0)
+
+
+def _inspect_pii(rail: Guardrail, stage: Literal["input", "output"], body: Body) -> Inspection:
+    """Personal data and secrets replaced, or found and blocked."""
     entities = frozenset(rail.entities) | ALWAYS if rail.entities else frozenset(ENTITIES)
     redact = redact_request if stage == "input" else redact_response
     try:
@@ -37,6 +51,27 @@ def inspect(rail: Guardrail, stage: Literal["input", "output"], body: Body) -> I
     if rail.action == "block":
         return Inspection("blocked", body, taken.total)
     return Inspection("changed", redacted, taken.total)
+
+
+def _inspect_deny(rail: Guardrail, body: Body) -> Inspection:
+    try:
+        pattern = re.compile(rail.pattern, re.IGNORECASE if rail.ignore_case else 0)
+        found = any(pattern.search(text) for text in _strings(body))
+    except (re.error, RecursionError):
+        return Inspection("broken", body, 0)
+    return Inspection("blocked" if found else "pass", body, int(found))
+
+
+def _strings(value: Any) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            for item in value.values():
+                yield from _strings(item)
+        case list():
+            for item in value:
+                yield from _strings(item)
 
 
 def joined(chunks: list[Body]) -> list[Body]:

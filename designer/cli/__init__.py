@@ -17,6 +17,9 @@ import click
 from designer import __version__
 from designer.errors import DesignerError
 
+# Looking for pydantic's plugins reads the metadata of every installed package, at every start.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
 COMMANDS = {
     "init": ("designer.cli.profile", "Write a commented profile to start from."),
     "plan": ("designer.cli.plan", "Turn a profile into a gateway and its checked configuration."),

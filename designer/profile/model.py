@@ -49,7 +49,7 @@ class Section(BaseModel):
         extra="forbid",
         frozen=True,
         populate_by_name=True,
-        use_attribute_docstrings=True,
+        defer_build=True,  # the parts are built with the whole, and only where a profile is read
         hide_input_in_errors=True,
         regex_engine="python-re",
     )

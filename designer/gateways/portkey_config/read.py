@@ -121,6 +121,8 @@ def looks_like_config(value: Any) -> bool:
         return True
     if isinstance(config.get("targets"), list):
         return True
+    if isinstance(config.get("provider"), Mapping):  # preferences of OpenRouter
+        return False
     return bool(keys & _TELLING) and not keys & _FOREIGN
 
 
