@@ -108,7 +108,11 @@ def _deployment(
         settings=(("api_version", AZURE_API_VERSION),) if azure else (),
         timeout_s=policy.timeout,
         first_token_s=None if chosen.workload.task == "embed" else policy.first_token,
-        cooldown=Cooldown(policy.cooldown, ALLOWED_FAILURES) if policy.cooldown else None,
+        cooldown=(
+            Cooldown(policy.cooldown, ALLOWED_FAILURES)
+            if policy.cooldown
+            else Cooldown(0.0, yields=False)  # None would leave it to the gateway
+        ),
     )
 
 

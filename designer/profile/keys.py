@@ -4,14 +4,18 @@ A key's path leaves out positions in lists and writes `<name>` for a name the us
 `workloads.traffic.repeats`, `providers.models.<name>.quota`.
 """
 
+import ast
+import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
+from itertools import pairwise
 from typing import Any, Final, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from designer.profile import model
 from designer.profile.model import Profile, Section
 
 ELSEWHERE: Final = {
@@ -71,11 +75,33 @@ def section_at(parts: Sequence[str | int]) -> type[Section] | None:
 
 
 def fields_of(section: type[Section]) -> dict[str, FieldInfo]:
-    """A map's keys as users write them."""
+    """A map's keys as users write them, each with its description."""
+    _describe()
     return {
         field.validation_alias if isinstance(field.validation_alias, str) else name: field
         for name, field in section.model_fields.items()
     }
+
+
+@cache
+def _describe() -> None:
+    """Give every field the string below it as its description.
+
+    pydantic would do so for each class, at every start; it is only for messages, `explain` and the
+    schema.
+    """
+    for node in ast.parse(inspect.getsource(model)).body:
+        section = getattr(model, node.name, None) if isinstance(node, ast.ClassDef) else None
+        if section is None or not issubclass(section, Section):
+            continue
+        assert isinstance(node, ast.ClassDef)
+        for said, text in pairwise(node.body):
+            match said, text:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name)),
+                    ast.Expr(value=ast.Constant(value=str() as description)),
+                ):
+                    section.model_fields[name].description = inspect.cleandoc(description)
 
 
 def inner(annotation: Any) -> tuple[type[Section] | None, bool]:
