@@ -3,6 +3,7 @@
 Gateways know nothing of one another. Everything that needs "all of them" asks the registry.
 """
 
+import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -98,6 +99,18 @@ class Constraint:
     zero_retention: bool = False
     no_training: bool = False
     residency: tuple[str, ...] = ()
+
+
+def later(module: str, name: str) -> Callable[..., Any]:
+    """A function of `module` that is imported when it is first called.
+
+    Choosing a gateway needs every dialect's lacks, but the rest only of the one that is chosen.
+    """
+
+    def call(*arguments: Any) -> Any:
+        return getattr(importlib.import_module(module), name)(*arguments)
+
+    return call
 
 
 @dataclass(frozen=True, slots=True)

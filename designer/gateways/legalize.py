@@ -45,31 +45,37 @@ REFUSED = Rule(
 )
 
 
+Loss = tuple[Lack, tuple[str, ...]]
+"""A lack that costs a Routing something, and the places it costs it."""
+
+
 def legalize(routing: Routing, gateway: Gateway, report: Report) -> Routing:
+    legal, losses = take_out(routing, gateway)
+    tell(losses, gateway, report)
+    return legal
+
+
+def take_out(routing: Routing, gateway: Gateway) -> tuple[Routing, list[Loss]]:
+    """The legal Routing, and what was lost on the way to it."""
+    losses: list[Loss] = []
     for lack in gateway.lacks:
         lesser = lack.feature.without(routing)
         if lack.told and lesser != routing:
-            for place in _changed(routing, lesser):
-                report.add(
-                    REFUSED if lack.refused else APPROXIMATED,
-                    place,
-                    gateway=gateway.title,
-                    feature=lack.feature.name,
-                    instead=lack.instead,
-                )
+            losses.append((lack, tuple(_changed(routing, lesser))))
         routing = lesser
-    return routing
+    return routing, losses
 
 
-def losses(routing: Routing, gateway: Gateway) -> list[tuple[Lack, tuple[str, ...]]]:
-    """Each lack that costs this Routing something, with the places it costs it."""
-    found = []
-    for lack in gateway.lacks:
-        lesser = lack.feature.without(routing)
-        if lack.told and lesser != routing:
-            found.append((lack, tuple(_changed(routing, lesser))))
-        routing = lesser
-    return found
+def tell(losses: Iterable[Loss], gateway: Gateway, report: Report) -> None:
+    for lack, places in losses:
+        for place in places:
+            report.add(
+                REFUSED if lack.refused else APPROXIMATED,
+                place,
+                gateway=gateway.title,
+                feature=lack.feature.name,
+                instead=lack.instead,
+            )
 
 
 def _changed(before: Routing, after: Routing) -> Iterable[str]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from designer.diagnostics import Report
-from designer.gateways.base import Constraint, Gateway, Lack
-from designer.gateways.legalize import legalize, losses
+from designer.gateways.base import Constraint, Gateway
+from designer.gateways.legalize import Loss, take_out, tell
 from designer.gateways.registry import GATEWAYS
 from designer.ir import Routing
 from designer.planner.chain import Chosen
@@ -79,7 +79,7 @@ class Verdict:
 
     gateway: Gateway
     legal: Routing
-    losses: tuple[tuple[Lack, tuple[str, ...]], ...]
+    losses: tuple[Loss, ...]
     report: Report
     rejected: tuple[str, ...]
     """Broken promises, each with its source; empty for a gateway that will do."""
@@ -101,8 +101,8 @@ def _judge(profile: Profile, ideal: Routing, chains: Sequence[Chosen], gateway: 
     if gateway.constrain is not None:
         routing = gateway.constrain(ideal, _constraints(profile, chains))
     report = Report()
-    lost = losses(routing, gateway)
-    legal = legalize(routing, gateway, report)
+    legal, lost = take_out(routing, gateway)
+    tell(lost, gateway, report)
     operation = OPERATIONS[gateway.name]
     broken = [
         f"{lack.feature.name}: {lack.instead} ({lack.source})" for lack, _ in lost if lack.refused
@@ -162,9 +162,7 @@ def _pays_for_own_keys(profile: Profile, operation: Operation) -> bool:
     return operation.single_invoice and profile.operations.billing == "own_keys"
 
 
-def _for(
-    profile: Profile, operation: Operation, lost: Sequence[tuple[Lack, tuple[str, ...]]]
-) -> list[str]:
+def _for(profile: Profile, operation: Operation, lost: Sequence[Loss]) -> list[str]:
     count = sum(not lack.refused for lack, _ in lost)
     names = ", ".join(lack.feature.name for lack, _ in lost if not lack.refused)
     found = [f"{count} losses: {names}" if count else "loses nothing the profile asks for"]

@@ -16,7 +16,7 @@ from designer.diagnostics import Report, Severity
 from designer.documents import read_json
 from designer.emit import render
 from designer.gateways.base import Constraint, Parsed
-from designer.gateways.legalize import legalize, losses
+from designer.gateways.legalize import legalize, take_out
 from designer.gateways.openrouter import (
     OPENROUTER,
     Directory,
@@ -354,7 +354,7 @@ def body(routing: Routing) -> dict[str, Any]:
 
 
 def lost(routing: Routing) -> dict[str, str]:
-    return {lack.feature.name: lack.instead for lack, _ in losses(routing, GATEWAY)}
+    return {lack.feature.name: lack.instead for lack, _ in take_out(routing, GATEWAY)[1]}
 
 
 def test_a_chain_becomes_every_model_at_every_provider_of_it() -> None:

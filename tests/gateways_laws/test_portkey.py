@@ -21,7 +21,7 @@ from designer.diagnostics import Report
 from designer.emit import render
 from designer.engine.semantics import PHASES
 from designer.gateways.base import Gateway, Parsed
-from designer.gateways.legalize import legalize, losses
+from designer.gateways.legalize import legalize, take_out
 from designer.gateways.portkey_cloud import PORTKEY_CLOUD
 from designer.gateways.portkey_config.paths import folders, name_of
 from designer.gateways.portkey_config.patterns import without_flags
@@ -384,7 +384,7 @@ def test_a_private_host_is_made_known_to_the_gateway() -> None:
 
 
 def lost(gateway: Gateway, routing: Routing) -> dict[str, bool]:
-    return {lack.feature.name: lack.refused for lack, _ in losses(routing, gateway)}
+    return {lack.feature.name: lack.refused for lack, _ in take_out(routing, gateway)[1]}
 
 
 PII = Guardrail("pii", "pii", frozenset({"input"}), "redact", ("email",))

@@ -1,11 +1,7 @@
 """LiteLLM's proxy, self-hosted: one YAML file for a router with levels, retries and cooldowns."""
 
-from designer.gateways.base import Gateway
-from designer.gateways.litellm.artefacts import artefacts
+from designer.gateways.base import Gateway, later
 from designer.gateways.litellm.lacks import LACKS
-from designer.gateways.litellm.lower import lower
-from designer.gateways.litellm.parse import parse, recognises
-from designer.gateways.litellm.semantics import semantics
 from designer.gateways.litellm.tables import VERSION
 
 LITELLM = Gateway(
@@ -14,11 +10,11 @@ LITELLM = Gateway(
     version=VERSION,
     folder="litellm",
     lacks=LACKS,
-    lower=lower,
-    parse=parse,
-    recognises=recognises,
-    semantics=semantics,
-    artefacts=artefacts,
+    lower=later(f"{__name__}.lower", "lower"),
+    parse=later(f"{__name__}.parse", "parse"),
+    recognises=later(f"{__name__}.parse", "recognises"),
+    semantics=later(f"{__name__}.semantics", "semantics"),
+    artefacts=later(f"{__name__}.artefacts", "artefacts"),
     honoured={
         "routing.strategy": "`order` levels of one group; a pool's strategy is routing_strategy",
         "routing.retries": "num_retries",

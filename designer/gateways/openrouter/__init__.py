@@ -6,15 +6,10 @@ A route is one request body. `openrouter(directory)` makes the dialect for a lis
 
 from functools import partial
 
-from designer.gateways.base import Gateway
-from designer.gateways.openrouter.artefacts import artefacts
+from designer.gateways.base import Gateway, later
 from designer.gateways.openrouter.directory import Directory, Endpoint, from_catalog
 from designer.gateways.openrouter.lacks import lacks
-from designer.gateways.openrouter.lower import lower
-from designer.gateways.openrouter.parse import parse
 from designer.gateways.openrouter.policy import constrain, with_policy
-from designer.gateways.openrouter.semantics import semantics
-from designer.gateways.openrouter.sources import recognises
 from designer.gateways.openrouter.tables import HONOURED, VERSION
 
 __all__ = ["OPENROUTER", "Directory", "Endpoint", "from_catalog", "openrouter", "with_policy"]
@@ -27,11 +22,11 @@ def openrouter(directory: Directory) -> Gateway:
         version=VERSION,
         folder="openrouter",
         lacks=lacks(directory),
-        lower=partial(lower, directory),
-        parse=partial(parse, directory),
-        recognises=recognises,
-        semantics=semantics,
-        artefacts=artefacts,
+        lower=partial(later(f"{__name__}.lower", "lower"), directory),
+        parse=partial(later(f"{__name__}.parse", "parse"), directory),
+        recognises=later(f"{__name__}.sources", "recognises"),
+        semantics=later(f"{__name__}.semantics", "semantics"),
+        artefacts=later(f"{__name__}.artefacts", "artefacts"),
         constrain=constrain,
         honoured=HONOURED,
     )

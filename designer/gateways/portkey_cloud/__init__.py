@@ -6,12 +6,8 @@ of the gateway, the rest is documentation.
 
 from collections.abc import Mapping
 
-from designer.gateways.base import Gateway
-from designer.gateways.portkey_cloud.artefacts import artefacts
+from designer.gateways.base import Gateway, later
 from designer.gateways.portkey_cloud.lacks import LACKS
-from designer.gateways.portkey_cloud.lower import lower
-from designer.gateways.portkey_cloud.parse import parse, recognises
-from designer.gateways.portkey_cloud.semantics import semantics
 
 _HONOURED: Mapping[str, str] = {
     "workloads.alias": "a folder and a configuration of its own",
@@ -32,11 +28,11 @@ PORTKEY_CLOUD = Gateway(
     version="2026-08",
     folder="portkey",
     lacks=LACKS,
-    lower=lower,
-    parse=parse,
-    recognises=recognises,
-    semantics=semantics,
-    artefacts=artefacts,
+    lower=later(f"{__name__}.lower", "lower"),
+    parse=later(f"{__name__}.parse", "parse"),
+    recognises=later(f"{__name__}.parse", "recognises"),
+    semantics=later(f"{__name__}.semantics", "semantics"),
+    artefacts=later(f"{__name__}.artefacts", "artefacts"),
     honoured=_HONOURED,
 )
 

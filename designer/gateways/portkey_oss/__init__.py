@@ -5,12 +5,8 @@ It keeps no state, knows no saved providers or guardrails, and expands no variab
 
 from collections.abc import Mapping
 
-from designer.gateways.base import Gateway
-from designer.gateways.portkey_oss.artefacts import artefacts
+from designer.gateways.base import Gateway, later
 from designer.gateways.portkey_oss.lacks import LACKS
-from designer.gateways.portkey_oss.lower import lower
-from designer.gateways.portkey_oss.parse import parse, recognises
-from designer.gateways.portkey_oss.semantics import semantics
 
 _HONOURED: Mapping[str, str] = {
     "workloads.alias": "a folder and a configuration of its own",
@@ -30,11 +26,11 @@ PORTKEY_OSS = Gateway(
     version="1.15",
     folder="portkey",
     lacks=LACKS,
-    lower=lower,
-    parse=parse,
-    recognises=recognises,
-    semantics=semantics,
-    artefacts=artefacts,
+    lower=later(f"{__name__}.lower", "lower"),
+    parse=later(f"{__name__}.parse", "parse"),
+    recognises=later(f"{__name__}.parse", "recognises"),
+    semantics=later(f"{__name__}.semantics", "semantics"),
+    artefacts=later(f"{__name__}.artefacts", "artefacts"),
     honoured=_HONOURED,
 )
 
