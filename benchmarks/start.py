@@ -4,7 +4,7 @@ from benchmarks.timing import medians_s
 
 LARGEST = "examples/multi-region.yaml"
 IMPORTS = "import pydantic, jinja2, ruamel.yaml, click"
-MAIN = "import sys; from designer.cli import run; sys.exit(run({arguments!r}))"
+MAIN = "from designer.cli import main; main({arguments!r})"
 
 
 def run() -> None:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
-from xml.etree import ElementTree
 
 from designer import __version__
 from designer.diagnostics import Diagnostic, Severity
@@ -62,6 +61,8 @@ def _property(value: str) -> str:
 
 def junit(findings: Sequence[Diagnostic]) -> str:
     """One test case a finding; a run without findings has one that passed."""
+    from xml.etree import ElementTree  # only for this format
+
     failed = [f for f in findings if f.severity is Severity.ERROR]
     cases = max(len(findings), 1)
     counts = {"tests": str(cases), "failures": str(len(failed)), "errors": "0"}
