@@ -8,13 +8,14 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 from designer.catalog import Catalog
-from designer.diagnostics import Place, Report, Rule, Severity
+from designer.diagnostics import Diagnostic, Place, Report, Rule, Severity
 from designer.emit import Written, render, sha256, write_atomically, write_folder
 from designer.errors import UsageError
 from designer.gateways.base import Gateway
@@ -28,6 +29,7 @@ from designer.planner.lock import Lock, lock_path, lock_text, read_lock
 from designer.planner.requirements import Conflict, first_failure, requirements
 from designer.planner.routing import CARRIED, build_routing, terms
 from designer.profile.load import LoadedProfile
+from designer.profile.model import Profile
 from designer.profile.policy import loosenings
 from designer.validate import check_files
 
@@ -80,13 +82,6 @@ OVER_BUDGET = Rule(
     instead="nothing stops the spending: the budget is not enforced by the emitted files yet",
     help="choose cheaper models, or limit spending at the providers",
 )
-PASSTHROUGH_COLLISION = Rule(
-    "PLN108",
-    Severity.ERROR,
-    "passthrough sets {key}, which the plan already writes",
-    "A value with two authors is a value nobody trusts.",
-    help="take the key out of `passthrough`, or out of the profile",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +133,7 @@ def compile_profile(
     for what in plan.obtain:
         report.add(OBTAIN, what=what)
     _check_budget(loaded, plan, report)
+    _leave_out_ignored(profile, options.as_of or catalog.date, report)
     return replace(plan, texts=_emit(plan, catalog, report))
 
 
@@ -150,6 +146,20 @@ def _check_budget(loaded: LoadedProfile, plan: Plan, report: Report) -> None:
         low = sum(figure.low for figure in figures)
         place = loaded.positions.place("cost.monthly_budget")
         report.add(OVER_BUDGET, place, low=low, high=high, budget=budget)
+
+
+def _leave_out_ignored(profile: Profile, as_of: date, report: Report) -> None:
+    """Findings that the profile's `ignore` accepts, up to the day it says; never errors."""
+    rules = [rule for rule in profile.ignore if rule.until is None or rule.until >= as_of]
+
+    def is_accepted(finding: Diagnostic) -> bool:
+        where = finding.place.file or finding.place.path
+        return finding.severity is not Severity.ERROR and any(
+            rule.code == finding.code and fnmatchcase(where, rule.at.replace("**", "*"))
+            for rule in rules
+        )
+
+    report.diagnostics[:] = [finding for finding in report if not is_accepted(finding)]
 
 
 def write_plan(plan: Plan, folder: Path, report: Report, overwrite: bool = False) -> Written | None:
@@ -261,7 +271,7 @@ PLANNED = frozenset(
         *("providers.regions", "providers.deployment_type", "providers.api_base"),
         *("providers.secret", "providers.agreements.is", "providers.agreements.ref"),
         *("providers.agreements.until", "providers.models.deployment", "providers.models.context"),
-        *("providers.models.capabilities", "providers.cost"),
+        *("providers.models.capabilities"),
         *("ignore.code", "ignore.at", "ignore.why", "ignore.until"),
     }
 )

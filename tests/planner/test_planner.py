@@ -1,5 +1,6 @@
 """Chains, conflicts and gateways: promises first, then the stories of the five examples."""
 
+import json
 from datetime import date
 from pathlib import Path
 
@@ -283,3 +284,37 @@ def test_every_reason_against_a_gateway_names_a_source() -> None:
         for verdict in _example(name)[0].verdicts:
             assert all("20" in reason or "(" in reason for reason in verdict.rejected)
             assert all(lack.source for lack, _ in verdict.losses)
+
+
+def test_an_accepted_finding_is_left_out_until_the_day_it_says() -> None:
+    text = MINIMAL.format(more="") + "providers: [openai]\n"
+    accepted = "ignore: [{code: PLN105, why: known, until: 2027-01-01}]\n"
+
+    told = [f.code for f in _plan(text)[1]]
+    left = [f.code for f in _plan(text + accepted)[1]]
+    later = [f.code for f in _plan(text + accepted, as_of=date(2027, 1, 2))[1]]
+
+    assert "PLN105" in told
+    assert "PLN105" not in left
+    assert "PLN105" in later
+
+
+@pytest.mark.parametrize(
+    ("more", "key"),
+    [
+        ("cache: {mode: exact, ttl: 1h}\n", "cache.ttl"),
+        ("teams: [{name: web, rate_limit: {rpm: 5}}]\n", "teams.rate_limit.rpm"),
+        ("passthrough: {litellm: {litellm_settings: {x: 1}}}\n", "passthrough"),
+        (
+            "guardrails: {deny: [{name: d, pattern: 'lethal', examples: {block: [lethal]}}]}\n",
+            "guardrails.deny.pattern",
+        ),
+    ],
+)
+def test_a_key_that_nothing_acts_on_yet_is_reported_and_kept(more: str, key: str) -> None:
+    plan, report = _plan(MINIMAL.format(more="") + more)
+
+    assert plan is not None
+    assert key in plan.not_honoured
+    assert any(f.code == "PLN104" and f"{key} is" in f.message for f in report)
+    assert json.loads(plan.texts["plan.json"])["profile"][key.partition(".")[0]]
