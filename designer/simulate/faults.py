@@ -69,7 +69,8 @@ class Faults:
             return fault
         service = self._services.get(first.id)
         known = {
-            "provider": first.provider,
+            # The catalog's word: behind an aggregator every deployment has the aggregator's name.
+            "provider": (service.provider if service else "") or first.provider,
             "model": first.model,
             "region": first.region or (service.region if service else None) or FIRST,
             "deployment": first.id,

@@ -50,6 +50,15 @@ def test_without_faults_everything_is_served_by_the_first() -> None:
     assert total.failures == {}
 
 
+def test_an_outage_of_the_first_provider_is_not_one_of_the_aggregator_in_front_of_it() -> None:
+    behind = tuple(replace(d, provider="openrouter") for d in ROUTING.deployments)
+    parsed = replace(PARSED, routing=replace(ROUTING, deployments=behind))
+
+    result = ran(fault("target: {provider: '@first'}, kind: http, status: 503"), parsed)
+
+    assert result.total.served_by == {FRA.id: result.total.requests}
+
+
 def test_an_outage_is_served_by_the_fallback_and_only_while_it_lasts() -> None:
     result = ran(fault("target: {provider: azure}, from: 2m, to: 4m, kind: http, status: 503"))
 
