@@ -218,7 +218,7 @@ def _choose_chains(
 def _tell_conflict(found: Conflict, report: Report) -> None:
     says = "; ".join(f"{r.says} ({r.place})" for r in found.requirements)
     relax = "; ".join(
-        f"without `{r.says}`: {', '.join(str(c) for c in passing[:3]) or 'still nothing'}"
+        f"without `{r.says}`: {', '.join(str(c) for c in passing[:3]) or 'still nothing, other requirements conflict as well'}"
         + (f" and {len(passing) - 3} more" if len(passing) > 3 else "")
         for r, passing in found.relaxed
     )

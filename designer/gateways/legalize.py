@@ -31,8 +31,8 @@ APPROXIMATED = Rule(
     Severity.WARNING,
     "{gateway} cannot express {feature}",
     "The profile asks for behaviour that the gateway has no setting for. The emitted configuration "
-    "behaves as the message says, and every dry run simulates that behaviour, not the wish. "
-    "Source for this gateway: {source}",
+    "behaves as the message says, and every dry run simulates that behaviour, not the wish. The "
+    "source of each loss (a measurement, a page, its day) stands in REPORT.md and plan.json.",
     instead="{instead}",
 )
 REFUSED = Rule(
