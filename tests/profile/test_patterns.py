@@ -50,8 +50,9 @@ texts = st.text(alphabet="abcAB1_ .-é\n+", min_size=1, max_size=8)
 def test_a_shared_pattern_matches_what_python_matches(
     pattern: str, text: str, ignore_case: bool
 ) -> None:
-    flags = re.IGNORECASE if ignore_case else re.NOFLAG
-    expected = re.search(_as_ascii(pattern), text, flags) is not None
+    # Not `(?a:…)`: CPython 3.11 does not apply it to a shorthand that stands alone.
+    flags = re.ASCII | (re.IGNORECASE if ignore_case else re.NOFLAG)
+    expected = re.search(_for_python(pattern), text, flags) is not None
 
     assert parse(pattern, ignore_case=ignore_case).search(text) == expected
 
@@ -115,6 +116,6 @@ def _refusal(pattern: str) -> NotShared | None:
     return None
 
 
-def _as_ascii(pattern: str) -> str:
-    """For Python: its `$` also matches before a last newline, its shorthands are Unicode."""
-    return f"(?a:{pattern})".replace("$", r"\Z")
+def _for_python(pattern: str) -> str:
+    """Python's `$` also matches before a last newline."""
+    return pattern.replace("$", r"\Z")
