@@ -137,19 +137,28 @@ def _chain(chosen: Chosen) -> dict[str, Any]:
             for rung, reason in zip(chosen.rungs, chosen.reasons, strict=True)
         ],
         "runners_up": [{"deployment": str(c), "reason": why} for c, why in chosen.runners_up],
-        "rejected": [
-            {
-                "deployment": str(r.candidate),
-                "requirement": r.requirement.says,
-                "at": str(r.requirement.place),
-                "reason": r.verdict.reason,
-                "source": r.verdict.source,
-            }
-            for r in chosen.rejected
-        ],
+        "rejected": _rejected(chosen),
         "obtain": list(chosen.obtain),
         "warnings": list(chosen.warnings),
     }
+
+
+def _rejected(chosen: Chosen) -> list[dict[str, Any]]:
+    """By what they fail: many deployments share one reason."""
+    found: dict[tuple[str, str, str, str], list[str]] = {}
+    for r in chosen.rejected:
+        why = (r.requirement.says, str(r.requirement.place), r.verdict.reason, r.verdict.source)
+        found.setdefault(why, []).append(str(r.candidate))
+    return [
+        {
+            "requirement": says,
+            "at": at,
+            "reason": reason,
+            "source": source,
+            "deployments": deployments,
+        }
+        for (says, at, reason, source), deployments in found.items()
+    ]
 
 
 def encode(value: Any) -> Any:
