@@ -60,6 +60,7 @@ def _environment(folder: str) -> jinja2.Environment:
             trim_blocks=True,
             lstrip_blocks=True,
             keep_trailing_newline=True,
+            optimized=False,  # each template runs once: folding its constants costs more than it saves
             autoescape=False,  # YAML, JSON and Python, never HTML; values pass the filters below
         )
         environment.filters["yaml"] = _yaml_filter
