@@ -153,7 +153,9 @@ def wire_name(offering: Offering, catalog: Catalog) -> str:
     return offering.names.litellm.removeprefix(prefix) or offering.model
 
 
-def is_within(candidate: Candidate, allowed: Iterable[str], home: str | None) -> bool:
+def is_within(
+    candidate: Candidate, allowed: Iterable[str], home: str | None, catalog: Catalog
+) -> bool:
     """Whether processing stays inside; a self-hosted machine stands where its operator says.
 
     `home` is the region the gateway runs in: where a machine without a region is taken to be.
@@ -161,13 +163,10 @@ def is_within(candidate: Candidate, allowed: Iterable[str], home: str | None) ->
     offering, settings = candidate.offering, candidate.account.settings
     if offering.residency != "global":
         return region_within(offering.residency, allowed)
-    if settings.name in SELF_HOSTED and settings.api_base:
+    if catalog.providers[settings.name].is_self_hosted and settings.api_base:
         where = candidate.region or home
         return where is not None and region_within(where, allowed)
     return False
-
-
-SELF_HOSTED = frozenset({"ollama", "vllm"})
 
 
 def _hint(name: str, catalog: Catalog) -> str:

@@ -85,7 +85,7 @@ def requirements(
         add("quality", f"quality {_quality_text(workload)}", _good(workload, catalog))
     if compliance.residency:
         allowed = compliance.residency
-        test = _resident(allowed, profile.operations.region)
+        test = _resident(allowed, profile.operations.region, catalog)
         add("compliance.residency", f"residency {', '.join(allowed)}", test)
     for framework in compliance.frameworks:
         for fact in FACTS_OF_FRAMEWORK[framework]:
@@ -189,12 +189,14 @@ def _good(workload: Workload, catalog: Catalog) -> Callable[[Candidate], Verdict
     return by_bench if isinstance(quality, BenchQuality) else by_tier
 
 
-def _resident(allowed: tuple[str, ...], home: str | None) -> Callable[[Candidate], Verdict]:
+def _resident(
+    allowed: tuple[str, ...], home: str | None, catalog: Catalog
+) -> Callable[[Candidate], Verdict]:
     def test(candidate: Candidate) -> Verdict:
         offering = candidate.offering
         where = "anywhere" if offering.residency == "global" else f"in {offering.residency}"
         return Verdict(
-            is_within(candidate, allowed, home),
+            is_within(candidate, allowed, home, catalog),
             f"it may be processed {where}",
             f"{offering.regions_source}, {offering.regions_observed_on}",
         )
