@@ -280,14 +280,14 @@ class DenyRule(Section):
     """Whether capitals and small letters are the same."""
     message: Text | None = None
     """What the caller is told. Left out: the name of the rule."""
-    examples: DenyExamples = DenyExamples()
+    examples: DenyExamples = DenyExamples.model_construct()
     """Texts that must be blocked and texts that must pass."""
 
 
 class Guardrails(Section):
     """What is looked for in requests and answers."""
 
-    pii: Pii = Pii()
+    pii: Pii = Pii.model_construct()
     """Personal data."""
     deny: Annotated[tuple[DenyRule, ...], Field(max_length=200)] = ()
     """Forbidden text."""
@@ -332,18 +332,18 @@ class Workload(Section):
     """What every model of the chain must be able to do."""
     context: Count | None = None
     """Tokens of the longest request, input and answer together; every model must take them."""
-    params: Params = Params()
+    params: Params = Params.model_construct()
     """Request parameters, checked along the whole chain."""
-    latency: Latency = Latency()
+    latency: Latency = Latency.model_construct()
     """How fast it must be."""
     availability: Share | None = None
     """Share of requests that must be answered, for example `99.9%`. Left out: one fallback where
     there is one, and no promise."""
-    traffic: Traffic = Traffic()
+    traffic: Traffic = Traffic.model_construct()
     """How much is asked."""
     prefer: Literal["cost", "latency", "quality", "static"] = "cost"
     """What decides between models that all will do; `static` keeps the order of `models.allow`."""
-    models: ModelChoice = ModelChoice()
+    models: ModelChoice = ModelChoice.model_construct()
     """Models that must, may or must not serve."""
     experiment: Experiment | None = None
     """Compare models on live traffic."""
@@ -414,7 +414,7 @@ class Operations(Section):
     """Where it runs: a cloud region or a country."""
     observability: tuple[Literal["otel", "prometheus"], ...] = ()
     """Where traces and metrics go."""
-    logs: Logs = Logs()
+    logs: Logs = Logs.model_construct()
     """What is written down about requests."""
 
 
@@ -521,24 +521,24 @@ class Profile(Section):
     """The version of this format: 1."""
     name: Name
     """Name of the profile, and of the folder that is written."""
-    gateway: GatewayChoice = GatewayChoice()
+    gateway: GatewayChoice = GatewayChoice.model_construct()
     """Which gateway to write for; a token such as `litellm@1.106` will do."""
     workloads: Annotated[tuple[Workload, ...], Field(min_length=1, max_length=200)]
     """The kinds of request, one or more."""
-    routing: RoutingPolicy = RoutingPolicy()
+    routing: RoutingPolicy = RoutingPolicy.model_construct()
     """How failures are met, unless a workload says otherwise."""
-    cost: Cost = Cost()
+    cost: Cost = Cost.model_construct()
     """What the whole profile may cost."""
-    compliance: Compliance = Compliance()
+    compliance: Compliance = Compliance.model_construct()
     """Where and by whom requests may be processed, unless a workload says otherwise."""
-    guardrails: Guardrails = Guardrails()
+    guardrails: Guardrails = Guardrails.model_construct()
     """What is looked for in requests and answers, unless a workload says otherwise."""
-    cache: Cache = Cache()
+    cache: Cache = Cache.model_construct()
     """Answers kept for requests that come again, unless a workload says otherwise; a mode alone
     will do (`cache: exact`)."""
     teams: tuple[Team, ...] = ()
     """Who calls. Empty: anybody with a key of the gateway."""
-    operations: Operations = Operations()
+    operations: Operations = Operations.model_construct()
     """Who runs the gateway, and where."""
     providers: tuple[ProviderAccount, ...] | None = None
     """The accounts you have. Left out: anything in the catalog."""
