@@ -6,12 +6,13 @@ folder is `write_plan`, so that `--no-write`, tests and other tools can stop bef
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import BaseModel
 
 from designer.catalog import Catalog
@@ -84,8 +85,7 @@ OVER_BUDGET = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """What the command line can ask of a plan."""
 
     gateway: str | None = None

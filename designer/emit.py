@@ -11,13 +11,13 @@ import os
 import re
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from jinja2.runtime import Context
+from msgspec import Struct
 
 from designer.diagnostics import Place, Report, Rule, Severity
 from designer.documents import scalar
@@ -179,8 +179,7 @@ def _number(value: Any) -> float:
 # --- Folders --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """What a run did to the folder, as paths below it."""
 
     written: tuple[str, ...]

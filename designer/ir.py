@@ -7,8 +7,10 @@ gateway, no price, no region's law: those are facts *about* deployments and are 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
+
+from msgspec import Struct
 
 # --- Failures -------------------------------------------------------------------------------------
 
@@ -43,8 +45,7 @@ no chain catches.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Failures:
+class Failures(Struct, frozen=True):
     """A set of failure tokens or, with `all_but`, everything except them."""
 
     tokens: frozenset[str] = frozenset()
@@ -101,8 +102,7 @@ TRANSIENT = failures(
 # --- Deployments ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Cooldown:
+class Cooldown(Struct, frozen=True):
     """How long a failing deployment is left alone, and after how many failures."""
 
     lasts_s: float
@@ -112,8 +112,7 @@ class Cooldown:
     """Whether a provider's own Retry-After takes the place of `lasts_s`, on gateways that read it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Deployment:
+class Deployment(Struct, frozen=True):
     """One model of one provider account that a request can be sent to."""
 
     id: str
@@ -141,16 +140,14 @@ class Deployment:
 # --- The route tree -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     deployment: str
 
 
 Pick = Literal["weighted", "round_robin", "least_busy", "cheapest", "fastest", "usage"]
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
+class Pool(Struct, frozen=True):
     """One of its children is picked for each try."""
 
     children: tuple["Node", ...]
@@ -159,8 +156,7 @@ class Pool:
     pick: Pick = "weighted"
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(Struct, frozen=True):
     """Its child is tried again, `retries` times at most after the first try."""
 
     child: "Node"
@@ -171,8 +167,7 @@ class Retry:
     honours_retry_after: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Rung:
+class Rung(Struct, frozen=True):
     """A child of a chain, and the failures of the rungs above that reach it."""
 
     child: "Node"
@@ -181,8 +176,7 @@ class Rung:
     """Only for calls that asked for this route, not for those that a `Ref` led to it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(Struct, frozen=True):
     """Its rungs are tried in order. The first rung's `on` says nothing."""
 
     rungs: tuple[Rung, ...]
@@ -190,8 +184,7 @@ class Chain:
     """Which rung's failure comes out when none of them answered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """`key` is `metadata.<k>`, `params.<k>`, `task`, `team.<k>` or `url.pathname`.
 
     `operator` is eq, ne, in, not_in, gt, gte, lt, lte, regex, and, or; for the last two `value` is a
@@ -203,29 +196,25 @@ class Condition:
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     when: Condition
     child: "Node"
 
 
-@dataclass(frozen=True, slots=True)
-class Switch:
+class Switch(Struct, frozen=True):
     """The first case that holds is taken."""
 
     cases: tuple[Case, ...]
     otherwise: "Node | None" = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(Struct, frozen=True):
     """Another route, by name. May be cyclic: the call remembers which routes it has visited."""
 
     route: str
 
 
-@dataclass(frozen=True, slots=True)
-class Remote:
+class Remote(Struct, frozen=True):
     """A subtree that the gateway's vendor performs on its own side, in one request of ours.
 
     Simulated like any other; a runtime sends it once and must not perform it a second time.
@@ -239,8 +228,7 @@ class Remote:
 Node = Target | Pool | Retry | Chain | Switch | Ref | Remote
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """What happens to a request for `name`."""
 
     name: str
@@ -257,8 +245,7 @@ class Route:
 # --- Guardrails -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Guardrail:
+class Guardrail(Struct, frozen=True):
     """A check of what goes in or comes out. `routes` empty means every route."""
 
     name: str
@@ -282,21 +269,21 @@ class Guardrail:
 # --- The whole ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Routing:
+class Routing(Struct, frozen=True, dict=True):
     routes: tuple[Route, ...]
     deployments: tuple[Deployment, ...]
     guardrails: tuple[Guardrail, ...] = ()
     aliases: tuple[tuple[str, str], ...] = ()
     """Other names of routes, `(alias, route)`."""
-    _by_id: dict[str, Deployment] = field(init=False, repr=False, compare=False, hash=False)
-    _by_name: dict[str, Route] = field(init=False, repr=False, compare=False, hash=False)
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def _by_id(self) -> Mapping[str, Deployment]:
+        return {deployment.id: deployment for deployment in self.deployments}
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Route]:
         routes = {route.name: route for route in self.routes}
-        routes |= {alias: routes[name] for alias, name in self.aliases if name in routes}
-        object.__setattr__(self, "_by_id", {d.id: d for d in self.deployments})
-        object.__setattr__(self, "_by_name", routes)
+        return routes | {alias: routes[name] for alias, name in self.aliases if name in routes}
 
     def deployment(self, id_: str) -> Deployment:
         return self._by_id[id_]

@@ -7,10 +7,12 @@ for facts about its deployments (prices, regions), never for routing.
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from designer.catalog import Offering, load_catalog
 from designer.diagnostics import Place, Report, Rule, Severity
@@ -35,8 +37,7 @@ _MOST_FILES = 2000
 _MOST_BYTES = 50_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     gateway: Gateway
     parsed: Parsed
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

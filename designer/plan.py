@@ -5,11 +5,11 @@ the same as long as they mean the same. It is read for facts and hashes, never a
 what a dry run simulates is the emitted text.
 """
 
-import dataclasses
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct, structs
 
 from designer import __version__
 from designer.catalog import Catalog
@@ -24,8 +24,7 @@ from designer.profile.model import Profile
 SCHEMA_VERSION = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     profile: Profile
     gateway: Gateway
     routing: Routing
@@ -175,12 +174,8 @@ def encode(value: Any) -> Any:
             return [encode(item) for item in value]
         case Mapping():
             return {str(key): encode(item) for key, item in value.items()}
-        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            fields = {
-                f.name: encode(getattr(value, f.name))
-                for f in dataclasses.fields(value)
-                if f.compare
-            }
+        case Struct():
+            fields = {f.name: encode(getattr(value, f.name)) for f in structs.fields(value)}
             return {"kind": type(value).__name__.lower(), **fields}
         case _:
             return value

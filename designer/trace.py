@@ -8,10 +8,11 @@ are virtual and without jitter. Nothing here knows probabilities, traffic or out
 import random
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import chain
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from designer.diagnostics import Place, Report, Rule, Severity
 from designer.documents import Document, read_json, read_yaml
@@ -82,8 +83,7 @@ _VERDICTS = ("pass", "changed", "blocked", "broken")
 # --- What a file says -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     request: Request
     texts: tuple[str, ...] = ()
     """What its messages say, for guardrails that look for a pattern."""
@@ -94,16 +94,14 @@ class Asked:
     at_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """One scripted answer: of a deployment an outcome, of a guardrail a verdict."""
 
     outcome: Outcome
     verdict: Verdict | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(Struct, frozen=True):
     asked: tuple[Asked, ...]
     answers: Mapping[str, tuple[Answer, ...]]
     draws: tuple[float, ...] = ()
@@ -300,15 +298,13 @@ def _usage(reader: Reader, value: Mapping[str, Any], path: tuple[str | int, ...]
 # --- What comes of it -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Tried:
+class Tried(Struct, frozen=True):
     deployment: str
     at_s: float
     outcome: str
 
 
-@dataclass(frozen=True, slots=True)
-class Final:
+class Final(Struct, frozen=True):
     status: int
     served_by: str | None
     cost_usd: Decimal | None
@@ -321,8 +317,7 @@ class Final:
     """False: the caller takes a broken-off answer for a whole one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(Struct, frozen=True):
     route: str
     attempts: tuple[Tried, ...]
     final: Final

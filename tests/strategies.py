@@ -1,8 +1,7 @@
 """Random Routings for laws: every node, every field, and names that no format likes."""
 
-from dataclasses import replace
-
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from designer.gateways.legalize import rewrite
 from designer.ir import (

@@ -7,13 +7,15 @@ file and no clock: `as_of` comes from the caller. What is not known is `unknown`
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Final, Literal
 from urllib.parse import urlsplit
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 Day = date
 """For `Catalog`, whose own `date` hides the type's name."""
@@ -57,8 +59,7 @@ _OPENROUTER_REGIONS: Final[Mapping[str, str | None]] = {"europe": "eu", "eu": "e
 # --- Models ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(Struct, frozen=True):
     bench: str
     score: float
     as_of: str
@@ -66,8 +67,7 @@ class Score:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(Struct, frozen=True):
     id: str
     developer: str
     family: str
@@ -98,8 +98,7 @@ class Model:
 # --- Prices, all in USD per million tokens --------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class PriceTier:
+class PriceTier(Struct, frozen=True):
     """What every token of a request costs whose input is longer than `above_input_tokens`."""
 
     above_input_tokens: int
@@ -109,8 +108,7 @@ class PriceTier:
     cache_write: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OffPeak:
+class OffPeak(Struct, frozen=True):
     """Cheaper hours. `hours_utc` are half-open spans of minutes after midnight UTC."""
 
     weekdays: frozenset[int]
@@ -128,8 +126,7 @@ class OffPeak:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     source: str
     """Name and version of the data set, e.g. `litellm 1.106.2`."""
     entry: str
@@ -141,8 +138,7 @@ class Evidence:
     """The page that the data set itself cites."""
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(Struct, frozen=True):
     input: Decimal
     output: Decimal
     agreement: Agreement
@@ -190,20 +186,17 @@ class Price:
 # --- Offerings ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class PortkeyName:
+class PortkeyName(Struct, frozen=True):
     provider: str
     model: str
 
 
-@dataclass(frozen=True, slots=True)
-class OpenRouterName:
+class OpenRouterName(Struct, frozen=True):
     model: str
     provider: str
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(Struct, frozen=True):
     """How each gateway spells an offering. Kept by hand: no rule derives them."""
 
     litellm: str = ""
@@ -216,8 +209,7 @@ class Names:
     openrouter: OpenRouterName | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
+class Pin(Struct, frozen=True):
     """What, besides the name, makes a request land in this offering and not in a sibling."""
 
     by: Literal["name", "host", "location", "body", "deployment"] = "name"
@@ -228,8 +220,7 @@ class Pin:
     body: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Latency:
+class Latency(Struct, frozen=True):
     """A prior. Replace it by measurements (`designer calibrate`)."""
 
     ttft_p50_s: float
@@ -240,8 +231,7 @@ class Latency:
     as_of: str
 
 
-@dataclass(frozen=True, slots=True)
-class Offering:
+class Offering(Struct, frozen=True):
     id: str
     provider: str
     model: str
@@ -280,8 +270,7 @@ class Offering:
 # --- Providers ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Incidents:
+class Incidents(Struct, frozen=True):
     """How often a provider is down, as a prior; `class` is borrowed from providers like it."""
 
     availability: float
@@ -294,8 +283,7 @@ class Incidents:
     as_of: str
 
 
-@dataclass(frozen=True, slots=True)
-class Provider:
+class Provider(Struct, frozen=True):
     id: str
     title: str
     cloud: str
@@ -322,8 +310,7 @@ class Provider:
 # --- Facts ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(Struct, frozen=True):
     key: str
     value: FactValue
     condition: str = ""
@@ -338,8 +325,7 @@ class Fact:
         return self.expires_on is not None and as_of <= self.expires_on
 
 
-@dataclass(frozen=True, slots=True)
-class FactRow:
+class FactRow(Struct, frozen=True):
     """One fact and the offerings it is about, as a pattern over offering ids."""
 
     applies_to: str
@@ -348,8 +334,7 @@ class FactRow:
     """From the user's overlay: beats the catalog's, however narrow that is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     id: str
     version: str
     licence: str
@@ -361,8 +346,7 @@ class Source:
 # --- The catalog ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Catalog:
+class Catalog(Struct, frozen=True, dict=True):
     date: Day
     """The day the facts were gathered: the default `as_of`."""
     sources: tuple[Source, ...]

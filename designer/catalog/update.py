@@ -16,13 +16,14 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime, time, timezone
 from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from msgspec import Struct, field
 
 from designer.catalog.curation import (
     Curated,
@@ -56,8 +57,7 @@ Json = dict[str, Any]
 MILLION = Decimal(1_000_000)
 
 
-@dataclass(frozen=True)
-class Quote:
+class Quote(Struct, frozen=True):
     """What one source says about one offering, in USD per million tokens."""
 
     source: str
@@ -83,8 +83,7 @@ class Quote:
         } | ({"url": self.url} if self.url else {})
 
 
-@dataclass(frozen=True)
-class Inputs:
+class Inputs(Struct, frozen=True):
     curated: Curated
     quality: Quality
     facts: list[Json]

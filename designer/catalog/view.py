@@ -4,17 +4,17 @@ Money is a string as the catalog has it, days are ISO; how it looks is `designer
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from designer.catalog.model import FACT_KEYS, Catalog, Offering, Price
 
 Key = TypeVar("Key")
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     id: str
     what: str
     """A field (`price.input`, `status`), or `offering` for one that came or went."""

@@ -1,9 +1,10 @@
 """The types of findings. See the package for what they are for."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct, field
 
 
 class Severity(StrEnum):
@@ -17,8 +18,7 @@ class Severity(StrEnum):
         return list(Severity).index(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where in the user's material: a file position, a dotted path, or both."""
 
     file: str = ""
@@ -33,8 +33,7 @@ class Place:
         return ": ".join(part for part in (self.file, self.path) if part)
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     code: str
     severity: Severity
     title: str
@@ -47,8 +46,7 @@ class Rule:
     """Template: what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(Struct, frozen=True):
     rule: Rule
     place: Place
     message: str
@@ -78,8 +76,7 @@ class Diagnostic:
         }
 
 
-@dataclass(slots=True)
-class Report:
+class Report(Struct):
     """What the phases have found so far. The one mutable thing that travels through the compiler."""
 
     diagnostics: list[Diagnostic] = field(default_factory=list)

@@ -7,8 +7,10 @@ as `draws`, and what calls share is read from a `World` and changed only through
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from designer.engine.conditions import holds
 from designer.engine.events import (
@@ -61,16 +63,14 @@ from designer.ir import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Struct, frozen=True):
     """What a call runs: the meaning of a configuration and the gateway it runs on."""
 
     routing: Routing
     semantics: Semantics
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """A failed attempt, or the lack of anything to attempt, on its way up the tree."""
 
     failure: str
@@ -84,8 +84,7 @@ class Fault:
     """Whether that deployment is its route's only one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """One node that the call is inside of."""
 
     node: Node

@@ -5,14 +5,14 @@ answers with one event; after `Finish` there is none.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from designer.ir import Guardrail
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """What the engine needs to know of a client's request; the driver keeps the rest."""
 
     stream: bool = False
@@ -23,8 +23,7 @@ class Request:
     path: str = "/v1/chat/completions"
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
@@ -33,55 +32,47 @@ class Usage:
 # --- Events ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Began:
+class Began(Struct, frozen=True):
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Inspected:
+class Inspected(Struct, frozen=True):
     """A guardrail answered. `broken` is the guardrail itself failing, not the content."""
 
     at: float
     verdict: Literal["pass", "changed", "blocked", "broken"]
 
 
-@dataclass(frozen=True, slots=True)
-class LookedUp:
+class LookedUp(Struct, frozen=True):
     at: float
     hit: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Reserved:
+class Reserved(Struct, frozen=True):
     """`refused` is the failure token of what had no room (`budget`, `limit`), None when granted."""
 
     at: float
     refused: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Headers:
+class Headers(Struct, frozen=True):
     """A stream was opened: its status is known and there is no content yet."""
 
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class FirstToken:
+class FirstToken(Struct, frozen=True):
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """The whole answer is there."""
 
     at: float
     usage: Usage = Usage()
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """An attempt came to nothing, or broke off. `failure` is a token of `designer.ir`."""
 
     at: float
@@ -91,13 +82,11 @@ class Failed:
     retry_after_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Woke:
+class Woke(Struct, frozen=True):
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(Struct, frozen=True):
     """The client is gone."""
 
     at: float
@@ -111,24 +100,20 @@ Event = (
 # --- Commands -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Inspect:
+class Inspect(Struct, frozen=True):
     guardrail: Guardrail
     stage: Literal["input", "output"]
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
+class Lookup(Struct, frozen=True):
     """Ask the cache."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reserve:
+class Reserve(Struct, frozen=True):
     """Ask for room in budgets and limits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Struct, frozen=True):
     deployment: str
     timeout_s: float | None
     """Until the whole answer or, on a stream, its headers."""
@@ -138,23 +123,20 @@ class Send:
     """Until the route's deadline: a stream still going on then fails with `deadline`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listen:
+class Listen(Struct, frozen=True):
     """Go on reading the stream; `hold` keeps its content back from the caller."""
 
     hold: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Struct, frozen=True):
     """Sleep for `seconds` plus a random part of `jitter_s`."""
 
     seconds: float
     jitter_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(Struct, frozen=True):
     status: int
     served_by: str | None = None
     failure: str | None = None
@@ -170,21 +152,18 @@ Command = Inspect | Lookup | Reserve | Send | Listen | Wait | Finish
 # --- Effects --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True):
     deployment: str
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     deployment: str
     at: float
     took_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Missed:
+class Missed(Struct, frozen=True):
     """An attempt failed. `counted` says whether it counts against the deployment's health."""
 
     deployment: str
@@ -193,22 +172,19 @@ class Missed:
     counted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Blamed:
+class Blamed(Struct, frozen=True):
     """A failure that was told of before counts against the deployment's health, perhaps again."""
 
     deployment: str
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Cooled:
+class Cooled(Struct, frozen=True):
     deployment: str
     until: float
 
 
-@dataclass(frozen=True, slots=True)
-class Turned:
+class Turned(Struct, frozen=True):
     """A round-robin pool moved on."""
 
     pool: str

@@ -5,9 +5,10 @@ limits of a `Send` and yields what a driver would see, with its times. Nothing i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from math import inf
 from typing import Any
+
+from msgspec import Struct, field
 
 from designer.engine.classify import failure_of, retry_after_s
 from designer.engine.events import Ended, Event, Failed, FirstToken, Headers, Send, Usage
@@ -67,8 +68,7 @@ HANGS_S = 600.0
 """How long a silent attempt lasts that no limit ends: the OpenAI client's own default (openai 1.x)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """Times are from the moment of sending."""
 
     status: int = 200
@@ -91,8 +91,7 @@ class Outcome:
         return TOKEN_OF_KIND.get(self.kind) or failure_of(self.status, self.body)
 
 
-@dataclass(frozen=True, slots=True)
-class Played:
+class Played(Struct, frozen=True):
     """An attempt, foreseen."""
 
     events: tuple[Event, ...]

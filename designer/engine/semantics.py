@@ -4,8 +4,9 @@ The first row whose conditions hold decides about a failed attempt. A failure th
 a hole in the table and raises, so that a table can be tested for completeness.
 """
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from designer.ir import ANY, STATUS_OF, Failures, failures
 
@@ -18,8 +19,7 @@ PHASES: frozenset[Phase] = frozenset({"headers", "silent", "content"})
 Stage = Literal["reserve", "guard_in", "cache", "route", "guard_out", "settle"]
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
+class Backoff(Struct, frozen=True):
     """Wait before retry n (from 0): `base * factor**n` within floor and cap, plus up to `jitter_s`."""
 
     base_s: float
@@ -32,8 +32,7 @@ class Backoff:
         return min(max(self.base_s * self.factor ** min(retry, 60), self.floor_s), self.cap_s)
 
 
-@dataclass(frozen=True, slots=True)
-class RetryAfter:
+class RetryAfter(Struct, frozen=True):
     """Which `Retry-After` a gateway obeys: within the range it takes the place of the backoff."""
 
     on: Failures
@@ -54,8 +53,7 @@ class RetryAfter:
         return not self.whole_seconds or float(seconds).is_integer()
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """What becomes of one kind of failure."""
 
     source: str
@@ -80,8 +78,7 @@ class Row:
     """Whether, after the headers, the answer just ends: status 200, and nothing says that it failed."""
 
 
-@dataclass(frozen=True, slots=True)
-class CooldownRule:
+class CooldownRule(Struct, frozen=True):
     """What `cools: rate` means and how long a cooldown lasts where the configuration is silent."""
 
     lasts_s: float = 5.0
@@ -99,8 +96,7 @@ class CooldownRule:
     """Whose Retry-After is obeyed as the length of the cooldown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Semantics:
+class Semantics(Struct, frozen=True):
     name: str
     version: str
     rows: tuple[Row, ...]

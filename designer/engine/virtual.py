@@ -5,9 +5,10 @@ guardrails answer and how much jitter is slept, comes from `Surroundings`; so do
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from designer.engine.call import Call, Program, begin, step
 from designer.engine.events import (
@@ -33,15 +34,13 @@ from designer.engine.outcomes import Outcome, Played, play
 from designer.engine.world import World
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(Struct, frozen=True):
     at: float
     route: str
     request: Request
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     deployment: str
     at: float
     outcome: str
@@ -49,8 +48,7 @@ class Attempt:
     hung: bool = False
 
 
-@dataclass(slots=True)
-class Run:
+class Run(Struct):
     """One call on its way, and afterwards what became of it. Changed by `perform` alone."""
 
     index: int

@@ -5,15 +5,15 @@ Who shares one World (a process, a host, a fleet) is its driver's affair.
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from designer.engine.events import Answered, Blamed, Cooled, Effect, Missed, Sent, Turned
 
 _MINUTE_S = 60.0
 
 
-@dataclass(slots=True)
-class Minute:
+class Minute(Struct):
     """A counter that starts anew with the first count a minute or more after it last did."""
 
     began: float = float("-inf")
@@ -28,8 +28,7 @@ class Minute:
             self.began = at
 
 
-@dataclass(slots=True)
-class Health:
+class Health(Struct):
     cooling_until: float = float("-inf")
     answered: Minute = field(default_factory=Minute)
     failed: Minute = field(default_factory=Minute)
@@ -39,8 +38,7 @@ class Health:
     """The last answers: (when, how long in seconds)."""
 
 
-@dataclass(slots=True)
-class World:
+class World(Struct):
     _health: dict[str, Health] = field(default_factory=dict)
     _turns: dict[str, int] = field(default_factory=dict)
 

@@ -5,17 +5,17 @@ Gateways know nothing of one another. Everything that needs "all of them" asks t
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct, field
 
 from designer.diagnostics import Place, Report
 from designer.engine.semantics import Semantics
 from designer.ir import Routing
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """What a configuration file may say about a deployment beside how it is routed to.
 
     Facts, not routing: they round-trip where the gateway has a place for them.
@@ -33,8 +33,7 @@ class Terms:
     """Why the planner put it where it is: a comment where the format has comments."""
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Struct, frozen=True):
     """One file to write: values for a template, and the schema that its text must satisfy."""
 
     path: str
@@ -48,8 +47,7 @@ class File:
     """Comments by dotted path (`model_list[0].litellm_params.order`), one line each."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(Struct, frozen=True):
     """What a configuration's text means."""
 
     gateway: str
@@ -67,8 +65,7 @@ class Parsed:
     """How many settings (leaves) the text holds in all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Feature:
+class Feature(Struct, frozen=True):
     """Something that a Routing can ask for and not every gateway has."""
 
     name: str
@@ -77,8 +74,7 @@ class Feature:
     """The Routing with the feature taken out; unchanged when it does not ask for it. Idempotent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lack:
+class Lack(Struct, frozen=True):
     """A feature that a gateway has not, or has only roughly."""
 
     feature: Feature
@@ -92,8 +88,7 @@ class Lack:
     """False: nothing is lost, the same meaning only takes the gateway's own shape."""
 
 
-@dataclass(frozen=True, slots=True)
-class Constraint:
+class Constraint(Struct, frozen=True):
     """What the profile insists on for one route, for a gateway that chooses endpoints itself."""
 
     zero_retention: bool = False
@@ -113,8 +108,7 @@ def later(module: str, name: str) -> Callable[..., Any]:
     return call
 
 
-@dataclass(frozen=True, slots=True)
-class Gateway:
+class Gateway(Struct, frozen=True):
     name: str
     """Its token, `portkey-oss`."""
     title: str

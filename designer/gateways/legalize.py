@@ -5,7 +5,8 @@ nothing and says nothing. The features here are common ones; a gateway adds its 
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from designer.diagnostics import Report, Rule, Severity
 from designer.gateways.base import Feature, Gateway, Lack

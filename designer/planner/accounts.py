@@ -2,9 +2,10 @@
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+
+from msgspec import Struct
 
 from designer.catalog import Catalog, Offering, add_custom_offering
 from designer.catalog.model import Evidence, Price
@@ -22,8 +23,7 @@ UNKNOWN_PROVIDER = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """One contract with one provider: what deployments are reached through."""
 
     settings: ProviderAccount
@@ -46,8 +46,7 @@ class Account:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """A deployment that could be: an offering reached through an account."""
 
     account: Account

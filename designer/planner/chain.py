@@ -1,7 +1,8 @@
 """The chain of an alias: the best deployment first, then others that do not go down with it."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from designer.catalog import Catalog
 from designer.catalog.model import TIERS
@@ -23,8 +24,7 @@ MOST_RUNGS = 3
 """A fourth deployment adds less availability than its failures cost time: the attempt budget is 4."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(Struct, frozen=True):
     """The chain of one alias, and what was thought about."""
 
     workload: Workload

@@ -5,8 +5,9 @@ loses least and is least work to run wins. Every reason names its source.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from designer.diagnostics import Report
 from designer.gateways.base import Constraint, Gateway
@@ -18,8 +19,7 @@ from designer.profile.model import Profile
 from designer.profile.policy import policy_of
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """What running a gateway means; facts with their source, apart from the logic below."""
 
     hosting: frozenset[Literal["self", "managed"]]
@@ -73,8 +73,7 @@ OWN_KEYS_FEE_COSTS = 3
 (guides/overview/auth/byok, read 2026-08-22)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What choosing one gateway would mean."""
 
     gateway: Gateway

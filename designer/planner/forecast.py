@@ -6,8 +6,9 @@ from. Independence of failure domains is assumed, which is why only distinct dom
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from designer.catalog import Catalog
 from designer.planner.accounts import Candidate
@@ -22,8 +23,7 @@ Apache-2.0) has .15–.28 for the first token; the upper end, since answers vary
 Z95 = 1.645
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(Struct, frozen=True):
     low: float
     high: float
     unit: str
@@ -31,8 +31,7 @@ class Figure:
     grade: str = "prior"
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
+class Forecast(Struct, frozen=True):
     availability: Figure
     p95_s: Figure
     usd_per_month: Figure | None

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from designer.diagnostics import Place, Report, Rule, Severity
 from designer.planner.chain import Chosen
@@ -20,8 +21,7 @@ UNREADABLE = Rule(
 FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Lock:
+class Lock(Struct, frozen=True):
     """The gateway token, and per alias the deployments (`account/model`) in chain order."""
 
     gateway: str = ""

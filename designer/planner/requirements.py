@@ -5,10 +5,11 @@ smallest set that no candidate satisfies together.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fnmatch import fnmatchcase
+
+from msgspec import Struct
 
 from designer.catalog import Catalog
 from designer.catalog.model import TIERS
@@ -19,8 +20,7 @@ from designer.profile.model import BenchQuality, Workload
 from designer.profile.policy import policy_of
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     holds: bool
     reason: str = ""
     """Down to the fact, in words."""
@@ -33,8 +33,7 @@ class Verdict:
 HOLDS = Verdict(True)
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(Struct, frozen=True):
     key: str
     """The profile key it comes from."""
     says: str
@@ -42,8 +41,7 @@ class Requirement:
     test: Callable[[Candidate], Verdict]
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(Struct, frozen=True):
     candidate: Candidate
     requirement: Requirement
     verdict: Verdict
@@ -253,8 +251,7 @@ def cost_per_request_usd(candidate: Candidate, workload: Workload) -> Decimal:
 # --- Conflicts ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(Struct, frozen=True):
     """Requirements of one workload that no candidate satisfies together; none can be left out."""
 
     alias: str

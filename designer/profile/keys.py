@@ -7,12 +7,12 @@ A key's path leaves out positions in lists and writes `<name>` for a name the us
 import ast
 import inspect
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from itertools import pairwise
 from typing import Any, Final, get_args, get_origin
 
+from msgspec import Struct
 from pydantic.fields import FieldInfo
 
 from designer.profile import model
@@ -42,8 +42,7 @@ _ANYWHERE: Final = 0.85
 """How alike (difflib's ratio) a key must be to be suggested from the same map, and from others."""
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     path: str
     name: str
     field: FieldInfo

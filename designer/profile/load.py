@@ -6,11 +6,12 @@ that makes sense.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
@@ -39,8 +40,7 @@ MAX_LISTED: Final = 200
 Parts = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedProfile:
+class LoadedProfile(Struct, frozen=True):
     profile: Profile
     positions: Positions
     files: tuple[str, ...]

@@ -52,6 +52,7 @@ class Section(BaseModel):
         defer_build=True,  # the parts are built with the whole, and only where a profile is read
         hide_input_in_errors=True,
         regex_engine="python-re",
+        arbitrary_types_allowed=True,  # the scalars of `units`, each read by its own validator
     )
 
 

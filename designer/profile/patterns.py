@@ -8,9 +8,10 @@ github.com/google/re2/wiki/Syntax, ECMA-262 §22.2, docs.python.org/3/library/re
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
+
+from msgspec import Struct
 
 MAX_STATES: Final = 2_000
 MAX_REPEAT: Final = 1_000
@@ -64,32 +65,27 @@ class NotShared(ValueError):  # noqa: N818  (a finding about the user's pattern)
         return _ADVICE.get(self.problem, _OTHERWISE)
 
 
-@dataclass(frozen=True, slots=True)
-class One:
+class One(Struct, frozen=True):
     """One character, by a class Python's `re` knows."""
 
     accepts: str
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(Struct, frozen=True):
     """A place between characters: `^`, `$`, `\\b` or `\\B`."""
 
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     parts: tuple["Part", ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Either:
+class Either(Struct, frozen=True):
     options: tuple["Part", ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(Struct, frozen=True):
     part: "Part"
     least: int
     most: int | None
@@ -99,8 +95,7 @@ class Repeat:
 Part = One | Edge | Row | Either | Repeat
 
 
-@dataclass(frozen=True)
-class Pattern:
+class Pattern(Struct, frozen=True, dict=True):
     part: Part
     ignore_case: bool = False
 

@@ -5,8 +5,9 @@ refused here, only found, so that the report can list it.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, TypeVar
+
+from msgspec import Struct
 
 from designer.profile.model import (
     Cache,
@@ -32,16 +33,14 @@ _STRICT_FIRST: Final = {
 """Keys whose alternatives have an order of strictness."""
 
 
-@dataclass(frozen=True, slots=True)
-class EffectivePolicy:
+class EffectivePolicy(Struct, frozen=True):
     routing: RoutingPolicy
     compliance: Compliance
     guardrails: Guardrails
     cache: Cache
 
 
-@dataclass(frozen=True, slots=True)
-class Loosening:
+class Loosening(Struct, frozen=True):
     """A workload asks for less than the profile does."""
 
     workload: str

@@ -1,13 +1,14 @@
 """Where each value of a profile stands, so that later phases can point into the user's file."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from designer.diagnostics import Place
 
 
-@dataclass(frozen=True, slots=True)
-class Positions:
+class Positions(Struct, frozen=True):
     """By dotted path as the file writes it: `workloads[0].latency.ttft_p95`, `providers[1].as`."""
 
     values: Mapping[str, Place] = field(default_factory=dict)

@@ -1,15 +1,16 @@
 """The typed scalars of `units` as field types: how pydantic reads them and how editors see them."""
 
 import re
-from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Final, Literal
 
+from msgspec import Struct, structs
 from pydantic import (
     BeforeValidator,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    PlainSerializer,
     WithJsonSchema,
 )
 from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
@@ -114,6 +115,7 @@ def _read_date(value: object) -> date:
 
 _DURATION_SCHEMA: Final = _pattern(DURATION, "800ms", "2s", "5m", "1h30m")
 _HOURLY_SCHEMA: Final = _pattern(MONEY, "9 USD/hour", "7300 USD/month")
+_AS_MAP: Final = PlainSerializer(structs.asdict)
 
 Seconds = Annotated[float, BeforeValidator(read_seconds), WithJsonSchema(_DURATION_SCHEMA)]
 """A duration; zero is allowed."""
@@ -122,16 +124,19 @@ SomeSeconds = Annotated[float, BeforeValidator(read_some_seconds), WithJsonSchem
 PerRequestMoney = Annotated[
     Money,
     BeforeValidator(_read_total),
+    _AS_MAP,
     WithJsonSchema(_pattern(r"\d+(?:\.\d+)?\s*USD", "0.05 USD")),
 ]
 MonthlyMoney = Annotated[
     Money,
     BeforeValidator(_read_monthly),
+    _AS_MAP,
     WithJsonSchema(_pattern(r"\d+(?:\.\d+)?\s*USD(?:\s*/\s*month)?", "5000 USD")),
 ]
 LimitMoney = Annotated[
     Money,
     BeforeValidator(_read_limit),
+    _AS_MAP,
     WithJsonSchema(
         _pattern(
             r"\d+(?:\.\d+)?\s*USD\s*/\s*(?:hour|day|week|month|year)",
@@ -141,10 +146,12 @@ LimitMoney = Annotated[
     ),
 ]
 """Money with a period, as budgets have it."""
-HourlyMoney = Annotated[Money, BeforeValidator(_read_hourly), WithJsonSchema(_HOURLY_SCHEMA)]
+HourlyMoney = Annotated[
+    Money, BeforeValidator(_read_hourly), _AS_MAP, WithJsonSchema(_HOURLY_SCHEMA)
+]
 """Money per stretch of time, as rented machines and commitments cost it."""
 RequestRate = Annotated[
-    Rate, BeforeValidator(_read_rate), WithJsonSchema(_pattern(RATE, "200k/day", "20/s"))
+    Rate, BeforeValidator(_read_rate), _AS_MAP, WithJsonSchema(_pattern(RATE, "200k/day", "20/s"))
 ]
 Share = Annotated[
     float,
@@ -177,6 +184,7 @@ Count = Annotated[
 DailyWindow = Annotated[
     Window,
     BeforeValidator(_read_window),
+    _AS_MAP,
     WithJsonSchema(_pattern(WINDOW, "01:00-05:00 Europe/Berlin")),
 ]
 EnvName = Annotated[
@@ -189,8 +197,7 @@ Day = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class Shaped:
+class Shaped(Struct, frozen=True):
     """Text of a fixed shape; `kind` says in words what is wanted."""
 
     pattern: str

@@ -10,9 +10,10 @@ process on deep nesting, so every limit holds before memory is spent.
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from msgspec import Struct
+from msgspec.structs import replace
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
@@ -49,28 +50,24 @@ _SPECIAL: Final = {
 _TEXT_TAGS: Final = ("!", "tag:yaml.org,2002:str")
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(Struct, frozen=True):
     value: str | int | float | bool | None
     text: str
     """As it is written, so that messages can repeat `1.10`."""
     at: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Items:
+class Items(Struct, frozen=True):
     nodes: tuple["Node", ...]
     at: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     key_at: Place
     node: "Node"
 
 
-@dataclass(frozen=True, slots=True)
-class Map:
+class Map(Struct, frozen=True):
     entries: dict[str, Entry]
     at: Place
 

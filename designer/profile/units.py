@@ -7,11 +7,12 @@ what cannot be read raises `NotAValue`, whose message can stand in a diagnostic 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import time
 from decimal import Decimal, InvalidOperation
 from typing import Final, Literal, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from msgspec import Struct
 
 Period = Literal["second", "minute", "hour", "day", "week", "month", "year"]
 MoneyPeriod = Literal["request", "hour", "day", "week", "month", "year"]
@@ -68,8 +69,7 @@ class NotAValue(ValueError):  # noqa: N818  (it is a finding about the user's te
     """The text is not a value of the wanted kind; the message says how to write one."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Money:
+class Money(Struct, frozen=True, order=True):
     usd: Decimal
     per: MoneyPeriod | None = None
 
@@ -84,8 +84,7 @@ class Money:
         return self.usd * SECONDS_IN["month"] / SECONDS_IN[cast(str, self.per)]
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(Struct, frozen=True):
     count: Decimal
     per: Period
 
@@ -105,8 +104,7 @@ class Rate:
         return float(self.count * SECONDS_IN["month"] / SECONDS_IN[self.per])
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """A stretch of every day; `end` before `start` runs over midnight."""
 
     start: time

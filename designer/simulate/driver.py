@@ -1,9 +1,11 @@
 """Run a scenario: the engine's virtual driver, with providers that answer by facts, chance and faults."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from itertools import repeat
 from random import Random
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from designer.diagnostics import Report
 from designer.engine.call import Program
@@ -105,8 +107,7 @@ def _priced(parsed: Parsed, services: Mapping[str, Service]) -> dict[str, Servic
 # --- Providers ------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Quota:
+class _Quota(Struct):
     """What a deployment has used up in the present minute."""
 
     minute: int = -1
@@ -114,8 +115,7 @@ class _Quota:
     tokens: int = 0
 
 
-@dataclass(slots=True)
-class _Providers:
+class _Providers(Struct):
     """Surroundings made of facts, chance and faults. Keeps how much of each quota is used."""
 
     routing: Routing

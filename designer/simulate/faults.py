@@ -1,8 +1,9 @@
 """Which faults a deployment or a guardrail of a configuration meets, and what it answers then."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from fnmatch import fnmatchcase
+
+from msgspec.structs import replace
 
 from designer.diagnostics import Report, Rule, Severity
 from designer.engine.outcomes import SLOW_FIRST_TOKEN_S, Outcome

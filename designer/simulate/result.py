@@ -1,13 +1,13 @@
 """What a dry run found, as values and as JSON. Numbers only; words about them are `designer.render`'s."""
 
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 SCHEMA_VERSION = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(Struct, frozen=True):
     """An estimate and its 95 % confidence interval."""
 
     value: float
@@ -18,8 +18,7 @@ class Interval:
         return {"value": _short(self.value), "low": _short(self.low), "high": _short(self.high)}
 
 
-@dataclass(frozen=True, slots=True)
-class RouteResult:
+class RouteResult(Struct, frozen=True):
     route: str
     """Empty: all routes together."""
     requests: int
@@ -63,8 +62,7 @@ class RouteResult:
 _FIGURES = ("availability", "p50_s", "p95_s", "p99_s", "first_token_p95_s", "cost_per_1k_usd")
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """A slice of the time that was simulated, by when requests came."""
 
     from_s: float
@@ -83,8 +81,7 @@ class Moment:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """An assertion of the scenario, judged."""
 
     name: str
@@ -108,8 +105,7 @@ class Check:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     scenario: str
     gateway: str
     seed: int

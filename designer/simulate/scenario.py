@@ -7,9 +7,10 @@ decided against a configuration (`designer.simulate.faults`).
 import operator
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from math import inf
 from typing import Any
+
+from msgspec import Struct
 
 from designer.diagnostics import Place, Report, Rule, Severity
 from designer.documents import Document, Path, read_yaml
@@ -82,16 +83,14 @@ UNKNOWN_NAME = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Traffic:
+class Traffic(Struct, frozen=True):
     rate_per_s: float | None = None
     """Of all routes together; None: the profile's."""
     for_s: float | None = None
     factor: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """All that is given has to match. Patterns as in a shell; `@first` is what most requests ask first."""
 
     provider: str = ""
@@ -109,8 +108,7 @@ class Target:
 SELECTORS = ("provider", "model", "region", "deployment", "route", "guardrail")
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     target: Target
     kind: str
     from_s: float = 0.0
@@ -126,8 +124,7 @@ class Fault:
     place: Place = Place()
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(Struct, frozen=True):
     """One thing that must hold: `availability >= 0.999` of a route, or of all."""
 
     name: str
@@ -139,8 +136,7 @@ class Bound:
     place: Place = Place()
 
 
-@dataclass(frozen=True, slots=True)
-class Scenario:
+class Scenario(Struct, frozen=True):
     name: str
     traffic: Traffic
     faults: tuple[Fault, ...]

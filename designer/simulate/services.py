@@ -1,10 +1,11 @@
 """What a dry run has to know of a deployment beside its routing: speed, price, place and quota."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 from math import exp, log, sqrt
 from random import Random
 from typing import NamedTuple
+
+from msgspec import Struct
 
 VARIATION = 0.25
 """Coefficient of variation of the time to first token.
@@ -16,8 +17,7 @@ REFUSAL_S = 0.1
 """How fast a provider says no. Design decision: nothing is generated."""
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """The defaults are a guess that fits no model in particular; the result says where they were used."""
 
     ttft_s: float = 0.8

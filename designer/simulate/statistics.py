@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from math import ceil, floor, sqrt
+
+from msgspec import Struct, field
 
 from designer.simulate.result import Interval, Moment, RouteResult
 
@@ -11,8 +12,7 @@ Z = 1.959963984540054
 """The normal distribution's 97.5 % quantile."""
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct):
     """Sums and samples of one route, growing while calls end."""
 
     requests: int = 0
@@ -63,8 +63,7 @@ class Tally:
         )
 
 
-@dataclass(slots=True)
-class Slice:
+class Slice(Struct):
     """What `Moment` is made from."""
 
     requests: int = 0

@@ -2,10 +2,12 @@
 
 from bisect import bisect
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import exp, log, sqrt
 from random import Random
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from designer.engine.events import Request
 from designer.engine.virtual import Arrival
@@ -20,8 +22,7 @@ lognormal with CV 1 (CC-BY-4.0, github.com/Azure/AzurePublicDataset).
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(Struct, frozen=True):
     """What one route is asked for."""
 
     rate_per_s: float = 1.0

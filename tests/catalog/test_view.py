@@ -1,8 +1,9 @@
 """What `designer catalog` prints: rows of plain values, each with its source."""
 
 import json
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from designer.catalog import load_catalog
 from designer.catalog.model import FACT_KEYS

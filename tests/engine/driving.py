@@ -1,9 +1,10 @@
 """Surroundings for tests: scripted answers, and a driver that checks the World as it goes."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import cycle
 from typing import Any
+
+from msgspec import Struct, field
 
 from designer.engine.call import Program
 from designer.engine.events import Inspect, Inspected, LookedUp, Request, Reserved, Send
@@ -22,8 +23,7 @@ def kind(name: str, **more: Any) -> Outcome:
     return Outcome(kind=name, **more)
 
 
-@dataclass
-class Scripted:
+class Scripted(Struct):
     """Answers in order, the last one again and again; a deployment without any answers 200."""
 
     answers: Mapping[str, Sequence[Outcome]] = field(default_factory=dict)

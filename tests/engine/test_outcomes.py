@@ -1,12 +1,12 @@
 """From a provider's answer to failure tokens, and from an outcome to what a driver would see."""
 
-from dataclasses import replace
 from math import inf
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from designer.engine.classify import failure_of, retry_after_s
 from designer.engine.events import Ended, Failed, FirstToken, Headers, Send, Usage

@@ -6,10 +6,11 @@ alive afterwards, is for the conformance tests.
 """
 
 import json
-from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from msgspec import Struct
+from msgspec.structs import replace
 
 from designer.diagnostics import Report
 from designer.engine.call import Program
@@ -45,8 +46,7 @@ BY_DEFAULT = Routing((CHAT,), (PRIMARY, FALLBACK))
 BUFFERED = replace(BY_DEFAULT, routes=(replace(CHAT, mid_stream="buffer"),))
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(Struct, frozen=True):
     primary: list[dict[str, Any]]
     stream: bool = False
     fallback: tuple[dict[str, Any], ...] = ()

@@ -1,10 +1,10 @@
 """What the engine does, one short story at a time, under the reference's semantics."""
 
-from dataclasses import replace
 from itertools import cycle
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from designer.engine.call import Program, begin, step
 from designer.engine.events import Began, Failed, Finish, Left, Request, Wait

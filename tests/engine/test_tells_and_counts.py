@@ -1,8 +1,7 @@
 """What a chain tells, which failures count against a deployment, and counts that overrule rows."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from designer.engine.call import Program
 from designer.engine.events import Request

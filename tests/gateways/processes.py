@@ -14,10 +14,10 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from msgspec import Struct
 
 GATEWAYS = Path(os.environ.get("GATEWAYS_DIR") or Path(__file__).resolve().parents[2] / ".gateways")
 
@@ -38,8 +38,7 @@ class GatewayStartError(Exception):
     """A real gateway is missing, could not start, or died; the message says what to do."""
 
 
-@dataclass(frozen=True)
-class RunningGateway:
+class RunningGateway(Struct, frozen=True):
     base_url: str
     log: Path
     """Everything it printed; deleted when it ends."""

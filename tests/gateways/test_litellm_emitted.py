@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from msgspec import Struct
+from msgspec.structs import replace
 
 from designer.diagnostics import Report
 from designer.emit import render
@@ -62,8 +63,7 @@ FALLS = ANY - REFUSALS - failures(400, 402, 405, 406, 409, 410, 411, 413, 414, 4
 TIMEOUT_S = 1.5
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(Struct, frozen=True):
     """What the first deployment does: to the real provider's place, and in an outcomes file."""
 
     real: tuple[Outcome, ...]
@@ -184,8 +184,7 @@ def everything(upstream: Upstream) -> Routing:
     )
 
 
-@dataclass(frozen=True)
-class Booted:
+class Booted(Struct, frozen=True):
     gateway: RunningGateway
     upstream: Upstream
     text: str

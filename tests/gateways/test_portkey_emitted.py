@@ -10,12 +10,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from msgspec import Struct
+from msgspec.structs import replace
 
 from designer.diagnostics import Report
 from designer.emit import render
@@ -217,8 +218,7 @@ def test_a_denied_pattern_is_denied_in_any_case(
 # --- The engine says the same ---------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(Struct, frozen=True):
     """What one deployment does: to the real provider's place, and in an outcomes file."""
 
     real: tuple[Outcome, ...]

@@ -15,10 +15,10 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn
 
 from aiohttp import web
+from msgspec import Struct, field
 
 Kind = Literal[
     "answer",  # a whole reply: `status`, `headers` and `body`
@@ -32,8 +32,7 @@ Kind = Literal[
 ]
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """How one request to one deployment goes."""
 
     status: int = 200
@@ -88,8 +87,7 @@ def status(code: int, *, retry_after: str | None = None) -> Outcome:
     return Outcome(status=code, headers=headers)
 
 
-@dataclass(frozen=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """One POST that reached the upstream."""
 
     label: str
@@ -102,8 +100,7 @@ class Attempt:
     outcome: Outcome
 
 
-@dataclass
-class Upstream:
+class Upstream(Struct):
     """A running server. Scripts and attempts may be used from any thread while it serves."""
 
     port: int

@@ -5,7 +5,6 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import httpx
 import openai
 import pytest
+from msgspec import Struct
 
 from designer.catalog import load_catalog
 from designer.engine.call import Program
@@ -64,8 +64,7 @@ def _routing(**route: Any) -> Routing:
     )
 
 
-@dataclass
-class Running:
+class Running(Struct):
     service: Service
     stub: StubServer
     state: Path

@@ -1,9 +1,10 @@
 """One small configuration that most of the tests here run on."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
+
+from msgspec.structs import replace
 
 from designer.diagnostics import Report
 from designer.gateways.base import Parsed

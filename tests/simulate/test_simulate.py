@@ -1,13 +1,13 @@
 """Dry runs: what outages do, that chance is in the seed alone, and how assertions are judged."""
 
 import json
-from dataclasses import replace
 from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from designer.diagnostics import Report
 from designer.engine.outcomes import CONTENT_FAULTS, KINDS

@@ -6,8 +6,10 @@ whether LiteLLM can do exactly that. The walk was measured on LiteLLM 1.106.2, 2
 """
 
 import math
-from dataclasses import dataclass, field, replace
 from typing import Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from designer.gateways.litellm.tables import CONTEXT, POLICY, RETRIED, RETRY_POLICY
 from designer.ir import (
@@ -36,8 +38,7 @@ FALLS_FIRST = FALLS - CONTEXT - POLICY
 """What moves it on from the first level (router.py:7679)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(Struct, frozen=True):
     """Deployments of the same `order`."""
 
     ids: tuple[str, ...]
@@ -49,8 +50,7 @@ class Level:
         return targets[0] if len(targets) == 1 else Pool(targets, self.weights, pick)
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     levels: tuple[Level, ...]
     pick: Pick = "weighted"
     policy: tuple[tuple[str, int], ...] = ()
@@ -70,8 +70,7 @@ class Group:
         return tuple(id_ for level in self.levels for id_ in level.ids)
 
 
-@dataclass(frozen=True, slots=True)
-class Lists:
+class Lists(Struct, frozen=True):
     """Whether any group has a typed fallback list: if so, the generic one never serves that class."""
 
     context: bool = False
@@ -136,8 +135,7 @@ def _refs(names: tuple[str, ...]) -> Node:
 # --- From any tree to the nearest group -----------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Found:
+class _Found(Struct):
     levels: list[Level] = field(default_factory=list)
     pick: Pick | None = None
     policy: dict[str, int] = field(default_factory=dict)

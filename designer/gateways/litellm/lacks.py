@@ -8,8 +8,9 @@ features: once everything that only looks different is gone, it becomes the tree
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from designer.gateways.base import Feature, Lack
 from designer.gateways.legalize import (

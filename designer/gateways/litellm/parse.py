@@ -6,10 +6,12 @@ as LiteLLM reads them where it goes on, and left out where it stops; finding fau
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from itertools import count
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from designer.diagnostics import Place, Report, Rule, Severity
 from designer.documents import Document, Path, dotted, read_json, read_yaml
@@ -190,8 +192,7 @@ def _leaves(value: Any, path: Path) -> Iterator[Path]:
             yield path
 
 
-@dataclass(frozen=True, slots=True)
-class _Settings:
+class _Settings(Struct, frozen=True):
     """Both places where the router's settings may stand; its own counts first."""
 
     router: Mapping[str, Any]
@@ -232,8 +233,7 @@ class _Settings:
 # --- Deployments ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(Struct, frozen=True):
     index: int
     id: str
     group: str
@@ -378,8 +378,7 @@ def _terms(entry: _Entry) -> Terms:
 # --- Routes ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _FallbackLists:
+class _FallbackLists(Struct, frozen=True):
     generic: Mapping[str, tuple[str, ...]]
     context: Mapping[str, tuple[str, ...]]
     content: Mapping[str, tuple[str, ...]]

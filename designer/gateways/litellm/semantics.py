@@ -4,7 +4,7 @@ What a configuration can set (retries, cooldowns, `order`) is in the Routing tha
 here is what it cannot.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from designer.engine.semantics import Backoff, CooldownRule, Phase, RetryAfter, Row, Semantics
 from designer.gateways.litellm.tables import (

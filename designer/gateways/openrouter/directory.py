@@ -6,18 +6,18 @@ network. The catalog knows only the providers that it has facts about, so a dire
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Any
+
+from msgspec import Struct
 
 from designer.catalog import Offering, load_catalog
 from designer.gateways.openrouter.tables import SLUG_OF_NAME, SORT_OF_SUFFIX, TIERS
 from designer.ir import Deployment
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """One provider's offer of a model, as OpenRouter lists it."""
 
     provider: str
@@ -34,8 +34,7 @@ class Endpoint:
         return self.prompt_usd_per_mtok + self.completion_usd_per_mtok
 
 
-@dataclass(frozen=True, slots=True)
-class Directory:
+class Directory(Struct, frozen=True):
     find: Callable[[Deployment], tuple[str, str] | None]
     """Model slug and provider slug of a deployment at a catalog provider; None: not offered."""
     endpoints: Callable[[str], tuple[Endpoint, ...]]

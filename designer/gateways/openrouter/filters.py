@@ -6,8 +6,9 @@ custom pattern is searched as JavaScript reads it, without flags.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from designer.gateways.openrouter.tables import (
     BUILTIN_OF,
@@ -24,8 +25,7 @@ _CUSTOM: Mapping[str, str] = {pattern: entity for entity, pattern in PATTERN_OF.
 INPUT: frozenset[Literal["input", "output"]] = frozenset({"input"})
 
 
-@dataclass(frozen=True, slots=True)
-class Filters:
+class Filters(Struct, frozen=True):
     """The two lists of a guardrail that look at content."""
 
     builtins: list[dict[str, Any]]

@@ -1,7 +1,8 @@
 """What OpenRouter cannot express, in the order in which it is taken out of a Routing."""
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from designer.gateways.base import Feature, Lack
 from designer.gateways.legalize import (

@@ -5,8 +5,10 @@ Which settings of the account come on top, no file says.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from designer.diagnostics import Place, Report, Rule, Severity
 from designer.documents import Document, dotted
@@ -121,8 +123,7 @@ def _terms(routing: Routing, directory: Directory) -> dict[str, Terms]:
     return found
 
 
-@dataclass(slots=True)
-class _Reader:
+class _Reader(Struct):
     """Turns sources into requests; remembers what it could not make sense of."""
 
     sources: Sources

@@ -5,9 +5,10 @@ host that requests go to, and in the guardrail. Whether an account's plan allows
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
+
+from msgspec.structs import replace
 
 from designer.gateways.base import Constraint
 from designer.gateways.openrouter.tables import HOST_OF_RESIDENCY

@@ -6,8 +6,10 @@ as settings; after it, changes are changes of requests. What is reported, and ho
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from designer.gateways.legalize import (
     rewrite,
@@ -103,8 +105,7 @@ def pruned(node: Node, keeps: Callable[[str], bool]) -> Node | None:
             return node
 
 
-@dataclass(frozen=True, slots=True)
-class _Wish:
+class _Wish(Struct, frozen=True):
     """A route on its way: the tree left of it, and what the profile demands."""
 
     route: Route

@@ -1,9 +1,10 @@
 """Which of OpenRouter's files is which, told by content, and what belongs together."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from designer.diagnostics import Report, Rule, Severity
 from designer.documents import Document, read_json, read_yaml
@@ -27,8 +28,7 @@ _OTHERS = (".py", ".tf", ".md", ".txt", ".sh", ".example", ".env")
 _YAML = (".yaml", ".yml")
 
 
-@dataclass(slots=True)
-class Sources:
+class Sources(Struct):
     """The files of one configuration, sorted."""
 
     requests: dict[str, Document] = field(default_factory=dict)

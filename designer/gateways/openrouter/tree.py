@@ -5,10 +5,12 @@ An `Ask` is one route in OpenRouter's own terms. `routing_of` says what OpenRout
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from operator import itemgetter
 from typing import Any, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from designer.gateways.legalize import rewrite
 from designer.gateways.openrouter.directory import (
@@ -64,8 +66,7 @@ MODEL_FALLS = ANY
 """Any error moves a request to the next model (guides/routing/model-fallbacks, 2026-08-22)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """One route as OpenRouter is asked for it, and what the client adds."""
 
     name: str
@@ -116,8 +117,7 @@ class Offer(NamedTuple):
     provider: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sorting:
+class Sorting(Struct, frozen=True):
     by: str
     """One of the sorts, or empty for OpenRouter's own balance."""
     is_global: bool = False

@@ -1,6 +1,6 @@
 """What a configuration of the hosted product cannot say, and what it says instead."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from designer.gateways.base import Feature, Lack
 from designer.gateways.legalize import each_deployment

@@ -1,8 +1,9 @@
 """What the hosted product makes of a configuration."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Literal
+
+from msgspec.structs import replace
 
 from designer.diagnostics import Report
 from designer.gateways.base import Parsed

@@ -4,7 +4,7 @@ Its routing is that of branch 2.0.0, which was measured with a stand-in for the 
 the rest is the vendor's documentation. The table is therefore never marked as verified.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from designer.engine.semantics import Backoff, RetryAfter, Row, Semantics
 from designer.ir import failures

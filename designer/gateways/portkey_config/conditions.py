@@ -7,8 +7,9 @@ differs from everything; an unknown operator ends the request when it is reached
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
+
+from msgspec.structs import replace
 
 from designer.gateways.portkey_config.patterns import is_portable, without_flags
 from designer.ir import Condition

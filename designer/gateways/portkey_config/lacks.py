@@ -5,7 +5,8 @@ tree, then its sets of failures, then what is tidied up.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from designer.gateways.base import Feature, Lack
 from designer.gateways.legalize import (

@@ -8,9 +8,11 @@ Nothing here raises on any text.
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from designer.diagnostics import Place, Report, Rule
 from designer.documents import Document, Path, dotted, read_json
@@ -65,8 +67,7 @@ class Tell(NamedTuple):
     """Whether the object stands below another one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(Struct, frozen=True):
     gateway: str
     title: str
     semantics: Semantics
@@ -272,8 +273,7 @@ class Inherited(NamedTuple):
     custom_host: Any = None
 
 
-@dataclass
-class _FileReader:
+class _FileReader(Struct):
     source: Source
     dialect: Dialect
     report: Report

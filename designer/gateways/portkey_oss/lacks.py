@@ -1,7 +1,8 @@
 """What the open-source gateway cannot do, and what its configuration says instead."""
 
 import re
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from designer.gateways.base import Feature, Lack
 from designer.gateways.legalize import OUTPUT_GUARDRAILS, each_deployment, each_guardrail

@@ -4,7 +4,7 @@
 image; the package on npm without them ignores Retry-After and is a table of its own.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from designer.engine.semantics import Backoff, RetryAfter, Row, Semantics
 from designer.ir import failures
