@@ -7,6 +7,7 @@ and every body that came in can be looked at afterwards.
 from runtime.stub.answers import Answer, Question, tokens
 from runtime.stub.faults import KINDS, Fault, FaultError
 from runtime.stub.server import Labels, Received, StubServer
+from runtime.stub.threaded import running_stub
 
 __all__ = [
     "KINDS",
@@ -17,5 +18,6 @@ __all__ = [
     "Question",
     "Received",
     "StubServer",
+    "running_stub",
     "tokens",
 ]

@@ -35,8 +35,11 @@ class Fault:
     """A glob, as are `provider` and `model`."""
     provider: str = "*"
     model: str = "*"
-    status: int = 503
+    status: int | None = None
+    """What is answered; None for what the kind usually answers."""
     headers: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    """Text, or JSON, to answer with; None for what the provider would say."""
     retry_after_s: float | None = None
     delay_s: float = 1.0
     """For the kinds that make an answer later."""
@@ -55,7 +58,7 @@ class Fault:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise FaultError(f"unknown kind {self.kind!r}; there are {', '.join(sorted(KINDS))}")
-        if not 100 <= self.status <= 599 or not 0 <= self.share <= 1:
+        if not 100 <= (self.status or 503) <= 599 or not 0 <= self.share <= 1:
             raise FaultError("status is 100 to 599 and share 0 to 1")
 
     def matches(self, deployment: str, provider: str, model: str) -> bool:

@@ -14,7 +14,7 @@ import asyncio
 import re
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -23,15 +23,19 @@ from urllib.parse import quote, unquote
 
 import orjson
 
+from designer.engine.outcomes import Outcome
 from designer.errors import NetworkError
 from runtime.stub.answers import Answer, Question, answer_to
 from runtime.stub.faults import DELAYS, STREAM_KINDS, Fault, FaultError, Faults, fault_of
 from runtime.stub.http import BadRequestError, HttpRequest, Reply, read_request
+from runtime.stub.scripts import Scripts
 from runtime.stub.wires import EMBEDDINGS, WIRES, Wire
 
 _PREFIX: Final = re.compile(r"/d/([^/]+)")
 _SECRET_HEADERS: Final = frozenset({"authorization", "api-key", "x-api-key", "x-goog-api-key"})
 _STATUS_OF_KIND: Final = {
+    "malformed": 200,
+    "empty": 200,
     "rate_limit": 429,
     "exhausted": 429,
     "down": 503,
@@ -105,6 +109,7 @@ class StubServer:
     ) -> None:
         """`keep` bounds how many requests are remembered; `port` 0 takes a free one."""
         self.faults = Faults()
+        self._scripts = Scripts()
         self.received: deque[Received] = deque(maxlen=keep)
         self._deployments = deployments or {}
         self._host = host
@@ -159,6 +164,10 @@ class StubServer:
 
     def add_fault(self, fault: Fault) -> None:
         self.faults.add(fault, self._clock())
+
+    def script(self, deployment: str, outcomes: Sequence[Outcome]) -> None:
+        """Answer this deployment's requests with these in turn, whatever faults are set."""
+        self._scripts.write(deployment, outcomes)
 
     # --- one connection ----------------------------------------------------------------------
 
@@ -244,7 +253,9 @@ class StubServer:
         labels = self._deployments.get(deployment, Labels())
         model = labels.model or model
         now = self._clock()
-        faults = self.faults.befalling(deployment, labels.provider, model, now)
+        faults = self._scripts.next_faults(deployment)
+        if faults is None:
+            faults = self.faults.befalling(deployment, labels.provider, model, now)
         headers = {
             name: "…" if name in _SECRET_HEADERS else value
             for name, value in request.headers.items()
@@ -327,6 +338,9 @@ class _Exchange:
         await _sleep(sum(fault.delay_s for fault in faults if fault.kind == "latency"))
         first_token_s = sum(fault.delay_s for fault in faults if fault.kind == "slow_first_token")
         fault = next((f for f in faults if f.kind not in DELAYS), None)
+        status = 200
+        if fault is not None and fault.kind == "http" and _is_good(fault):
+            status, fault = fault.status or 200, None
         if (
             fault is not None
             and fault.kind == "reject_prefill"
@@ -341,7 +355,7 @@ class _Exchange:
         if question.is_stream:
             return await self._stream(wire, question, answer, fault, first_token_s)
         await _sleep(first_token_s)
-        await self.reply.whole(200, orjson.dumps(wire.whole(question, answer)))
+        await self.reply.whole(status, orjson.dumps(wire.whole(question, answer)))
         return True
 
     async def _fail(self, wire: Wire, fault: Fault) -> bool:
@@ -353,20 +367,11 @@ class _Exchange:
                 # A port that is open cannot refuse; the client sees it break off at once.
                 self.reply.reset()
                 return False
-            case "malformed":
-                await self.reply.whole(200, b'{"id": "broken", "choices": [{"index": 0, "mess')
-                return True
-            case "empty":
-                await self.reply.whole(200, b"")
-                return True
-        status = _STATUS_OF_KIND.get(fault.kind, fault.status)
-        message = fault.message or _MESSAGE_OF_KIND.get(fault.kind, f"The stub answers {status}.")
+        status = fault.status or _STATUS_OF_KIND.get(fault.kind, 503)
         headers = dict(fault.headers)
         if fault.retry_after_s is not None:
             headers.setdefault("retry-after", f"{fault.retry_after_s:g}")
-        await self.reply.whole(
-            status, orjson.dumps(wire.error(status, fault.kind, message)), headers
-        )
+        await self.reply.whole(status, _body(wire, fault, status), headers)
         return True
 
     async def _stream(
@@ -419,6 +424,24 @@ class _Exchange:
         with suppress(ConnectionError):
             while await self.reader.read(65_536):
                 continue
+
+
+def _is_good(fault: Fault) -> bool:
+    """Whether it is no fault at all, but an ordinary answer with an unusual status."""
+    return 200 <= (fault.status or 503) < 300 and fault.body is None
+
+
+def _body(wire: Wire, fault: Fault, status: int) -> bytes:
+    if fault.kind == "malformed":
+        return b'{"id": "broken", "choices": [{"index": 0, "mess'
+    if fault.kind == "empty":
+        return b""
+    if isinstance(fault.body, str):
+        return fault.body.encode()
+    if fault.body is not None:
+        return orjson.dumps(fault.body)
+    message = fault.message or _MESSAGE_OF_KIND.get(fault.kind, f"The stub answers {status}.")
+    return orjson.dumps(wire.error(status, fault.kind, message))
 
 
 async def _sleep(seconds: float) -> None:
