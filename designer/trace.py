@@ -363,7 +363,7 @@ def trace(
     known than the configuration says them.
     """
     routing = parsed.routing
-    names = _Names(parsed, script)
+    names = Names(parsed, script)
     names.report_unknown(report)
     known = tuple(r.name for r in routing.routes)
     only = known[0] if len(known) == 1 else ""
@@ -397,7 +397,7 @@ def _warn_of(route: str, known: tuple[str, ...], place: Place | str, report: Rep
     report.add(UNKNOWN_ROUTE, place, name=route, guess=guess(route, known), known=", ".join(known))
 
 
-class _Names:
+class Names:
     """Which deployment each name of the script means, and how the answer calls it."""
 
     def __init__(self, parsed: Parsed, script: Script) -> None:
@@ -425,7 +425,7 @@ class _Names:
 class _Scripted:
     """Surroundings that answer from the script: in order, and the last answer again and again."""
 
-    def __init__(self, names: _Names, script: Script, order: list[int]) -> None:
+    def __init__(self, names: Names, script: Script, order: list[int]) -> None:
         self.names = names
         self.script = script
         self.order = order
@@ -501,7 +501,7 @@ def _denies(rail: Guardrail, texts: tuple[str, ...]) -> Verdict:
 
 
 def _trace(
-    run: Run, parsed: Parsed, names: _Names, around: _Scripted, prices: Mapping[str, Terms]
+    run: Run, parsed: Parsed, names: Names, around: _Scripted, prices: Mapping[str, Terms]
 ) -> Trace:
     assert run.finish is not None
     semantics = parsed.semantics

@@ -31,6 +31,10 @@ COMMANDS = {
         "Dry-run a configuration under outages, in virtual time.",
     ),
     "trace": ("designer.cli.trace", "Follow one request, or several, with scripted outcomes."),
+    "conform": (
+        "designer.cli.conform",
+        "How often the engine and a real gateway agree, case by case.",
+    ),
     "serve": ("designer.cli.serve", "Run a configuration locally: the reference runtime."),
     "demo": ("designer.cli.serve", "Three requests that show fallback, cost and redaction."),
     "keys": ("designer.cli.books", "Mint, list and revoke virtual keys of the runtime."),
