@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test check format gateways conformance fuzz bench golden schemas clean
+.PHONY: help demo test check format gateways conformance fidelity corpus fuzz bench golden schemas clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -25,7 +25,7 @@ demo: $(READY) ## plan an example, survive an outage on paper, then three real r
 
 test: export HYPOTHESIS_PROFILE ?= ci
 test: check gateways ## everything CI runs: check, then the tests that need minutes or a real gateway
-	$(PYTEST) -n 2 --dist loadfile -m "gateway or slow"
+	$(PYTEST) -n 2 --dist loadfile -m "(gateway or slow) and not full"
 
 check: $(READY) ## the quick part: format, lint, types, import contracts, quick tests
 	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --diff --quiet . | head -40; exit 1; }
@@ -43,6 +43,14 @@ gateways: $(READY) ## install the real LiteLLM proxy and Portkey gateway below .
 
 conformance: gateways ## the engine against the real gateways, in full
 	$(PYTEST) tests/gateways tests/conformance -n 2 --dist loadfile
+
+fidelity: gateways ## play both corpora on the real gateways and write docs/fidelity.md
+	-$(BIN)/designer conform --bin .gateways/litellm --record docs/fidelity/litellm.json
+	-$(BIN)/designer conform --bin .gateways/portkey --record docs/fidelity/portkey-oss.json
+	$(BIN)/python -m tests.conformance.page
+
+corpus: $(READY) ## draw the generated half of the conformance corpora anew
+	$(BIN)/python -m tests.conformance.generate
 
 fuzz: $(READY) ## many random inputs for every reader
 	HYPOTHESIS_PROFILE=fuzz $(PYTEST) -n 2 -m "not gateway" tests/profile tests/gateways_laws tests/engine tests/test_documents.py

@@ -1,10 +1,12 @@
 """What a conformance run came to: as data, as lines for a terminal, and as the published page."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from designer import __version__
+from designer.conform.case import Case
 from designer.conform.installed import Installed
 from designer.conform.run import Result, agreement, distinct
 
@@ -22,6 +24,7 @@ def summary(installed: Installed, results: Sequence[Result], day: date) -> dict[
         "version": installed.version,
         "table": installed.table,
         "notes": list(installed.notes),
+        "corpus": fingerprint(cases),
         "cases": len(results),
         "distinct": len(distinct(cases)),
         "generated": sum(case.is_generated for case in cases),
@@ -32,6 +35,12 @@ def summary(installed: Installed, results: Sequence[Result], day: date) -> dict[
         "agreement": round(agreement(results), 5),
         "disagreements": [_disagreement(r) for r in results if not r.agrees],
     }
+
+
+def fingerprint(cases: Sequence[Case]) -> str:
+    """Of what a set of cases asks, whatever their order."""
+    asked = "\n".join(sorted(f"{case.id} {case.fingerprint}" for case in cases))
+    return hashlib.sha256(asked.encode()).hexdigest()[:16]
 
 
 def _disagreement(result: Result) -> dict[str, Any]:

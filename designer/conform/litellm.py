@@ -67,8 +67,8 @@ def comes_along(case: Case) -> bool:
     )
 
 
-def start(program: Sequence[str], config: Path) -> Start:
-    port = free_port()
+def start(program: Sequence[str], config: Path, port: int | None = None) -> Start:
+    port = port or free_port()
     command = (*program, "--config", str(config), "--host", "127.0.0.1", "--port", str(port))
     return Start("LiteLLM", command, port, "/health/liveliness", ENV)
 
@@ -178,8 +178,8 @@ def requests(
         if isinstance(body.get("fallbacks"), list):
             body["fallbacks"] = [_target(f, rename) for f in body["fallbacks"]]
         if not together:
-            router = {k: v for k, v in (config.get("router_settings") or {}).items()}
-            body["user_config"] = router | {"model_list": config["model_list"]}
+            router = config.get("router_settings") or {}
+            body["user_config"] = {**router, "model_list": config["model_list"]}
         headers = {"authorization": f"Bearer {MASTER_KEY}"}
         path = said.get("path", "/v1/chat/completions")
         asked.append(Asked(base_url + path, headers, body, float(said.get("at_s", 0.0))))
@@ -187,4 +187,5 @@ def requests(
 
 
 def _only(config: Mapping[str, Any]) -> Any:
-    return next(iter(config["model_list"]), {}).get("model_name")
+    models = config["model_list"]
+    return models[0].get("model_name") if models else None

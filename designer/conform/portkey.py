@@ -40,8 +40,8 @@ def parser(version: str) -> Callable[[Mapping[str, Any], Report], Parsed | None]
     return parse
 
 
-def start(program: Sequence[str]) -> Start:
-    port = free_port()
+def start(program: Sequence[str], port: int | None = None) -> Start:
+    port = port or free_port()
     return Start("Portkey", (*program, "--headless", f"--port={port}"), port, "/", within_s=60.0)
 
 

@@ -45,6 +45,9 @@ class Running(Struct, frozen=True):
     def pid(self) -> int:
         return self.process.pid
 
+    def end(self) -> None:
+        _end(self.process)
+
     def ensure_alive(self, name: str) -> None:
         """Raises NetworkError when it has ended by itself."""
         if self.process.poll() is not None:
@@ -75,7 +78,7 @@ def running(start: Start) -> Iterator[Running]:
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=folder,
-            env={"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"} | start.env,
+            env={"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8", **start.env},
             start_new_session=True,
         )
     try:

@@ -136,6 +136,7 @@ class Runner:
             except BaseException:
                 for future in coming:
                     future.cancel()
+                stage.gateway.end()  # or the requests under way would be waited for
                 raise
 
     def _one(self, stage: Stage, one: Placed) -> Result:
