@@ -206,6 +206,8 @@ class Switch(Struct, frozen=True):
 
     cases: tuple[Case, ...]
     otherwise: "Node | None" = None
+    lacking: str = "no_route"
+    """The failure that comes out when no case holds and there is nothing otherwise."""
 
 
 class Ref(Struct, frozen=True):

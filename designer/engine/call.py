@@ -48,6 +48,7 @@ from designer.engine.world import World
 from designer.ir import (
     COOLING,
     Chain,
+    Condition,
     Deployment,
     Guardrail,
     Node,
@@ -365,9 +366,9 @@ class _Walk:
                 case Remote(child=child):
                     node = child
                 case Switch(cases=cases, otherwise=otherwise):
-                    taken = next((c.child for c in cases if holds(c.when, call.request)), otherwise)
+                    taken = next((c.child for c in cases if self._holds(c.when, call)), otherwise)
                     if taken is None:
-                        return self._unwind(call, Fault("no_route"))
+                        return self._unwind(call, Fault(node.lacking))
                     node = taken
                 case Ref(route=name):
                     if self._is_out_of_reach(call, name):
@@ -451,7 +452,9 @@ class _Walk:
 
     def _telling(self, call: Call, fault: Fault) -> Call:
         # Having nothing to ask must not hide why: a real failure stays the one that is told.
-        if fault.row is None and call.last is not None and not self.semantics.tells_cooling:
+        semantics = self.semantics
+        tells = semantics.tells_cooling if fault.failure == "cooling" else semantics.tells_no_route
+        if fault.row is None and call.last is not None and not tells:
             return call
         return call._replace(first=call.first or fault, last=fault)
 
@@ -539,6 +542,9 @@ class _Walk:
 
     def _told(self) -> tuple[Effect, ...]:
         return tuple(self.effects)
+
+    def _holds(self, condition: Condition, call: Call) -> bool:
+        return holds(condition, call.request, self.semantics.compares)
 
     def _is_cooling(self, id_: str) -> bool:
         return self.semantics.cooldown is not None and (

@@ -114,6 +114,10 @@ class Semantics(Struct, frozen=True):
     """Whether a `Retry`'s own count for a failure makes it retried, whatever the rows say."""
     tells_cooling: bool = False
     """Whether finding only cooling deployments hides the failure that came before."""
+    tells_no_route: bool = False
+    """Whether finding no case of a switch to hold hides the failure that came before."""
+    compares: Literal["values", "javascript"] = "values"
+    """How conditions compare: by value, or as JavaScript's operators do, missing values included."""
     depth: int = 5
     """How many `Ref`s deep a call may go."""
     visits_once: bool = False

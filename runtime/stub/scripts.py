@@ -46,6 +46,8 @@ def faults_of(outcome: Outcome) -> list[Fault]:
         late_s = SLOW_FIRST_TOKEN_S
     if late_s is not None and late_s > outcome.delay_s:
         found.append(Fault("slow_first_token", delay_s=late_s - outcome.delay_s))
+    if kind == "empty":  # no body at all, which is worse than an answer that says nothing
+        return [*found, Fault("http", status=outcome.status, headers=outcome.headers, body="")]
     if kind in ("", "slow_first_token"):
         if outcome.status == 200 and outcome.body is None:
             return found

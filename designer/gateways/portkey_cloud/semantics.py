@@ -68,6 +68,8 @@ HOSTED = Semantics(
             retried=True,
         ),
     ),
+    tells_no_route=True,
+    compares="javascript",
     backoff=Backoff(base_s=1.0, factor=2.0, cap_s=2.0**60),
     retry_after=RetryAfter(
         on=failures(429),

@@ -71,6 +71,8 @@ DOCKER = Semantics(
     ),
     # A chunk that is no JSON is passed on as it came, and the rest of the stream after it (S10).
     overlooks=frozenset({"no_done", "malformed_chunk"}),
+    tells_no_route=True,
+    compares="javascript",
     backoff=Backoff(base_s=1.0, factor=2.0, cap_s=2.0**60),
     retry_after=RetryAfter(
         on=failures(429),
