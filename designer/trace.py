@@ -161,7 +161,8 @@ def read_script(
 
 
 _OF_REQUEST = ("messages", "input", "stream", "metadata", "user", "team", "path", "params")
-_NOT_PARAMS = frozenset({*_OF_REQUEST, "at_s", "route"})
+_NOT_PARAMS = frozenset({*_OF_REQUEST, "at_s", "route"}) - {"stream", "user"}
+"""What is no parameter of the body; `stream` and `user` are."""
 
 
 def _asked(reader: Reader, value: Any, path: tuple[str | int, ...]) -> Asked:

@@ -21,6 +21,7 @@ TOLERANCE_S = 0.4
 _CHOICES = tuple((k + 0.5) / 48 for k in range(48))
 """Draws that tell the picks of a pool apart, down to shares of 2 %."""
 _MOST_DRAWS = 60
+_MOST_TRIES = 80
 
 
 class Compared(Struct, frozen=True):
@@ -99,16 +100,39 @@ def _steered(
     case: Case, parsed: Parsed, seen: Sequence[Observed]
 ) -> tuple[tuple[Trace, ...], tuple[float, ...]]:
     """The traces in which every pick is the one that was seen, as far as there is one."""
-    draws: tuple[float, ...] = ()
-    best = _traced(case, parsed, draws)
-    while not _same_path(best, seen) and len(draws) < _MOST_DRAWS:
-        tried = [(d, _traced(case, parsed, (*draws, d))) for d in _CHOICES]
-        ways = {tuple(_path(one) for one in traces) for _, traces in tried}
-        if len(ways) <= 1:
-            return best, draws
-        draw, best = max(tried, key=lambda pair: _agreed(pair[1], seen))
-        draws = (*draws, draw)
-    return best, draws
+    best = _traced(case, parsed, ())
+    if _same_path(best, seen):
+        return best, ()
+    waiting: list[tuple[float, ...]] = [()]
+    best_draws: tuple[float, ...] = ()
+    tries = 0
+    while waiting and tries < _MOST_TRIES:
+        draws = waiting.pop()
+        if len(draws) == _MOST_DRAWS:
+            continue
+        # Draws that lead to the same attempts are the same pick.
+        ways = {}
+        for draw in reversed(_CHOICES):
+            traces = _traced(case, parsed, (*draws, draw))
+            ways[tuple(map(_path, traces))] = ((*draws, draw), traces)
+        tries += 1
+        if len(ways) == 1 and not _may_still_pick(case, parsed, draws):
+            continue
+        for taken, traces in sorted(ways.values(), key=lambda way: _agreed(way[1], seen)):
+            if _agreed(traces, seen) > _agreed(best, seen):
+                best, best_draws = traces, taken
+            if _same_path(traces, seen):
+                return traces, taken
+            waiting.append(taken)
+    return best, best_draws
+
+
+def _may_still_pick(case: Case, parsed: Parsed, draws: tuple[float, ...]) -> bool:
+    """Whether a later draw matters although the next one does not."""
+    now = tuple(map(_path, _traced(case, parsed, draws)))
+    return any(
+        tuple(map(_path, _traced(case, parsed, (*draws, 0.0, draw)))) != now for draw in _CHOICES
+    )
 
 
 def _traced(case: Case, parsed: Parsed, draws: tuple[float, ...]) -> tuple[Trace, ...]:

@@ -53,8 +53,8 @@ class Tried(Struct, frozen=True):
 class Observed(Struct, frozen=True):
     attempts: tuple[Tried, ...]
     status: int
-    told: bool
-    """Whether the caller learnt of a failure: by the status, in the answer, or by its breaking off."""
+    told: bool | None
+    """Of a stream, whether the caller learnt of a failure: by the status, inside it, or by its breaking off."""
     served_by: str | None
     text: str = ""
     """The beginning of what the caller got, for people."""
@@ -90,14 +90,17 @@ def ask(asked: Asked) -> Answered:
     return Answered(response.status_code, "".join(pieces))
 
 
-def observed(answer: Answered, reached: Iterable[Reached], names: Mapping[str, str]) -> Observed:
+def observed(
+    asked: Asked, answer: Answered, reached: Iterable[Reached], names: Mapping[str, str]
+) -> Observed:
     """`names` are the deployments by their label."""
     mine = sorted(reached, key=lambda r: r.at_s)
     start_s = mine[0].at_s if mine else 0.0
     attempts = tuple(Tried(names.get(r.label, r.label), r.at_s - start_s) for r in mine)
     told = answer.status >= 400 or answer.broke_off or _says_error(answer.text)
     served = attempts[-1].deployment if attempts and 200 <= answer.status < 300 else None
-    return Observed(attempts, answer.status, told, served, answer.text[:300])
+    said = told if asked.body.get("stream") else None
+    return Observed(attempts, answer.status, said, served, answer.text[:300])
 
 
 def _says_error(text: str) -> bool:

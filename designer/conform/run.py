@@ -143,11 +143,12 @@ class Runner:
         count = len(one.case.script.asked)
         with self._mark_lock:
             marks = [next(self._marks) for _ in range(count)]
-        answers = _asked(stage, stage.requests(one, marks))
+        requests = stage.requests(one, marks)
+        answers = _asked(stage, requests)
         time.sleep(_SETTLES_S)
         seen = tuple(
-            observed(answer, self._provider.reached(mark), one.names)
-            for answer, mark in zip(answers, marks, strict=True)
+            observed(asked, answer, self._provider.reached(mark), one.names)
+            for asked, answer, mark in zip(requests, answers, marks, strict=True)
         )
         return Result(one.case, compare(one.case, one.parsed, seen), seen)
 

@@ -131,6 +131,7 @@ class Call(NamedTuple):
     resume: Node | None = None
     """What to enter when a wait is over; None then means: go on unwinding with `last`."""
     served_by: str | None = None
+    served_status: int = 200
 
 
 class Step(NamedTuple):
@@ -160,7 +161,7 @@ def step(program: Program, call: Call, event: Event, world: World, draws: Iterat
             held = walk.holds_back(call)
             return Step(call._replace(phase="silent" if held else "content"), Listen(held))
         case Ended():
-            return walk.ended(call)
+            return walk.ended(call, event)
         case Failed():
             return walk.failed(call, event)
         case Woke():
@@ -212,7 +213,7 @@ class _Walk:
                 case "cache":
                     return Step(call, Lookup(), self._told())
                 case "settle":
-                    return Step(call, Finish(200, call.served_by), self._told())
+                    return Step(call, Finish(call.served_status, call.served_by), self._told())
             call = call._replace(stages=call.stages[1:])
         raise AssertionError("the stages of a semantics end with settle")
 
@@ -245,11 +246,20 @@ class _Walk:
     def holds_back(self, call: Call) -> bool:
         return self.routing.route(call.asked).mid_stream == "buffer"
 
-    def ended(self, call: Call) -> Step:
+    def ended(self, call: Call, event: Ended) -> Step:
         assert call.deployment is not None
         self.effects.append(Answered(call.deployment, self.at, self.at - call.sent_s))
+        call = call._replace(is_asking=False)
+        if call.phase == "headers" and _discards(call.stack, str(event.status)):
+            group = self._group(call)
+            row = self.semantics.row(str(event.status), call.phase, len(group), healthy_left=True)
+            fault = Fault(str(event.status), event.status, row=row, deployment=call.deployment)
+            return self._unwind(call, fault)
         served = call._replace(
-            served_by=call.deployment, is_asking=False, stack=(), stages=call.stages[1:]
+            served_by=call.deployment,
+            served_status=event.status,
+            stack=(),
+            stages=call.stages[1:],
         )
         return self._stage(served)
 
@@ -438,7 +448,7 @@ class _Walk:
                     below = frame.index + 1
                     for index, rung in enumerate(rungs[below:], start=below):
                         led_here = rung.asked_only and call.route != call.asked
-                        if self._may_fall(fault) and fault.failure in rung.on and not led_here:
+                        if self._may_fall(fault) and _reaches(rung, fault) and not led_here:
                             call = _push(call, replace(frame, index=index, cause=cause))
                             return self._enter(call, rung.child)
                     if tells == "first" and cause is not fault:
@@ -535,7 +545,8 @@ class _Walk:
             finish = Finish(200, call.deployment, told.failure, in_band=True, told=not silent)
         else:
             status = self.semantics.status(told.failure, told.status, told.row)
-            finish = Finish(status, failure=told.failure)
+            good = _is_good(told.failure)
+            finish = Finish(status, told.deployment) if good else Finish(status, None, told.failure)
         return Step(call._replace(stack=()), finish, self._told())
 
     # --- Small questions --------------------------------------------------------------------------
@@ -581,6 +592,32 @@ def _is_further(rung: Rung, index: int) -> bool:
             return False
         case _:
             return index > 0
+
+
+def _is_good(failure: str) -> bool:
+    """Whether it is the status of an answer, which some list made a failure of."""
+    return len(failure) == 3 and failure[0] == "2"
+
+
+def _reaches(rung: Rung, fault: Fault) -> bool:
+    """A good answer is only thrown away by its own name, not as one of everything."""
+    return fault.failure in rung.on and not (rung.on.all_but and _is_good(fault.failure))
+
+
+def _discards(stack: tuple[Frame, ...], status: str) -> bool:
+    """Whether some list on the way up names the status of a good answer."""
+    for frame in stack:
+        match frame.node:
+            case Chain(rungs=rungs):
+                further = rungs[frame.index + 1 :]
+                if any(status in rung.on.tokens and not rung.on.all_but for rung in further):
+                    return True
+            case Retry(on=on):
+                if status in on.tokens and not on.all_but:
+                    return True
+            case _:
+                pass
+    return False
 
 
 def _push(call: Call, frame: Frame) -> Call:

@@ -70,6 +70,8 @@ class Ended(Struct, frozen=True):
 
     at: float
     usage: Usage = Usage()
+    status: int = 200
+    """2xx, as the provider said it."""
 
 
 class Failed(Struct, frozen=True):

@@ -9,6 +9,7 @@ from math import inf
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from designer.engine.classify import failure_of, retry_after_s
 from designer.engine.events import Ended, Event, Failed, FirstToken, Headers, Send, Usage
@@ -86,6 +87,12 @@ class Outcome(Struct, frozen=True):
     """A fault inside a stream strikes after so much content; 0 is before any."""
 
     @property
+    def is_page(self) -> bool:
+        """Whether a good answer is a page for people instead of JSON."""
+        kinds = (said for name, said in self.headers.items() if name.lower() == "content-type")
+        return self.status == 200 and any(said.startswith("text/html") for said in kinds)
+
+    @property
     def failure(self) -> str | None:
         """The token of what goes wrong before any content; None when nothing does."""
         return TOKEN_OF_KIND.get(self.kind) or failure_of(self.status, self.body)
@@ -104,6 +111,8 @@ class Played(Struct, frozen=True):
 def play(
     outcome: Outcome, send: Send, stream: bool, at: float, overlooks: frozenset[str] = frozenset()
 ) -> Played:
+    if "html" in overlooks and outcome.is_page:
+        outcome = replace(outcome, body=None)
     if stream:
         return _stream(outcome, send, at, overlooks)
     return _answer(outcome, send, at)
@@ -123,7 +132,8 @@ def _answer(outcome: Outcome, send: Send, at: float) -> Played:
         return _silence(outcome, at, limit_s, "timeout", takes_s)
     if failure is not None:
         return _failed(outcome, (), failure, at + takes_s)
-    return Played((Ended(at + takes_s, _usage(outcome)),), str(outcome.status))
+    ended = Ended(at + takes_s, _usage(outcome), outcome.status)
+    return Played((ended,), str(outcome.status))
 
 
 def _stream(outcome: Outcome, send: Send, at: float, overlooks: frozenset[str]) -> Played:

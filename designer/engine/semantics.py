@@ -124,8 +124,8 @@ class Semantics(Struct, frozen=True):
     """Whether a route, once asked, is out of reach for the rest of the call, not only below itself."""
     unknown_route: int = 400
     overlooks: frozenset[str] = frozenset({"no_done"})
-    """Faults of a stream that cost no content (`no_done`, `malformed_chunk`) and that this gateway
-    does not fail on. What a caller is not told of a broken-off answer is `Row.silent`."""
+    """What this gateway does not fail on: faults of a stream that cost no content (`no_done`,
+    `malformed_chunk`), and a page instead of JSON (`html`). What a caller is not told of a broken-off answer is `Row.silent`."""
     guardrail: int = 400
     """What the caller sees of a request or an answer that a guardrail blocks."""
     stages: tuple[Stage, ...] = ("guard_in", "route", "guard_out", "settle")

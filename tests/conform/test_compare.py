@@ -33,7 +33,7 @@ def case(script: dict[str, Any], config: dict[str, Any] = POOL) -> tuple[Case, P
     return read, parsed
 
 
-def seen(*names: str, status: int = 200, gap_s: float = 0.0, told: bool = False) -> Observed:
+def seen(*names: str, status: int = 200, gap_s: float = 0.0, told: bool | None = None) -> Observed:
     attempts = tuple(Tried(name, index * gap_s) for index, name in enumerate(names))
     return Observed(attempts, status, told, names[-1] if status == 200 else None)
 

@@ -46,6 +46,8 @@ from designer.ir import (
 
 MEASURED = "measured, Portkey gateway 1.15.2, 2026-11-22"
 NOWHERE = Switch(())
+NOBODY = Switch((), lacking="500")
+"""No target can be picked: the gateway fails inside, and a fallback above goes on (measured on 1.15.2)."""
 """A request that gets here is answered 400: a conditional without a match."""
 
 
@@ -92,7 +94,7 @@ def _inlined(routing: Routing) -> Routing:
                     Case(case.when, inline(case.child, visited) or NOWHERE) for case in cases
                 )
                 rest = None if otherwise is None else inline(otherwise, visited)
-                return Switch(kept_cases, rest)
+                return replace(node, cases=kept_cases, otherwise=rest)
             case _:
                 return node
 
@@ -136,7 +138,8 @@ def _distributed(node: Node, retry: Retry) -> Node:
             return Chain(tuple(Rung(_distributed(r.child, retry), r.on) for r in rungs))
         case Switch(cases=cases, otherwise=otherwise):
             rest = None if otherwise is None else _distributed(otherwise, retry)
-            return Switch(tuple(Case(c.when, _distributed(c.child, retry)) for c in cases), rest)
+            kept = tuple(Case(c.when, _distributed(c.child, retry)) for c in cases)
+            return replace(node, cases=kept, otherwise=rest)
         case _:  # its own retries replace those around it
             return node
 
@@ -255,6 +258,8 @@ def _simplest(node: Node) -> Node:
             return Chain((Rung(rungs[0].child), *rungs[1:]))
         case Switch(cases=(), otherwise=rest) if rest is not None:
             return rest
+        case Switch(lacking=lacking) if lacking != NOWHERE.lacking and node != NOBODY:
+            return replace(node, lacking=NOWHERE.lacking)
         case _:
             return node
 

@@ -21,7 +21,7 @@ from designer.gateways.base import Parsed
 from designer.gateways.legalize import rewrite
 from designer.gateways.portkey_config import rules
 from designer.gateways.portkey_config.conditions import read_query
-from designer.gateways.portkey_config.lacks import NOWHERE, in_reading_order
+from designer.gateways.portkey_config.lacks import NOBODY, NOWHERE, in_reading_order
 from designer.gateways.portkey_config.paths import name_of
 from designer.gateways.portkey_config.statuses import DEFAULT_RETRIED, EVERY, LOST, failures_of
 from designer.gateways.portkey_config.write import NO_SUCH_TARGET
@@ -86,9 +86,10 @@ class Dialect(Struct, frozen=True):
 class RejectedError(Exception):
     """The gateway answers an error to every request with this configuration."""
 
-    def __init__(self, why: str, path: Path) -> None:
+    def __init__(self, why: str, path: Path, answer: Node = NOWHERE) -> None:
         super().__init__(why)
         self.path = path
+        self.answer = answer
 
 
 # --- Files ----------------------------------------------------------------------------------------
@@ -291,7 +292,7 @@ class _FileReader(Struct):
         except RejectedError as problem:
             self.report.add(rules.REJECTED, self._place(problem.path), why=str(problem))
             self.leaves.clear()
-            node = NOWHERE
+            node = problem.answer
         return FileRead(
             self.source,
             node,
@@ -333,8 +334,12 @@ class _FileReader(Struct):
     def _strategy(self, own: Mapping[str, Any], path: Path, below: Inherited, depth: int) -> Node:
         strategy = own.get("strategy")
         if not isinstance(strategy, Mapping):
+            # Anything that makes it a target of its own lets it pass the schema, and fail later.
+            passes = any(own.get(key) for key in ("retry", "cache", "request_timeout", *_RAILS))
             raise RejectedError(
-                "`targets` needs a `strategy`: without one no target is asked", path
+                "`targets` needs a `strategy`: without one no target is asked",
+                path,
+                NOBODY if passes else NOWHERE,
             )
         strategy = _with_underscores(strategy)
         targets = own.get("targets")
@@ -361,7 +366,7 @@ class _FileReader(Struct):
                 node = Chain(tuple(rungs))
             case _:
                 self.report.add(rules.NO_TARGETS, self._place(path))
-                node = NOWHERE
+                node = NOBODY
         for index in everyone:
             if (*path, "targets", index) not in self.reached:
                 self.not_analysed.append(dotted((*path, "targets", index)))
@@ -385,7 +390,7 @@ class _FileReader(Struct):
         weights = tuple(1.0 if weight is None else float(weight) for weight in given)
         if sum(weights) <= 0:
             self.report.add(rules.NO_SHARES, self._place(path))
-            return NOWHERE
+            return NOBODY
         return Pool(children, weights)
 
     def _conditional(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from designer.gateways.portkey_config.conditions import query_of
+from designer.gateways.portkey_config.lacks import NOBODY
 from designer.gateways.portkey_config.statuses import EVERY, LOST, codes_of
 from designer.ir import Chain, Deployment, Failures, Node, Pool, Retry, Routing, Switch, Target
 
@@ -59,6 +60,8 @@ class _Writer:
                 if len(rungs) > 1 and rungs[1].on != EVERY:
                     strategy["on_status_codes"] = codes_of(rungs[1].on)
                 return {"strategy": strategy, "targets": [self.node(r.child) for r in rungs]}
+            case Switch() if node == NOBODY:
+                return {"strategy": {"mode": "loadbalance"}, "targets": []}
             case Switch():
                 return self._switch(node)
             case _:

@@ -70,7 +70,7 @@ DOCKER = Semantics(
         ),
     ),
     # A chunk that is no JSON is passed on as it came, and the rest of the stream after it (S10).
-    overlooks=frozenset({"no_done", "malformed_chunk"}),
+    overlooks=frozenset({"no_done", "malformed_chunk", "html"}),
     tells_no_route=True,
     compares="javascript",
     backoff=Backoff(base_s=1.0, factor=2.0, cap_s=2.0**60),
