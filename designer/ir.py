@@ -110,6 +110,8 @@ class Cooldown(Struct, frozen=True):
     """Failures tolerated before it is left alone; None leaves the rule to the gateway's semantics."""
     yields: bool = True
     """Whether a provider's own Retry-After takes the place of `lasts_s`, on gateways that read it."""
+    per_failure: tuple[tuple[Failures, int], ...] = ()
+    """Counts that replace `allowed_failures` for some failures; the first match counts."""
 
 
 class Deployment(Struct, frozen=True):
@@ -165,6 +167,8 @@ class Retry(Struct, frozen=True):
     per_failure: tuple[tuple[Failures, int], ...] = ()
     """Counts that replace `retries` for some failures; the first match counts."""
     honours_retry_after: bool = True
+    per_deployment: tuple[tuple[str, int], ...] = ()
+    """Counts that replace `retries` where the first failure is that deployment's, by its id."""
 
 
 class Rung(Struct, frozen=True):

@@ -13,6 +13,7 @@ from itertools import chain
 from typing import Any, Literal
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from designer.diagnostics import Place, Report, Rule, Severity
 from designer.documents import Document, read_json, read_yaml
@@ -383,7 +384,12 @@ def trace(
             at = ("requests", index, "route") if script.is_list else ("request", "route")
             _warn_of(asked.route, known, script.document.place(*script.at, *at), report)
     order = sorted(range(len(script.asked)), key=lambda i: script.asked[i].at_s)
-    arrivals = [Arrival(script.asked[i].at_s, wants[i], script.asked[i].request) for i in order]
+    taken = list(wants)
+    if parsed.for_request is not None:
+        for index, asked in enumerate(script.asked):
+            changed = parsed.for_request(routing, wants[index], asked.request.params)
+            routing, taken[index] = changed
+    arrivals = [Arrival(script.asked[i].at_s, taken[i], script.asked[i].request) for i in order]
     chance = random.Random(seed)
     draws = chain(script.draws, iter(chance.random, None))
     around = _Scripted(names, script, order)
@@ -391,7 +397,7 @@ def trace(
     runs = perform(program, arrivals, around, World(), draws)
     prices = parsed.terms if terms is None else terms
     traced = {order[run.index]: _trace(run, parsed, names, around, prices) for run in runs}
-    return tuple(traced[index] for index in sorted(traced))
+    return tuple(replace(traced[index], route=wants[index]) for index in sorted(traced))
 
 
 def _warn_of(route: str, known: tuple[str, ...], place: Place | str, report: Report) -> None:

@@ -49,6 +49,7 @@ from designer.ir import (
     COOLING,
     Chain,
     Condition,
+    Cooldown,
     Deployment,
     Guardrail,
     Node,
@@ -336,9 +337,10 @@ class _Walk:
         assert rule is not None
         assert fault.row is not None
         given, more = deployment.cooldown, self.blamed.get(deployment.id, 0) + 1
-        if given is not None and given.allowed_failures is not None:
+        allowed = None if given is None else _allowed_for(given, fault.failure)
+        if given is not None and allowed is not None:
             before = self.world.failures_within(deployment.id, self.at, given.lasts_s)
-            return before + more > given.allowed_failures
+            return before + more > allowed
         if fault.row.cools == "now":
             return True
         requests, failed = self.world.minute_counts(deployment.id, self.at)
@@ -381,6 +383,8 @@ class _Walk:
                         return self._unwind(call, Fault(node.lacking))
                     node = taken
                 case Ref(route=name):
+                    if not self.routing.has_route(name):
+                        return self._unwind(call, Fault("no_route"))
                     if self._is_out_of_reach(call, name):
                         # What brought the call here goes on, but has been counted already.
                         why = replace(call.last or Fault("no_route"), deployment=None)
@@ -404,8 +408,6 @@ class _Walk:
         return fresh or able
 
     def _is_out_of_reach(self, call: Call, name: str) -> bool:
-        if not self.routing.has_route(name):
-            return True
         above = [self.routing.route(r).name for r in _refs(call)]
         visited = call.visited if self.semantics.visits_once else above
         seen = self.routing.route(name).name in (call.asked, *visited)
@@ -479,7 +481,7 @@ class _Walk:
         overruled = frame.overruled if frame.count is not None else self._overrules(retry, fault)
         if not overruled and not (row.retried and fault.failure in retry.on):
             return None
-        count = frame.count if frame.count is not None else _count_for(retry, fault.failure)
+        count = frame.count if frame.count is not None else _count_for(retry, fault)
         rule = self.semantics.retry_after
         given_s = fault.retry_after_s if retry.honours_retry_after else None
         wait_s = self.semantics.backoff.wait_s(frame.index)
@@ -624,8 +626,17 @@ def _push(call: Call, frame: Frame) -> Call:
     return call._replace(stack=(*call.stack, frame))
 
 
-def _count_for(retry: Retry, failure: str) -> int:
-    return next((n for on, n in retry.per_failure if failure in on), retry.retries)
+def _count_for(retry: Retry, fault: Fault) -> int:
+    for on, count in retry.per_failure:
+        if fault.failure in on:
+            return count
+    own = (count for id_, count in retry.per_deployment if id_ == fault.deployment)
+    return next(own, retry.retries)
+
+
+def _allowed_for(cooldown: Cooldown, failure: str) -> int | None:
+    named = (count for on, count in cooldown.per_failure if failure in on)
+    return next(named, cooldown.allowed_failures)
 
 
 def _no_retry(row: Row | None) -> Row | None:

@@ -63,6 +63,9 @@ class Parsed(Struct, frozen=True):
     """Dotted paths of settings that the model does not cover."""
     settings: int = 0
     """How many settings (leaves) the text holds in all."""
+    for_request: Callable[[Routing, str, Mapping[str, Any]], tuple[Routing, str]] | None = None
+    """What the parameters of a request for a route change for it: a Routing with the routes that it
+    takes, and the name of its own. None where a request cannot change anything."""
 
 
 class Feature(Struct, frozen=True):

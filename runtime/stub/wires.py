@@ -246,10 +246,25 @@ _OPENAI_CODES: Final = {
 
 
 def _openai_error(status: int, kind: str, message: str) -> _Json:
-    type_ = "invalid_request_error" if status < 429 else "server_error"
-    return {
-        "error": {"message": message, "type": type_, "param": None, "code": _OPENAI_CODES.get(kind)}
-    }
+    type_, code = _OPENAI_ERRORS.get(status, ("server_error", None))
+    if status == 401:  # clients tell a wrong key from a bad request by these words
+        message = f"Incorrect API key provided. {message}"
+    code = _OPENAI_CODES.get(kind, code)
+    return {"error": {"message": message, "type": type_, "param": None, "code": code}}
+
+
+_OPENAI_ERRORS: Mapping[int, tuple[str, str | None]] = {
+    400: ("invalid_request_error", None),
+    401: ("invalid_request_error", "invalid_api_key"),
+    403: ("request_forbidden", "unsupported_country_region_territory"),
+    404: ("invalid_request_error", "model_not_found"),
+    408: ("timeout", None),
+    409: ("conflict", None),
+    413: ("invalid_request_error", "request_too_large"),
+    422: ("invalid_request_error", None),
+    429: ("rate_limit_error", "rate_limit_exceeded"),
+}
+"""`type` and `code` of OpenAI's errors by status (platform.openai.com, error codes; as of 2026-11)."""
 
 
 def _azure_error(status: int, kind: str, message: str) -> _Json:

@@ -39,8 +39,9 @@ stream_faults = st.sampled_from(
 )
 code_lists = st.lists(st.sampled_from(CODES), min_size=1, max_size=5, unique=True)
 retries = st.builds(
-    lambda attempts, codes: {"attempts": attempts}
-    | ({} if codes is None else {"on_status_codes": codes}),
+    lambda attempts, codes: (
+        {"attempts": attempts} | ({} if codes is None else {"on_status_codes": codes})
+    ),
     st.sampled_from([0, 1, 1, 2]),
     st.one_of(st.none(), code_lists),
 )
@@ -92,7 +93,9 @@ _tests = st.one_of(
     st.builds(
         lambda op, value: {op: value}, st.sampled_from(["$eq", "$ne", "$gt", "$lte"]), _values
     ),
-    st.builds(lambda op, v: {op: v}, st.sampled_from(["$in", "$nin"]), st.lists(_values, max_size=2)),
+    st.builds(
+        lambda op, v: {op: v}, st.sampled_from(["$in", "$nin"]), st.lists(_values, max_size=2)
+    ),
     st.builds(lambda v: {"$regex": v}, st.sampled_from(["^g", "ol", "undef", "(?i)GOLD", "5"])),
 )
 _clauses = st.dictionaries(

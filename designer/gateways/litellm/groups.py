@@ -44,6 +44,8 @@ class Level(Struct, frozen=True):
     ids: tuple[str, ...]
     weights: tuple[float, ...] = ()
     retries: int = 0
+    own: tuple[tuple[str, int], ...] = ()
+    """Retries of deployments that have a count of their own, where not all of the level have it."""
 
     def node(self, pick: Pick) -> Node:
         targets = tuple(Target(id_) for id_ in self.ids)
@@ -102,9 +104,10 @@ def _hop(group: Group, index: int, lists: Lists) -> Node:
     level = group.levels[index]
     body = level.node(group.pick) if index else _first_healthy(group)
     alone = len(group.ids) + len(group.spare.ids if group.spare else ()) == 1
-    if level.retries or group.policy:
+    own = level.own if index else tuple(pair for lv in group.levels for pair in lv.own)
+    if level.retries or group.policy or own:
         policy = tuple((RETRY_POLICY[key], count) for key, count in group.policy)
-        body = Retry(body, level.retries, RETRIED, policy, honours_retry_after=alone)
+        body = Retry(body, level.retries, RETRIED, policy, alone, own)
     walks = len(group.levels) > 1
     context = group.context if lists.context or not walks else group.generic
     content = group.content if lists.content or not walks else group.generic
@@ -213,7 +216,9 @@ def _add_level(
     if fresh:
         kept = tuple(weights[i] for i in fresh) if weights else ()
         retries = max(retry.retries, 0) if retry is not None else 0
-        found.levels.append(Level(tuple(ids[i] for i in fresh), plain_weights(kept), retries))
+        here = tuple(ids[i] for i in fresh)
+        own = tuple(pair for pair in (retry.per_deployment if retry else ()) if pair[0] in here)
+        found.levels.append(Level(here, plain_weights(kept), retries, own))
 
 
 def _spread(pool: Pool, ids: tuple[str, ...]) -> tuple[float, ...]:

@@ -171,7 +171,8 @@ def _tidy_times(deployment: Deployment) -> Deployment:
     if given is not None:
         lasts_s = tidy_s(given.lasts_s) or 0.0
         allowed = given.allowed_failures
-        given = Cooldown(lasts_s, None if allowed is None else max(allowed, 0), given.yields)
+        allowed = None if allowed is None else max(allowed, 0)
+        given = replace(given, lasts_s=lasts_s, allowed_failures=allowed)
         given = given if lasts_s else NO_COOLDOWN
     return replace(
         deployment,
@@ -209,6 +210,14 @@ def _cooldowns_by_count(routing: Routing) -> Routing:
     return each_deployment(without)(routing)
 
 
+COOLDOWN_POLICY = Feature(
+    "cooldowns after different counts of different failures",
+    each_deployment(
+        lambda d: (
+            d if d.cooldown is None else replace(d, cooldown=replace(d.cooldown, per_failure=()))
+        )
+    ),
+)
 COOLDOWN_COUNTS = Feature(
     "a cooldown after a number of failures where a route has one deployment", _cooldowns_by_count
 )
@@ -667,6 +676,11 @@ LACKS: tuple[Lack, ...] = (
         ORDER,
         "while the first is cooling, the next one is asked with its retries twice over",
         f"{_MEASURED}: the walk over order levels starts at the second whoever was asked before",
+    ),
+    Lack(
+        COOLDOWN_POLICY,
+        "one count for every failure",
+        f"{_READ}: `allowed_fails_policy` is the whole router's, not a deployment's",
     ),
     Lack(
         COOLDOWN_COUNTS,

@@ -50,8 +50,9 @@ def lower(routing: Routing, terms: Mapping[str, Terms]) -> tuple[File, ...]:
                 facts = terms.get(deployment.id, Terms())
                 params = _params(route, deployment, facts)
                 params |= _place(group, level, order, index)
-                if level.retries != retries:
-                    params["num_retries"] = level.retries
+                count = dict(level.own).get(deployment.id, level.retries)
+                if count != retries:
+                    params["num_retries"] = count
                 params |= _limits(deployment, shared_s, routing)
                 entry = {
                     "model_name": route.name,

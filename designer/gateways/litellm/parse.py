@@ -17,6 +17,7 @@ from designer.diagnostics import Place, Report, Rule, Severity
 from designer.documents import Document, Path, dotted, read_json, read_yaml
 from designer.engine.semantics import Semantics
 from designer.gateways.base import Parsed, Terms
+from designer.gateways.litellm.asking import for_request
 from designer.gateways.litellm.groups import Group, Level, Lists, plain_weights, tree
 from designer.gateways.litellm.lacks import (
     NO_COOLDOWN,
@@ -29,6 +30,7 @@ from designer.gateways.litellm.lacks import (
 from designer.gateways.litellm.semantics import semantics
 from designer.gateways.litellm.tables import (
     ACTION,
+    ALLOWED_FAILS_POLICY,
     BARE_NAMES,
     CASE_SENSITIVE,
     CONTENT_FILTER,
@@ -48,7 +50,7 @@ from designer.gateways.litellm.tables import (
     STAGE_OF_MODE,
     WEIGHTS,
 )
-from designer.ir import Cooldown, Deployment, Guardrail, Pick, Route, Routing
+from designer.ir import Cooldown, Deployment, Failures, Guardrail, Pick, Route, Routing
 
 NO_MODELS = Rule(
     "PAR510",
@@ -130,7 +132,7 @@ def _parse(document: Document, report: Report) -> Parsed | None:
     deployments = tuple(
         _deployment(entry, settings, alone=len(by_group[entry.group]) == 1) for entry in entries
     )
-    routes, aliases = _routes(by_group, settings)
+    routes, aliases, groups, lists = _routes(by_group, settings)
     rails, unread = _guardrails(config.get("guardrails"))
     leaves = list(_leaves(document.value, ()))
     places = {entry.id: document.place("model_list", entry.index) for entry in entries}
@@ -145,6 +147,9 @@ def _parse(document: Document, report: Report) -> Parsed | None:
         names=_names(entries),
         not_analysed=tuple(dotted(path) for path in leaves if not _is_known(path, unread)),
         settings=len(leaves),
+        for_request=lambda routing, route, params: for_request(
+            routing, groups, lists, route, params
+        ),
     )
 
 
@@ -216,10 +221,20 @@ class _Settings(Struct, frozen=True):
     @property
     def allowed_fails(self) -> int | None:
         """None where the router takes it for unset: when it equals the module's own value."""
-        own = _whole(self.litellm.get("allowed_fails"))
-        own = DEFAULT_ALLOWED_FAILS if own is None else own
         given = _whole(self.router.get("allowed_fails"))
-        return None if given is None or given == own else given
+        return None if given is None or given == self.own_allowed_fails else given
+
+    @property
+    def own_allowed_fails(self) -> int:
+        """The module's own value."""
+        own = _whole(self.litellm.get("allowed_fails"))
+        return DEFAULT_ALLOWED_FAILS if own is None else own
+
+    @property
+    def allowed_fails_policy(self) -> tuple[tuple[Failures, int], ...]:
+        policy = _mapping(self.router.get("allowed_fails_policy"))
+        counts = ((on, _whole(policy.get(key))) for key, on in ALLOWED_FAILS_POLICY.items())
+        return tuple((on, count) for on, count in counts if count is not None)
 
     @property
     def cooldown_s(self) -> float | None:
@@ -345,12 +360,15 @@ def _cooldown(entry: _Entry, settings: _Settings, alone: bool) -> Cooldown | Non
     if own_fails is not None and alone:
         return NO_COOLDOWN
     fails = own_fails if own_fails is not None else settings.allowed_fails
+    policy = settings.allowed_fails_policy
+    if policy and fails is None:  # beside a policy the count is no longer taken for unset
+        fails = settings.own_allowed_fails
     if own_s is not None and own_s >= 0:
         lasts_s = tidy_s(own_s)
-        return Cooldown(lasts_s, fails, yields=False) if lasts_s else NO_COOLDOWN
+        return Cooldown(lasts_s, fails, False, policy) if lasts_s else NO_COOLDOWN
     if settings.cooldown_s is None and fails is None:
         return None
-    return Cooldown(settings.cooldown_s or DEFAULT_COOLDOWN_S, fails)
+    return Cooldown(settings.cooldown_s or DEFAULT_COOLDOWN_S, fails, per_failure=policy)
 
 
 def _terms(entry: _Entry) -> Terms:
@@ -404,13 +422,14 @@ class _FallbackLists(Struct, frozen=True):
 
 def _routes(
     by_group: Mapping[str, list[_Entry]], settings: _Settings
-) -> tuple[tuple[Route, ...], tuple[tuple[str, str], ...]]:
+) -> tuple[tuple[Route, ...], tuple[tuple[str, str], ...], dict[str, Group], Lists]:
     fallbacks = _fallback_lists(settings)
     lists = Lists(bool(fallbacks.context), bool(fallbacks.content))
 
+    groups: dict[str, Group] = {}
+
     def route(name: str, members: list[_Entry]) -> Route:
-        group = _group(name, members, settings)
-        group = fallbacks.joined(group, name, lists)
+        group = groups[name] = fallbacks.joined(_group(name, members, settings), name, lists)
         embeds = all(entry.info.get("mode") == "embedding" for entry in members)
         return Route(name, tree(group, lists), embeds=embeds)
 
@@ -425,7 +444,7 @@ def _routes(
             aliases.append((alias, target))
         else:  # fallbacks go by the name that was asked for
             routes[alias] = own
-    return tuple(routes.values()), tuple(aliases)
+    return tuple(routes.values()), tuple(aliases), groups, lists
 
 
 def _aliases(settings: _Settings) -> Iterator[tuple[str, str]]:
@@ -482,14 +501,18 @@ def _group(name: str, members: list[_Entry], settings: _Settings) -> Group:
 
 
 def _level(members: list[_Entry], settings: _Settings) -> Level:
-    own = next((_whole(e.params.get("num_retries")) for e in members), None)
+    counts = {e.id: _whole(e.params.get("num_retries")) for e in members}
+    given = {id_: max(count, 0) for id_, count in counts.items() if count is not None}
+    shared = set(given.values()) if len(given) == len(members) else {settings.retries}
     weights: tuple[float, ...] = ()
     for key in WEIGHTS if settings.pick == "weighted" else ():
         weights = tuple(max(_number(e.params.get(key)) or 0.0, 0.0) for e in members)
         if any(weights):
             break
-    retries = settings.retries if own is None else max(own, 0)
-    return Level(tuple(e.id for e in members), plain_weights(weights), retries)
+    retries = max(shared)
+    own = tuple((id_, count) for id_, count in given.items() if len(shared) > 1 or count != retries)
+    own = tuple(pair for pair in own if pair[1] != retries)
+    return Level(tuple(e.id for e in members), plain_weights(weights), retries, own)
 
 
 def _policy(name: str, settings: _Settings) -> tuple[tuple[str, int], ...]:
@@ -611,6 +634,7 @@ _KNOWN_ROUTER = frozenset(
     {
         *("num_retries", "timeout", "stream_timeout", "retry_after", "retry_policy"),
         *("model_group_retry_policy", "allowed_fails", "cooldown_time", "disable_cooldowns"),
+        "allowed_fails_policy",
         *("fallbacks", "context_window_fallbacks", "content_policy_fallbacks"),
         *("default_fallbacks", "max_fallbacks", "model_group_alias", "routing_strategy"),
     }

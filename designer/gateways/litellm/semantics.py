@@ -32,6 +32,13 @@ _ROWS = (
         status=200,
     ),
     Row(
+        f"{_MEASURED}: a stream that is empty, or no stream at all, is passed on as a whole answer",
+        failures("empty", "malformed"),
+        phases=_SILENT,
+        falls=False,
+        silent=True,
+    ),
+    Row(
         f"{_MEASURED}: a stream that breaks before its first chunk goes to the fallback at once",
         _RETRIED,
         phases=_SILENT,
@@ -147,6 +154,7 @@ LITELLM_1_106 = Semantics(
     fixes_count_at_first=True,
     counts_overrule=True,
     tells_cooling=True,
+    tells_no_route=True,
     depth=DEFAULT_MAX_FALLBACKS,
     visits_once=True,
     assumptions=(

@@ -150,6 +150,16 @@ RETRY_POLICY: Mapping[str, Failures] = {
 }
 """Keys of a retry policy in the order in which one of them applies (get_retry_from_policy.py:40)."""
 
+ALLOWED_FAILS_POLICY: Mapping[str, Failures] = {
+    "AuthenticationErrorAllowedFails": failures(401),
+    "TimeoutErrorAllowedFails": failures(408, 504, "timeout", "first_token"),
+    "RateLimitErrorAllowedFails": failures(429),
+    "InternalServerErrorAllowedFails": failures(500, "connect", "reset", "malformed", "empty"),
+}
+"""Keys of `allowed_fails_policy` for failures that let a deployment cool at all. Measured, LiteLLM
+1.106.2, 2026-11-22: `BadRequestErrorAllowedFails` does nothing; a failure that no key names is held to
+`allowed_fails`, 3 where that is left out."""
+
 # --- Guardrails -----------------------------------------------------------------------------------
 
 CONTENT_FILTER = "litellm_content_filter"
