@@ -84,6 +84,8 @@ class Fault(Struct, frozen=True):
     """Whose failure it is."""
     alone: bool = False
     """Whether that deployment is its route's only one."""
+    opened: bool = False
+    """Whether a stream had begun, so that no earlier failure can be told in its place."""
 
 
 class Frame(Struct, frozen=True):
@@ -270,7 +272,9 @@ class _Walk:
         healthy = any(not self._is_cooling(id_) for id_ in group)
         row = self.semantics.row(event.failure, call.phase, len(group), healthy)
         alone = len(group) == 1
-        fault = Fault(event.failure, event.status, event.retry_after_s, row, call.deployment, alone)
+        opened = call.phase != "headers"
+        told = (event.failure, event.status, event.retry_after_s)
+        fault = Fault(*told, row, call.deployment, alone, opened)
         self._count(call, fault)
         # A deployment that has just been left alone changes which row holds.
         healthy = any(not self._is_cooling(id_) for id_ in group)
@@ -453,7 +457,8 @@ class _Walk:
                         if self._may_fall(fault) and _reaches(rung, fault) and not led_here:
                             call = _push(call, replace(frame, index=index, cause=cause))
                             return self._enter(call, rung.child)
-                    if tells == "first" and cause is not fault:
+                    outermost = call.route == call.asked and not fault.opened
+                    if tells == "first" and cause is not fault and outermost:
                         fault = cause
                         call = self._telling(call, fault)
                 case Ref():

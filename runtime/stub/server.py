@@ -407,7 +407,9 @@ class _Exchange:
         """The stream as far as the fault lets it come."""
         sent = 0
         for piece, has_content in wire.pieces(question, answer):
-            if fault is not None and has_content and sent == fault.after_chunks:
+            # After no chunk at all means before the first one, which may only name the speaker.
+            strikes = has_content or (fault is not None and fault.after_chunks == 0)
+            if fault is not None and strikes and sent == fault.after_chunks:
                 match fault.kind:
                     case "cut_stream" | "stall_stream":
                         return

@@ -42,6 +42,11 @@ def for_request(
     return replace(routing, routes=(*routing.routes, *routes)), route + suffix
 
 
+def without_fallbacks(group: Group) -> Group:
+    """Nothing is asked beyond the first level that is healthy."""
+    return replace(group, walks=False, generic=(), context=(), content=())
+
+
 def _changed(group: Group, wanted: Mapping[str, Any], first: bool, suffix: str) -> Group:
     retries = wanted.get("num_retries")
     if isinstance(retries, int) and not isinstance(retries, bool) and retries >= 0:
@@ -53,7 +58,7 @@ def _changed(group: Group, wanted: Mapping[str, Any], first: bool, suffix: str) 
         names = tuple(name for name in listed if isinstance(name, str))
         group = replace(group, generic=names, default=False)
     if wanted.get("disable_fallbacks") is True:
-        return replace(group, levels=group.levels[:1], generic=(), context=(), content=())
+        return without_fallbacks(group)
     return replace(
         group,
         generic=tuple(name + suffix for name in group.generic),

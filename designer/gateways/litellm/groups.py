@@ -64,6 +64,8 @@ class Group(Struct, frozen=True):
     """Groups asked after a context-window error, and after a refusal."""
     default: bool = False
     """Whether `generic` is everybody's list (`*`): only for calls that asked for this very group."""
+    walks: bool = True
+    """Whether further levels are walked to after a failure; if not, they only stand in for cooling ones."""
     spare: Level | None = None
     """Deployments without `order` beside ordered ones: asked only while all of those are cooling."""
 
@@ -83,7 +85,8 @@ class Lists(Struct, frozen=True):
 
 
 def tree(group: Group, lists: Lists) -> Node:
-    first, *further = (_hop(group, index, lists) for index in range(len(group.levels)))
+    hops = [_hop(group, index, lists) for index in range(len(group.levels))]
+    first, *further = hops if group.walks else hops[:1]
     if not further:
         if not group.generic:
             return first
@@ -108,7 +111,7 @@ def _hop(group: Group, index: int, lists: Lists) -> Node:
     if level.retries or group.policy or own:
         policy = tuple((RETRY_POLICY[key], count) for key, count in group.policy)
         body = Retry(body, level.retries, RETRIED, policy, alone, own)
-    walks = len(group.levels) > 1
+    walks = len(group.levels) > 1 and group.walks
     context = group.context if lists.context or not walks else group.generic
     content = group.content if lists.content or not walks else group.generic
     asides = [

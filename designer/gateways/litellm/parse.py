@@ -17,7 +17,7 @@ from designer.diagnostics import Place, Report, Rule, Severity
 from designer.documents import Document, Path, dotted, read_json, read_yaml
 from designer.engine.semantics import Semantics
 from designer.gateways.base import Parsed, Terms
-from designer.gateways.litellm.asking import for_request
+from designer.gateways.litellm.asking import for_request, without_fallbacks
 from designer.gateways.litellm.groups import Group, Level, Lists, plain_weights, tree
 from designer.gateways.litellm.lacks import (
     NO_COOLDOWN,
@@ -429,7 +429,10 @@ def _routes(
     groups: dict[str, Group] = {}
 
     def route(name: str, members: list[_Entry]) -> Route:
-        group = groups[name] = fallbacks.joined(_group(name, members, settings), name, lists)
+        group = fallbacks.joined(_group(name, members, settings), name, lists)
+        if _whole(settings.get("max_fallbacks")) == 0:
+            group = without_fallbacks(group)
+        groups[name] = group
         embeds = all(entry.info.get("mode") == "embedding" for entry in members)
         return Route(name, tree(group, lists), embeds=embeds)
 
