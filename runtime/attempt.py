@@ -106,6 +106,8 @@ class Attempt:
         except UpstreamError as error:
             if decoder.is_complete:
                 return self._closed(decoder)
+            if error.failure.token == "stream_stall" and not decoder.has_content:
+                return self._failed(replace(error.failure, token="first_token"))
             return self._failed(error.failure)
         if piece is None or decoder.is_done:
             return self._closed(decoder)
@@ -138,4 +140,6 @@ class Attempt:
 
     def _failed(self, failure: UpstreamFailure) -> Failed:
         self.failure = failure
-        return Failed(self.clock(), failure.token, failure.status, failure.retry_after_s)
+        # A good status does not make good an answer that is none.
+        status = failure.status if failure.status is not None and failure.status >= 400 else None
+        return Failed(self.clock(), failure.token, status, failure.retry_after_s)

@@ -127,7 +127,8 @@ class Driver:
                         event = heard
                         tried += _ended(call.deployment or "", event)
                     case Wait(seconds=seconds, jitter_s=jitter_s):
-                        await self.sleep(seconds + jitter_s * next(self.draws))
+                        jitter_s *= next(self.draws) if jitter_s else 0.0
+                        await self.sleep(seconds + jitter_s)
                         event = Woke(self.clock())
                     case Finish():
                         if attempt is not None and command.failure is None:

@@ -41,7 +41,9 @@ class AiohttpUpstream:
                     allow_redirects=False,
                 )
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise UpstreamError(_failure(error, "timeout")) from error
+            # Before the headers, too, silence is what a stream's limit is about.
+            is_idle = send.is_stream and isinstance(error, aiohttp.SocketTimeoutError)
+            raise UpstreamError(_failure(error, "first_token" if is_idle else "timeout")) from error
         left = None
         if send.timeout_s is not None and not send.is_stream:
             left = max(0.0, send.timeout_s - (time.monotonic() - began))

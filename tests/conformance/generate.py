@@ -23,7 +23,7 @@ STRATEGIES = {
     "litellm": "tests.conformance.litellm_strategies",
     "portkey-oss": "tests.conformance.portkey_strategies",
 }
-WANTED = 300
+WANTED = 360
 _FROM_A_SEED = 20
 """More from one seed would look alike: Hypothesis varies what it has just drawn."""
 

@@ -504,6 +504,8 @@ def _group(name: str, members: list[_Entry], settings: _Settings) -> Group:
 
 
 def _level(members: list[_Entry], settings: _Settings) -> Level:
+    if settings.pick == "cheapest":
+        members = _cheapest_first(members)
     counts = {e.id: _whole(e.params.get("num_retries")) for e in members}
     given = {id_: max(count, 0) for id_, count in counts.items() if count is not None}
     shared = set(given.values()) if len(given) == len(members) else {settings.retries}
@@ -516,6 +518,19 @@ def _level(members: list[_Entry], settings: _Settings) -> Level:
     own = tuple((id_, count) for id_, count in given.items() if len(shared) > 1 or count != retries)
     own = tuple(pair for pair in own if pair[1] != retries)
     return Level(tuple(e.id for e in members), plain_weights(weights), retries, own)
+
+
+def _cheapest_first(members: list[_Entry]) -> list[_Entry]:
+    """As cost-based routing ranks them, where the file says every price (lowest_cost.py:291)."""
+    prices = {entry.id: _terms(entry) for entry in members}
+    sums = {
+        id_: said.input_usd_per_mtok + said.output_usd_per_mtok
+        for id_, said in prices.items()
+        if said.input_usd_per_mtok is not None and said.output_usd_per_mtok is not None
+    }
+    if len(sums) < len(members):
+        return members
+    return sorted(members, key=lambda entry: sums[entry.id])
 
 
 def _policy(name: str, settings: _Settings) -> tuple[tuple[str, int], ...]:

@@ -140,10 +140,12 @@ the client errors 403, 408, 409 and 429, and 401 where there is another deployme
 RETRY_POLICY: Mapping[str, Failures] = {
     "NotFoundErrorRetries": failures(404),
     "AuthenticationErrorRetries": failures(401),
-    "TimeoutErrorRetries": failures(408, "timeout", "first_token"),
+    "TimeoutErrorRetries": failures(408, 504, "timeout", "first_token"),
     "RateLimitErrorRetries": failures(429),
     "ContentPolicyViolationErrorRetries": POLICY,
-    "BadRequestErrorRetries": failures(400, "context_length", "content_policy", "reject_prefill"),
+    "BadRequestErrorRetries": failures(
+        400, 422, "context_length", "content_policy", "reject_prefill"
+    ),
     "ServiceUnavailableErrorRetries": failures(503),
     "InternalServerErrorRetries": failures(500, "connect", "reset", "malformed", "empty"),
     "DefaultRetries": ANY,
