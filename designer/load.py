@@ -44,6 +44,8 @@ class Config(Struct, frozen=True):
     """By deployment id, from the plan.json beside the configuration; empty without one."""
     profile: Mapping[str, Any] = field(default_factory=dict)
     """The profile that the plan was made from, as plan.json keeps it."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """The files' texts, by the path that findings name them by."""
 
     def with_semantics(self, name: str) -> "Config":
         """`reference` makes it behave as a careful engineer would want, `own` as its gateway does."""
@@ -106,7 +108,7 @@ def load_config(path: str, report: Report, gateway: str | None = None) -> Config
     parsed = found.parse(own, report)
     if parsed is None:
         return None
-    return Config(found, parsed, plan.get("deployments", {}), plan.get("profile", {}))
+    return Config(found, parsed, plan.get("deployments", {}), plan.get("profile", {}), own)
 
 
 def _texts(path: str) -> dict[str, str]:

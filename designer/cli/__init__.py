@@ -26,6 +26,7 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 COMMANDS = {
     "init": ("designer.cli.profile", "Write a commented profile to start from."),
     "plan": ("designer.cli.plan", "Turn a profile into a gateway and its checked configuration."),
+    "lint": ("designer.cli.lint", "Find what is wrong with the configurations you have."),
     "simulate": (
         "designer.cli.simulate",
         "Dry-run a configuration under outages, in virtual time.",

@@ -4,6 +4,6 @@ Every phase appends to a `Report` and goes on; only the command line turns a rep
 code. This package prints nothing (see `designer.render`).
 """
 
-from designer.diagnostics.model import Diagnostic, Place, Report, Rule, Severity
+from designer.diagnostics.model import Diagnostic, Edit, Fix, Place, Report, Rule, Severity
 
-__all__ = ["Diagnostic", "Place", "Report", "Rule", "Severity"]
+__all__ = ["Diagnostic", "Edit", "Fix", "Place", "Report", "Rule", "Severity"]

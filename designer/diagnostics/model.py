@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct, field
 
@@ -33,6 +33,27 @@ class Place(Struct, frozen=True):
         return ": ".join(part for part in (self.file, self.path) if part)
 
 
+class Edit(Struct, frozen=True):
+    """One change to a text, at the value or key that `path` leads to."""
+
+    kind: Literal["rename", "set", "drop"]
+    path: tuple[str | int, ...]
+    text: str = ""
+    """The new key of a `rename`; of a `set` the value as it is written in the file."""
+
+
+class Fix(Struct, frozen=True):
+    """Edits that mend a finding and change nothing else of what the file means."""
+
+    title: str
+    """What it does, as an imperative: "write 2 instead of '2'"."""
+    edits: tuple[Edit, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        edits = [{"kind": e.kind, "path": list(e.path), "text": e.text} for e in self.edits]
+        return {"title": self.title, "edits": edits}
+
+
 class Rule(Struct, frozen=True):
     code: str
     severity: Severity
@@ -44,6 +65,8 @@ class Rule(Struct, frozen=True):
     """Template: what happens instead when nobody mends it."""
     help: str = ""
     """Template: what to do."""
+    source: str = ""
+    """Documentation, issue or measurement that the rule rests on, with its version and date."""
 
 
 class Diagnostic(Struct, frozen=True):
@@ -53,6 +76,7 @@ class Diagnostic(Struct, frozen=True):
     instead: str = ""
     help: str = ""
     severity: Severity = Severity.ERROR
+    fix: Fix | None = None
 
     @property
     def code(self) -> str:
@@ -63,7 +87,7 @@ class Diagnostic(Struct, frozen=True):
         return f"{self.place}: {self.severity}[{self.code}] {self.message}{more}"
 
     def as_json(self) -> dict[str, Any]:
-        return {
+        said = {
             "code": self.code,
             "severity": str(self.severity),
             "file": self.place.file,
@@ -74,6 +98,7 @@ class Diagnostic(Struct, frozen=True):
             "instead": self.instead,
             "help": self.help,
         }
+        return said | ({"fix": self.fix.as_json()} if self.fix else {})
 
 
 class Report(Struct):
@@ -81,7 +106,9 @@ class Report(Struct):
 
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
-    def add(self, rule: Rule, place: Place | str = "", **values: Any) -> None:
+    def add(
+        self, rule: Rule, place: Place | str = "", fix: Fix | None = None, **values: Any
+    ) -> None:
         """Append a breach of `rule`; `values` fill its three templates."""
         self.diagnostics.append(
             Diagnostic(
@@ -91,6 +118,7 @@ class Report(Struct):
                 instead=rule.instead.format(**values),
                 help=rule.help.format(**values),
                 severity=rule.severity,
+                fix=fix,
             )
         )
 

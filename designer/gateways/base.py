@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from designer.diagnostics import Place, Report
+from designer.documents import Document
 from designer.engine.semantics import Semantics
 from designer.ir import Routing
 
@@ -63,6 +64,8 @@ class Parsed(Struct, frozen=True):
     """Dotted paths of settings that the model does not cover."""
     settings: int = 0
     """How many settings (leaves) the text holds in all."""
+    documents: tuple[Document, ...] = ()
+    """The files as they were read, for what a rule wants to see that the Routing does not say."""
     for_request: Callable[[Routing, str, Mapping[str, Any]], tuple[Routing, str]] | None = None
     """What the parameters of a request for a route change for it: a Routing with the routes that it
     takes, and the name of its own. None where a request cannot change anything."""

@@ -87,7 +87,7 @@ def _load(path: Path | str, text: str | None, report: Report) -> LoadedProfile |
     return None if profile is None else LoadedProfile(profile, positions, files)
 
 
-def _nothing() -> dict[str, str]:
+def _nothing() -> dict[str, Any]:
     return {"found": "nothing", "expected": "a profile", "help": "`designer init` writes one"}
 
 

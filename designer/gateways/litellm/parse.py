@@ -147,6 +147,7 @@ def _parse(document: Document, report: Report) -> Parsed | None:
         names=_names(entries),
         not_analysed=tuple(dotted(path) for path in leaves if not _is_known(path, unread)),
         settings=len(leaves),
+        documents=(document,),
         for_request=lambda routing, route, params: for_request(
             routing, groups, lists, route, params
         ),

@@ -106,6 +106,7 @@ def parse(directory: Directory, files: Mapping[str, str], report: Report) -> Par
         places=reader.places(routing),
         not_analysed=tuple(reader.not_analysed),
         settings=sources.settings,
+        documents=sources.documents,
     )
 
 

@@ -39,6 +39,8 @@ class Sources(Struct):
     client: Document | None = None
     listings: dict[str, tuple[Endpoint, ...]] = field(default_factory=dict)
     settings: int = 0
+    documents: tuple[Document, ...] = ()
+    """All of them, as they were read."""
 
     @property
     def is_empty(self) -> bool:
@@ -51,6 +53,7 @@ class Sources(Struct):
 def sorted_out(files: Mapping[str, str], report: Report) -> Sources:
     sources = Sources()
     documents = list(_documents(files, report))
+    sources.documents = tuple(documents)
     sources.client = next((d for d in documents if kind_of(d.value) == "client"), None)
     for document in documents:
         kind = kind_of(document.value)

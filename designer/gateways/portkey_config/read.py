@@ -112,7 +112,7 @@ def read_files(files: Mapping[str, str], report: Report, dialect: Dialect) -> Pa
 
 def looks_like_config(value: Any) -> bool:
     """Whether a loaded file is one of ours, wrapped or not."""
-    config = _unwrapped(value)[0]
+    config = unwrapped(value)[0]
     if isinstance(config, str):
         return True
     if not isinstance(config, Mapping):
@@ -137,7 +137,7 @@ _FOREIGN = frozenset({"model_list", "litellm_settings", "models", "messages", "p
 
 def uses_hosted_features(value: Any) -> bool:
     """Provider slugs, saved guardrails or prompts: what only the hosted product resolves."""
-    match _unwrapped(value)[0]:
+    match unwrapped(value)[0]:
         case str():
             return True
         case Mapping() as config:
@@ -194,7 +194,7 @@ def _sources(path: str, text: str, report: Report) -> Iterator[Source]:
     document = read_json(text, path, report)
     if document is None:
         return
-    config, prefix = _unwrapped(document.value)
+    config, prefix = unwrapped(document.value)
     if isinstance(config, str):
         if config.startswith("pc-"):
             report.add(rules.SAVED_CONFIG, document.place(*prefix), id=config)
@@ -213,8 +213,8 @@ def _sources(path: str, text: str, report: Report) -> Iterator[Source]:
     yield Source(name_of(path), document, config, prefix)
 
 
-def _unwrapped(value: Any) -> tuple[Any, Path]:
-    """The configuration inside a saved configuration's body or a client's request."""
+def unwrapped(value: Any) -> tuple[Any, Path]:
+    """The configuration (and the path to it) inside a saved configuration's body or a client's request."""
     if isinstance(value, Mapping):
         headers = value.get("headers")
         if isinstance(headers, Mapping):
@@ -633,6 +633,7 @@ def _joined(read: list[FileRead], dialect: Dialect) -> Parsed:
             for path in file.not_analysed
         ),
         settings=sum(file.settings for file in read),
+        documents=tuple(file.source.document for file in read),
     )
 
 
