@@ -8,7 +8,7 @@ import importlib
 import os
 import platform
 
-SUITES = ("start", "scale", "engine")
+SUITES = ("start", "scale", "engine", "lint")
 
 
 def main() -> None:

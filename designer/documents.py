@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct, field
@@ -80,7 +81,7 @@ def read_yaml(text: str, file: str, report: Report, version: str = "1.2") -> Doc
         report.add(UNREADABLE, Place(file), language="YAML", problem="it is nested too deeply")
         return None
     try:
-        node = YAML(typ="safe", pure=False).compose(text)
+        node = _composed(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
@@ -91,6 +92,13 @@ def read_yaml(text: str, file: str, report: Report, version: str = "1.2") -> Doc
         report.add(UNREADABLE, Place(file), language="YAML", problem=problem)
         return None
     return _Builder(file, report, version, len(text) + SPARE_VALUES).document(node)
+
+
+@lru_cache(maxsize=2)
+def _composed(text: str) -> Node | None:
+    """A file is looked at to tell whose it is, and then read: it is taken apart once for both."""
+    node: Node | None = YAML(typ="safe", pure=False).compose(text)
+    return node
 
 
 def read_json(text: str, file: str, report: Report) -> Document | None:

@@ -1,9 +1,7 @@
 """What is wrong with the routes of any gateway: what is lost or crossed on the way down a chain."""
 
-from collections.abc import Iterator
-
 from designer.diagnostics import Report, Rule, Severity
-from designer.ir import Chain, Deployment, Node, Pool, Ref, Remote, Retry, Route, Switch, Target
+from designer.ir import Deployment, Node, Ref, Route, Target, children
 from designer.lint.subject import Subject
 
 OTHER_VECTORS = Rule(
@@ -56,31 +54,26 @@ def _model_of(subject: Subject, deployment: Deployment) -> str:
 
 
 def reach(subject: Subject, route: Route) -> tuple[str, ...]:
-    """Deployments that a request for `route` may be sent to, by id, nearest first, `Ref`s followed."""
-    return tuple(dict.fromkeys(_reach(subject, route.node, {route.name})))
+    """Deployments that a request for `route` may be sent to, by id, nearest first.
 
-
-def _reach(subject: Subject, node: Node, visited: set[str]) -> Iterator[str]:
-    match node:
-        case Target(deployment=id_):
-            yield id_
-        case Ref(route=name):
-            if name not in visited and subject.routing.has_route(name):
-                visited.add(name)
-                yield from _reach(subject, subject.routing.route(name).node, visited)
-        case Pool(children=inner):
-            for child in inner:
-                yield from _reach(subject, child, visited)
-        case Chain(rungs=rungs):
-            for rung in rungs:
-                yield from _reach(subject, rung.child, visited)
-        case Switch(cases=cases, otherwise=otherwise):
-            for case in cases:
-                yield from _reach(subject, case.child, visited)
-            if otherwise is not None:
-                yield from _reach(subject, otherwise, visited)
-        case Retry(child=child) | Remote(child=child):
-            yield from _reach(subject, child, visited)
+    `Ref`s are followed as far as the gateway follows them.
+    """
+    found: dict[str, None] = {}
+    visited = {route.name}
+    depth = subject.parsed.semantics.depth
+    waiting: list[tuple[Node, int]] = [(route.node, 0)]
+    while waiting:
+        node, hops = waiting.pop()
+        match node:
+            case Target(deployment=id_):
+                found[id_] = None
+            case Ref(route=name):
+                if name not in visited and hops < depth and subject.routing.has_route(name):
+                    visited.add(name)
+                    waiting.append((subject.routing.route(name).node, hops + 1))
+            case _:
+                waiting += [(child, hops) for child in reversed(children(node))]
+    return tuple(found)
 
 
 CHECKS = (embeddings_keep_their_model,)
