@@ -17,8 +17,9 @@ from pydantic import BaseModel
 
 from designer.catalog import Catalog
 from designer.diagnostics import Diagnostic, Place, Report, Rule, Severity
-from designer.emit import Written, render, sha256, write_atomically, write_folder
+from designer.emit import Written, render, sha256, write_folder
 from designer.errors import UsageError
+from designer.files import write_atomically
 from designer.gateways.base import Gateway
 from designer.gateways.registry import GATEWAYS
 from designer.plan import Plan, as_json, documents

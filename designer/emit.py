@@ -7,9 +7,7 @@ a file that someone changed by hand since the last run is never overwritten unas
 
 import hashlib
 import json
-import os
 import re
-import tempfile
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +20,7 @@ from msgspec import Struct
 from designer.diagnostics import Place, Report, Rule, Severity
 from designer.documents import scalar
 from designer.errors import UsageError
+from designer.files import replace_all
 from designer.gateways.base import File
 from designer.resources import templates
 
@@ -216,7 +215,7 @@ def write_folder(
     changed = [p for p, text in texts.items() if _read(folder / p) != text]
     gone = [p for p in earlier if p not in texts and (folder / p).is_file()]
     try:
-        _replace_all({folder / p: texts[p] for p in changed})
+        replace_all({folder / p: texts[p] for p in changed})
         for path in gone:
             (folder / path).unlink()
     except OSError as error:
@@ -242,38 +241,3 @@ def _read(path: Path) -> str | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {path}: {error}") from error
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Raises UsageError; the old file is whole until the new one is."""
-    try:
-        _replace_all({path: text})
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
-
-
-def _replace_all(texts: Mapping[Path, str]) -> None:
-    """All files are complete on disk before the first one takes its place."""
-    ready: list[tuple[Path, Path]] = []
-    try:
-        for path, text in texts.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(
-                "w",
-                encoding="utf-8",
-                newline="",
-                dir=path.parent,
-                prefix=f".{path.name}.",
-                delete=False,
-            ) as draft:
-                ready.append((Path(draft.name), path))
-                draft.write(text)
-                draft.flush()
-                os.fsync(draft.fileno())
-            mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
-            Path(draft.name).chmod(mode)
-        for draft_path, path in ready:
-            draft_path.replace(path)
-    finally:
-        for draft_path, _ in ready:
-            draft_path.unlink(missing_ok=True)

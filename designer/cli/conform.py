@@ -19,9 +19,9 @@ from designer.conform.installed import find
 from designer.conform.observed import Provider, Reached
 from designer.conform.run import Result, Runner, agreement
 from designer.diagnostics import Report
-from designer.emit import write_atomically
 from designer.engine.outcomes import Outcome
 from designer.errors import UsageError
+from designer.files import write_atomically
 
 if TYPE_CHECKING:
     from runtime.stub import StubServer

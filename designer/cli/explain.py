@@ -1,6 +1,7 @@
 """`designer explain`: the reason behind a finding's code, or what a profile's key means."""
 
 from difflib import get_close_matches
+from textwrap import indent
 
 import click
 
@@ -45,12 +46,24 @@ def _show_rule(rule: Rule, format_: str) -> None:
         "why": rule.why,
         "instead": rule.instead,
         "help": rule.help,
+        "source": rule.source,
+    }
+    from designer.lint.pages import examples
+
+    shown = {
+        label: example.read_text("utf-8")
+        for label, example in zip(("fails", "passes"), examples(rule.code), strict=True)
+        if example is not None
     }
     if format_ == "json":
-        echo_json({"schema_version": 1, "code": rule.code, "severity": rule.severity, **parts})
+        said = {"schema_version": 1, "code": rule.code, "severity": rule.severity}
+        echo_json({**said, **parts, "examples": shown})
         return
     click.echo(f"{click.style(rule.code, bold=True)}  {rule.severity}")
     for name, text in parts.items():
         if text:
             click.echo(f"\n{name}:")
             click.echo(click.wrap_text(text, 96, "  ", "  "))
+    for label, text in shown.items():
+        click.echo(f"\n{label}:")
+        click.echo(indent(text.rstrip("\n"), "  "))

@@ -11,8 +11,8 @@ from msgspec import Struct
 from designer.catalog import load_catalog
 from designer.cli.output import echo_json, exit_code, format_option, tell, tell_as
 from designer.diagnostics import Report
-from designer.emit import write_atomically
 from designer.errors import UsageError
+from designer.files import write_atomically
 from designer.lint import baseline as baselines
 from designer.lint import fixes
 from designer.lint import lint as check

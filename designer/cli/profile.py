@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from designer.emit import write_atomically
 from designer.errors import UsageError
+from designer.files import write_atomically
 from designer.profile.starter import starter_profile
 
 

@@ -129,6 +129,8 @@ def _lines_of(text: str, key: Node, node: Node) -> _Splice | None:
     if text[start : key.start_mark.index].strip():
         return None  # it shares its line with something else
     value_end = _end(node)
+    if text[value_end - 1] == "\n":  # a block scalar ends where the next line begins
+        return _Splice(start, value_end, "")
     line_end = text.find("\n", value_end)
     end = len(text) if line_end < 0 else line_end + 1
     rest = text[value_end:end].strip()
