@@ -53,7 +53,8 @@ corpus: $(READY) ## draw the generated half of the conformance corpora anew
 	$(BIN)/python -m tests.conformance.generate
 
 fuzz: $(READY) ## many random inputs for every reader
-	HYPOTHESIS_PROFILE=fuzz $(PYTEST) -n 2 -m "not gateway" tests/profile tests/gateways_laws tests/engine tests/test_documents.py
+	HYPOTHESIS_PROFILE=fuzz $(PYTEST) -n 2 -m "not gateway" tests/profile tests/gateways_laws tests/engine tests/lint tests/test_documents.py
+	$(BIN)/python -m tests.fuzz.parsers
 
 bench: $(READY) ## figures, measured side by side in one run
 	$(BIN)/python -m benchmarks.run
