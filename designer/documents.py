@@ -58,6 +58,9 @@ class Document(Struct, frozen=True):
     places: Mapping[Path, Place] = field(default_factory=dict)
     """By path: of a mapping's entry, the key; of a list's item, the item."""
 
+    def __repr__(self) -> str:
+        return f"Document({self.file!r})"  # its values may be secrets
+
     def place(self, *path: str | int) -> Place:
         """The nearest known position at or above `path`."""
         for length in range(len(path), -1, -1):
