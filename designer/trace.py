@@ -67,7 +67,7 @@ NO_ROUTE = Rule(
     Severity.ERROR,
     "the configuration has {count} routes and none was named",
     "A request goes to one route; only where there is one is it clear which.",
-    help="name one with `--route`: {known}",
+    help="name one with `--route`, or with `route` in the file: {known}",
 )
 UNKNOWN_ROUTE = Rule(
     "SIM607",
@@ -131,7 +131,11 @@ _OUTCOME_KEYS = (
 
 
 def read_script(
-    document: Document, path: tuple[str | int, ...], report: Report, more_keys: tuple[str, ...] = ()
+    document: Document,
+    path: tuple[str | int, ...],
+    report: Report,
+    more_keys: tuple[str, ...] = (),
+    what: str = "an outcomes file",
 ) -> Script | None:
     """The script that stands at `path`; `more_keys` are its reader's own and left alone."""
     reader = Reader(document, report)
@@ -140,7 +144,7 @@ def read_script(
         value = value[part]
     if not reader.is_a(value, dict, path, "the file"):
         return None
-    reader.knows(value, (*_SCRIPT_KEYS, *more_keys), path, "an outcomes file")
+    reader.knows(value, (*_SCRIPT_KEYS, *more_keys), path, what)
     if "request" in value and "requests" in value:
         report.add(BOTH, document.place(*path, "requests"))
     several = value.get("requests")

@@ -32,6 +32,10 @@ COMMANDS = {
         "Dry-run a configuration under outages, in virtual time.",
     ),
     "trace": ("designer.cli.trace", "Follow one request, or several, with scripted outcomes."),
+    "test": (
+        "designer.cli.test",
+        "Route tests as data: scripted outcomes, and what has to come of them.",
+    ),
     "conform": (
         "designer.cli.conform",
         "How often the engine and a real gateway agree, case by case.",

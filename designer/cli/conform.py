@@ -16,7 +16,7 @@ from designer.cli.output import echo_json, format_option, tell
 from designer.conform import fidelity
 from designer.conform.case import Case, packaged, read_cases
 from designer.conform.installed import find
-from designer.conform.observed import Provider, Reached
+from designer.conform.observed import Reached
 from designer.conform.run import Result, Runner, agreement
 from designer.diagnostics import Report
 from designer.engine.outcomes import Outcome
@@ -86,7 +86,7 @@ def conform(
     if not chosen:
         raise UsageError("no case is left to run")
     results: list[Result] = []
-    with _provider() as provider, _progress(len(chosen)) as went_on:
+    with scripted_provider() as provider, _progress(len(chosen)) as went_on:
         for result in Runner(installed, provider).run(chosen):
             results.append(result)
             went_on()
@@ -118,16 +118,18 @@ def _read(paths: Sequence[str]) -> list[Case]:
 
 
 @contextmanager
-def _provider() -> Iterator[Provider]:
+def scripted_provider(port: int = 0) -> Iterator["StubProvider"]:
+    """Listens on loopback until the block ends. Raises NetworkError for a port that is taken."""
     missing = [name for name in ("orjson",) if not find_spec(name)]
     if missing:
         raise UsageError(
-            f"conform lacks {', '.join(missing)}: pip install 'llm-gateway-designer[runtime]'"
+            f"the stub provider lacks {', '.join(missing)}: "
+            "pip install 'llm-gateway-designer[runtime]'"
         )
     from runtime.stub import running_stub
 
     # Slow enough that a gateway hands content on before the stream breaks.
-    with running_stub(between_chunks_s=0.15) as stub:
+    with running_stub(port, between_chunks_s=0.15) as stub:
         yield StubProvider(stub)
 
 

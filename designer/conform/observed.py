@@ -69,12 +69,16 @@ class Answered(Struct, frozen=True):
     status: int
     text: str
     broke_off: bool = False
+    took_s: float = 0.0
+    """From sending the request to the end of the answer."""
 
 
 def ask(asked: Asked) -> Answered:
     """Raises httpx.TransportError when the gateway cannot be reached."""
     time.sleep(asked.at_s)
     pieces: list[str] = []
+    began_s = time.monotonic()
+    broke_off = False
     with httpx.stream(
         "POST",
         asked.url,
@@ -86,8 +90,9 @@ def ask(asked: Asked) -> Answered:
         try:
             pieces.extend(response.iter_text())
         except httpx.RemoteProtocolError:
-            return Answered(response.status_code, "".join(pieces), broke_off=True)
-    return Answered(response.status_code, "".join(pieces))
+            broke_off = True
+    took_s = time.monotonic() - began_s
+    return Answered(response.status_code, "".join(pieces), broke_off, took_s)
 
 
 def observed(

@@ -46,7 +46,7 @@ def place(
         raise UsageError(f"{case.id}: {'; '.join(d.message for d in report.diagnostics)}")
     shown = Names(parsed, case.script)
     names = {
-        _label(deployment.api_base): shown.show(deployment.id)
+        label_of(deployment.api_base): shown.show(deployment.id)
         for deployment in parsed.routing.deployments
         if deployment.api_base
     }
@@ -60,5 +60,6 @@ def address(base: str, label: str) -> str:
     return f"{base}/d/{quote(label, safe='')}"
 
 
-def _label(api_base: str) -> str:
+def label_of(api_base: str) -> str:
+    """Of an address of the scripted provider: whose it is."""
     return unquote(api_base.partition("/d/")[2].partition("/")[0])

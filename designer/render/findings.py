@@ -79,14 +79,14 @@ def junit(findings: Sequence[Diagnostic]) -> str:
         kind = "failure" if finding.severity is Severity.ERROR else "system-out"
         entry = ElementTree.SubElement(case, kind)
         if kind == "failure":
-            entry.set("message", _xml(finding.message))
+            entry.set("message", xml_text(finding.message))
             entry.set("type", finding.code)
-        entry.text = _xml(_sentence(finding))
+        entry.text = xml_text(_sentence(finding))
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True)
 
 
-def _xml(value: str) -> str:
+def xml_text(value: str) -> str:
     """Without the control characters that XML 1.0 cannot hold."""
     return "".join(c for c in value if c >= " " or c in "\t\n\r")
 

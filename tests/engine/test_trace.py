@@ -317,7 +317,7 @@ def test_with_several_routes_one_has_to_be_named() -> None:
     assert str(finding) == (
         "outcomes.json:1:1: error[SIM606] the configuration has 2 routes and none was named"
     )
-    assert finding.help == "name one with `--route`: chat, code"
+    assert finding.help == "name one with `--route`, or with `route` in the file: chat, code"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,149 @@
+"""A copy of a configuration whose deployments are the scripted provider, for a gateway to run on.
+
+Only how a deployment is reached changes: its provider becomes `openai` (what the semantics were measured
+with), its address the scripted provider's, its credentials a placeholder. Whatever routes stays as it is.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count
+from pathlib import PurePath
+from typing import Any
+
+from msgspec import Struct
+
+from designer.conform.placed import label_of
+from designer.diagnostics import Report
+from designer.documents import read_json, read_yaml
+from designer.emit import to_yaml
+from designer.errors import UsageError
+from designer.gateways.base import Parsed
+from designer.load import Config
+
+PLACEHOLDER_KEY = "sk-rehearsal"
+"""What the copy has for a provider's key: the scripted provider asks for none."""
+
+
+class Rehearsal(Struct, frozen=True):
+    contents: Mapping[str, Any]
+    """The configuration's files by path, with the scripted provider's addresses."""
+    parsed: Parsed
+    """What the engine understands of them."""
+
+
+def rehearsal(config: Config, address: Callable[[str], str]) -> Rehearsal:
+    """Each deployment answers at `address(its id)`. Raises UsageError for a gateway that has no copy."""
+    if config.gateway.name not in _FILL:
+        raise UsageError(
+            f"{config.gateway.title} cannot be put in front of the stub provider; "
+            f"only {' and '.join(_FILL)} can"
+        )
+    # Which deployment the nth one is, is the parser's to say: a first copy has numbers for addresses.
+    numbered = _filled(config, (f"http://127.0.0.1/d/{number}" for number in count()))
+    ids = {
+        label_of(deployment.api_base): deployment.id
+        for deployment in numbered.parsed.routing.deployments
+        if deployment.api_base
+    }
+    return _filled(config, (address(ids.get(str(n), f"unused {n}")) for n in count()))
+
+
+def as_yaml(content: Any, source: str) -> str:
+    return (
+        f"# A copy of {source} for rehearsals, written by `designer test --rehearse`. Not for production:\n"
+        "# its deployments are the stub provider that `designer test --against` starts.\n"
+        f"{to_yaml(content)}\n"
+    )
+
+
+def _filled(config: Config, addresses: Iterator[str]) -> Rehearsal:
+    fill = _FILL[config.gateway.name]
+    filled = {p: fill(_read(p, text), addresses) for p, text in config.texts.items()}
+    parsed = config.gateway.parse({p: json.dumps(c) for p, c in filled.items()}, Report())
+    assert parsed is not None, "it was parsed before, and only addresses have changed"
+    return Rehearsal(filled, parsed)
+
+
+def _read(path: str, text: str) -> Any:
+    is_json = PurePath(path).suffix == ".json"
+    # LiteLLM loads its files with PyYAML.
+    document = (
+        read_json(text, path, Report()) if is_json else read_yaml(text, path, Report(), "1.1")
+    )
+    assert document is not None, "it was parsed before"
+    return document.value
+
+
+# --- LiteLLM --------------------------------------------------------------------------------------
+
+_REACHES = (
+    *("api_base", "base_url", "api_key", "api_version", "custom_llm_provider", "organization"),
+    *("region_name", "litellm_credential_name", "client_id", "client_secret", "tenant_id"),
+    *("azure_", "aws_", "vertex_", "watsonx_", "gcs_", "s3_"),
+)
+"""What says how a provider is reached, by its beginning (LiteLLM 1.106.2, types/router.py, 2026-11-22)."""
+
+
+def _litellm(content: Any, addresses: Iterator[str]) -> dict[str, Any]:
+    models = [_litellm_entry(entry, addresses) for entry in content.get("model_list") or []]
+    return dict(content) | {"model_list": models}
+
+
+def _litellm_entry(entry: Any, addresses: Iterator[str]) -> Any:
+    params = entry.get("litellm_params") if isinstance(entry, Mapping) else None
+    if not isinstance(params, Mapping):
+        return entry
+    kept = {key: value for key, value in params.items() if not key.startswith(_REACHES)}
+    reached = {
+        "model": f"openai/{_without_provider(str(params.get('model', '')))}",
+        "api_base": f"{next(addresses)}/v1",
+        "api_key": PLACEHOLDER_KEY,
+    }
+    return dict(entry) | {"litellm_params": kept | reached}
+
+
+def _without_provider(model: str) -> str:
+    return model.partition("/")[2] or model
+
+
+# --- Portkey --------------------------------------------------------------------------------------
+
+_TARGET_REACHES = (
+    *(
+        "provider",
+        "customhost",
+        "apikey",
+        "virtualkey",
+        "resourcename",
+        "deploymentid",
+        "apiversion",
+    ),
+    *("aws", "vertex", "azure", "openaiorganization", "openaiproject", "workersai", "huggingface"),
+)
+"""The same of a Portkey target, in either spelling: `custom_host` and `customHost` are both read."""
+
+
+def _portkey(node: Any, addresses: Iterator[str]) -> Any:
+    if not isinstance(node, Mapping):
+        return node
+    kept = {
+        key: value for key, value in node.items() if not _plainly(key).startswith(_TARGET_REACHES)
+    }
+    if isinstance(node.get("targets"), list):
+        return kept | {"targets": [_portkey(inner, addresses) for inner in node["targets"]]}
+    reached = {
+        "provider": "openai",
+        "custom_host": f"{next(addresses)}/v1",
+        "api_key": PLACEHOLDER_KEY,
+    }
+    return kept | reached
+
+
+def _plainly(key: str) -> str:
+    return key.replace("_", "").lower()
+
+
+_FILL: Mapping[str, Callable[[Any, Iterator[str]], Any]] = {
+    "litellm": _litellm,
+    "portkey-oss": _portkey,
+}
