@@ -16,7 +16,8 @@ WRONG_TYPE = Rule(
     Severity.ERROR,
     "{what} is to be {wanted}, not {found}",
     "Outcomes files, route tests and scenarios have a fixed form; a value of another type would have "
-    "to be guessed at. The form: schemas/trace.schema.json and schemas/scenario.schema.json.",
+    "to be guessed at. The form: schemas/trace.schema.json, schemas/route-test.schema.json and "
+    "schemas/scenario.schema.json.",
 )
 UNKNOWN_KEY = Rule(
     "SIM602",

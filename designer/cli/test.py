@@ -192,7 +192,7 @@ def _progress(what: str) -> None:
 
 def _rehearse(benches: Sequence[Bench], folder: Path, stub_port: int) -> None:
     from designer.conform.placed import address
-    from designer.conform.rehearsal import as_yaml, rehearsal
+    from designer.conform.rehearsal import as_yaml, is_copy, rehearsal
 
     paths = sorted({bench.path for bench in benches})
     if len(paths) != 1:
@@ -204,8 +204,14 @@ def _rehearse(benches: Sequence[Bench], folder: Path, stub_port: int) -> None:
         )
     base_url = f"http://127.0.0.1:{stub_port}"
     copy = rehearsal(config, lambda label: address(base_url, label))
-    for path, content in copy.contents.items():
-        target = folder / Path(path).name
+    texts = {
+        folder / (path if len(copy.contents) > 1 else Path(path).name): as_yaml(content)
+        for path, content in copy.contents.items()
+    }
+    for target in texts:
+        if target.exists() and not is_copy(_text(str(target))):
+            raise UsageError(f"{target} is no copy for rehearsals, and is not overwritten")
+    for target, text in texts.items():
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(target, as_yaml(content, path))
+        write_atomically(target, text)
         click.echo(f"wrote {target}: its deployments are the stub provider at {base_url}")

@@ -81,7 +81,7 @@ class Stage:
             foretold = traced(test, self._bench.config, report, seed)
             if foretold is None:
                 continue
-            reason = _why_never(test, self._bench)
+            reason = _why_never(test, foretold, self._bench)
             if reason:
                 seen = seen_by_engine(foretold, test)
                 yield Result(test, "not_comparable", (), (), reason, seen)
@@ -206,7 +206,10 @@ def _within_reach(bench: Bench, route: str) -> set[str]:
 # --- What cannot be compared ----------------------------------------------------------------------
 
 
-def _why_never(test: RouteTest, bench: Bench) -> str:
+_CONFIGURED_BY_REQUEST = frozenset({"portkey-oss"})
+
+
+def _why_never(test: RouteTest, foretold: Sequence[Trace], bench: Bench) -> str:
     """Why a real gateway cannot play the test at all; empty when it can."""
     rails = {rail.name for rail in bench.config.parsed.routing.guardrails}
     scripted = sorted(rails & test.script.answers.keys())
@@ -215,6 +218,11 @@ def _why_never(test: RouteTest, bench: Bench) -> str:
     other = sorted({a.request.path for a in test.script.asked} - {_COMPLETIONS})
     if other:
         return f"only {_COMPLETIONS} is played on a real gateway, not {', '.join(other)}"
+    unknown = [
+        one.route for one in foretold if not bench.config.parsed.routing.has_route(one.route)
+    ]
+    if unknown and bench.config.gateway.name in _CONFIGURED_BY_REQUEST:
+        return f"each request brings its configuration along, and `{unknown[0]}` has none"
     return ""
 
 

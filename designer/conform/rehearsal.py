@@ -11,6 +11,7 @@ from pathlib import PurePath
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from designer.conform.placed import label_of
 from designer.diagnostics import Report
@@ -18,6 +19,7 @@ from designer.documents import read_json, read_yaml
 from designer.emit import to_yaml
 from designer.errors import UsageError
 from designer.gateways.base import Parsed
+from designer.ir import Routing
 from designer.load import Config
 
 PLACEHOLDER_KEY = "sk-rehearsal"
@@ -45,15 +47,39 @@ def rehearsal(config: Config, address: Callable[[str], str]) -> Rehearsal:
         for deployment in numbered.parsed.routing.deployments
         if deployment.api_base
     }
-    return _filled(config, (address(ids.get(str(n), f"unused {n}")) for n in count()))
+    copy = _filled(config, (address(ids.get(str(n), f"unused {n}")) for n in count()))
+    if without_reach(copy.parsed.routing) != without_reach(config.parsed.routing):
+        raise UsageError(
+            f"{config.gateway.title} does not accept {', '.join(config.texts)} as it stands, and a copy "
+            "for the stub provider would hide that: mend the configuration first"
+        )
+    return copy
 
 
-def as_yaml(content: Any, source: str) -> str:
-    return (
-        f"# A copy of {source} for rehearsals, written by `designer test --rehearse`. Not for production:\n"
-        "# its deployments are the stub provider that `designer test --against` starts.\n"
-        f"{to_yaml(content)}\n"
+def without_reach(routing: Routing) -> Routing:
+    """All but how its deployments are reached."""
+    return replace(
+        routing,
+        deployments=tuple(
+            replace(d, provider="", model="", api_base=None, secret=None, region=None, settings=())
+            for d in routing.deployments
+        ),
     )
+
+
+_HEAD = (
+    "# A copy for rehearsals, written by `designer test --rehearse`. Not for production: its\n"
+    "# deployments are the stub provider that `designer test --against` starts.\n"
+)
+
+
+def as_yaml(content: Any) -> str:
+    return f"{_HEAD}{to_yaml(content)}\n"
+
+
+def is_copy(text: str) -> bool:
+    """Whether `as_yaml` wrote it, so that it may be written again."""
+    return text.startswith(_HEAD)
 
 
 def _filled(config: Config, addresses: Iterator[str]) -> Rehearsal:

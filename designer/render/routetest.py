@@ -54,6 +54,8 @@ def _lines(played: Played) -> Iterator[str]:
         yield f"  {_MARK[result.verdict]:6}  {result.test.name}"
         if result.verdict != "passed":
             yield from (f"          {line}" for line in _why(result))
+    if any(result.verdict != "passed" for result in played.results):
+        yield from (f"  assumed: {what}" for what in played.assumptions)
 
 
 def _why(result: Result) -> Iterator[str]:
@@ -95,6 +97,7 @@ def _suite_as_json(played: Played) -> dict[str, Any]:
         "gateway": f"{bench.config.gateway.name}@{bench.config.gateway.version}",
         "against": played.against or None,
         "tests": [result.as_json() for result in played.results],
+        "assumptions": list(played.assumptions),
     }
 
 

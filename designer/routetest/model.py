@@ -65,6 +65,8 @@ class Seen(Struct, frozen=True):
     took_s: float
     lines: tuple[str, ...] = ()
     """The same, for people."""
+    assumptions: tuple[str, ...] = ()
+    """Of the engine's; a real gateway needs none."""
 
     @property
     def waits_s(self) -> tuple[float, ...]:

@@ -44,6 +44,12 @@ class Played(Struct, frozen=True):
     against: str = ""
     """The address of the gateway that they were played on; empty for the engine."""
 
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """Of all its results, each once."""
+        seen = (one for result in self.results for one in (*result.seen, *result.foretold))
+        return tuple(dict.fromkeys(what for one in seen for what in one.assumptions))
+
 
 def ready(
     suite: Suite, report: Report, config: str = "", gateway: str | None = None
@@ -84,8 +90,8 @@ def _report_unknown(test: RouteTest, config: Config, report: Report) -> None:
     ]
     for name, known, place in used:
         if name not in known:
-            words = {"guess": guess(name, known), "known": ", ".join(known)}
-            report.add(UNKNOWN_NAME, place, name=name, **words)
+            close, listed = guess(name, known), ", ".join(known)
+            report.add(UNKNOWN_NAME, place, name=name, guess=close, known=listed)
 
 
 def play(
@@ -125,7 +131,8 @@ def _seen(one: Trace, asked: Asked) -> Seen:
         served_by=final.served_by if final.failure is None or final.in_band else None,
         told=final.failure is not None and (not final.in_band or final.told),
         took_s=final.at_s - asked.at_s,
-        lines=tuple(as_text((one,)).splitlines()[1:]),
+        lines=tuple(as_text((replace(one, assumptions=()),)).splitlines()[1:]),
+        assumptions=one.assumptions,
     )
 
 

@@ -42,7 +42,7 @@ NOT_AN_EXPECTATION = Rule(
 OTHER_COUNT = Rule(
     "TST904",
     Severity.ERROR,
-    "there are {requests} requests and {expected} expectations",
+    "there are expectations for {expected} of {requests} requests",
     "Each request of a test has an expectation of its own, in the order of the requests; a request that "
     "nothing is expected of would be played for nothing.",
     help="make `expect` a list with one entry for each request",
@@ -116,6 +116,9 @@ class _Suite:
             self.report.add(TWICE, self.document.place(*at, "name"), name=name)
         if script is None:
             return None
+        if not script.asked:
+            place = self.document.place(*at, "requests")
+            self.report.add(MISSING, place, what="a test", missing="a request at least")
         return RouteTest(
             name=name,
             route=str(value.get("route", "")),
@@ -131,8 +134,8 @@ class _Suite:
         if not value or not self.reader.is_a(listed, list, at, "`expect`"):
             return ()
         if len(listed) != len(script.asked):
-            counts = {"requests": len(script.asked), "expected": len(listed)}
-            self.report.add(OTHER_COUNT, self.document.place(*at), **counts)
+            place, expected = self.document.place(*at), len(listed)
+            self.report.add(OTHER_COUNT, place, requests=len(script.asked), expected=expected)
         is_list = listed is value
         return tuple(
             self.checks(item, (*at, index) if is_list else at) for index, item in enumerate(listed)
