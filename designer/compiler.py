@@ -24,12 +24,13 @@ from designer.gateways.base import Gateway
 from designer.gateways.registry import GATEWAYS
 from designer.plan import Plan, as_json, documents
 from designer.planner.accounts import accounts, candidates, with_own_models
-from designer.planner.chain import Chosen, better_now, choose_chain
+from designer.planner.chain import Chosen, Variant, better_now, choose_chain
 from designer.planner.choose import Verdict, compare
 from designer.planner.forecast import forecast
 from designer.planner.lock import Lock, lock_path, lock_text, read_lock
 from designer.planner.requirements import Conflict, first_failure, requirements
 from designer.planner.routing import CARRIED, build_routing, terms
+from designer.planner.variants import arms, regions
 from designer.profile.load import LoadedProfile
 from designer.profile.model import Profile
 from designer.profile.policy import loosenings
@@ -195,6 +196,8 @@ def _choose_chains(
     as_of = options.as_of or catalog.date
     chains = []
     for index, workload in enumerate(loaded.profile.workloads):
+        if workload.route_by is not None:
+            continue  # it only passes on to others
         wanted = requirements(loaded, workload, index, catalog, as_of)
         reconsidered = options.replan is None or workload.alias in options.replan
         locked = () if reconsidered else lock.chains.get(workload.alias, ())
@@ -212,7 +215,15 @@ def _choose_chains(
                 report.add(
                     BETTER, alias=workload.alias, better=better.id, locked=chosen.rungs[0].id
                 )
-        chains.append(chosen)
+        found = [
+            *arms(chosen, pool, wanted, catalog),
+            *regions(chosen, pool, wanted, loaded, catalog),
+        ]
+        for one in found:
+            if isinstance(one, Conflict):
+                _tell_conflict(one, report)
+        variants = tuple(one for one in found if isinstance(one, Variant))
+        chains.append(replace(chosen, variants=variants))
     return None if report.has_errors else chains
 
 

@@ -7,6 +7,7 @@ gateway, no price, no region's law: those are facts *about* deployments and are 
 """
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from functools import cached_property
 from typing import Any, Literal
 
@@ -114,6 +115,17 @@ class Cooldown(Struct, frozen=True):
     """Counts that replace `allowed_failures` for some failures; the first match counts."""
 
 
+class Quota(Struct, frozen=True):
+    """What an account lets a deployment do; None is no limit that is known."""
+
+    rpm: int | None = None
+    """Requests a minute."""
+    tpm: int | None = None
+    """Tokens a minute, input and output together."""
+    parallel: int | None = None
+    """Requests at the same time."""
+
+
 class Deployment(Struct, frozen=True):
     """One model of one provider account that a request can be sent to."""
 
@@ -137,6 +149,8 @@ class Deployment(Struct, frozen=True):
     first_token_s: float | None = None
     """Limit until a stream's first content; also the longest silence between two chunks."""
     cooldown: Cooldown | None = None
+    quota: Quota | None = None
+    """What is known of the provider's limits: beyond them it answers 429."""
 
 
 # --- The route tree -------------------------------------------------------------------------------
@@ -214,6 +228,23 @@ class Switch(Struct, frozen=True):
     """The failure that comes out when no case holds and there is nothing otherwise."""
 
 
+class Arm(Struct, frozen=True):
+    """One side of an experiment."""
+
+    name: str
+    share: float
+    child: "Node"
+
+
+class Split(Struct, frozen=True):
+    """An experiment: a call takes one of its arms and keeps to it, whatever fails there."""
+
+    name: str
+    arms: tuple[Arm, ...]
+    by: str = "request"
+    """Who keeps to one arm: `user`, `metadata.<k>`, or nobody (`request`: each call draws anew)."""
+
+
 class Ref(Struct, frozen=True):
     """Another route, by name. May be cyclic: the call remembers which routes it has visited."""
 
@@ -231,7 +262,7 @@ class Remote(Struct, frozen=True):
     """Routing preferences of the vendor that the tree does not show, sorted by name."""
 
 
-Node = Target | Pool | Retry | Chain | Switch | Ref | Remote
+Node = Target | Pool | Retry | Chain | Switch | Split | Ref | Remote
 
 
 class Route(Struct, frozen=True):
@@ -272,6 +303,76 @@ class Guardrail(Struct, frozen=True):
         return not self.routes or route in self.routes
 
 
+# --- Caches, money, callers -----------------------------------------------------------------------
+
+
+class Cache(Struct, frozen=True):
+    """Answers kept for requests that come again. `routes` empty means every route."""
+
+    mode: Literal["exact", "semantic"]
+    ttl_s: float
+    similarity: float = 1.0
+    """How similar a request must be, 0 to 1; only `semantic` asks."""
+    routes: tuple[str, ...] = ()
+
+    def covers(self, route: str) -> bool:
+        return not self.routes or route in self.routes
+
+
+Scope = Literal["all", "route", "team"]
+Period = Literal["hour", "day", "week", "month", "year"]
+
+
+class Budget(Struct, frozen=True):
+    """Money that may be spent in a period, by everybody, on one route, or by one team."""
+
+    scope: Scope
+    of: str
+    """The route or team; empty for `all`."""
+    limit_usd: Decimal
+    per: Period
+    alert: float | None = None
+    """Share of the limit at which somebody is told."""
+    refuses: bool = True
+    """Whether requests are refused once it is spent."""
+
+
+class RateLimit(Struct, frozen=True):
+    """How much may be asked in a minute."""
+
+    scope: Scope
+    of: str
+    rpm: int | None = None
+    tpm: int | None = None
+
+
+class Key(Struct, frozen=True):
+    """A virtual key, by name; the key itself is nowhere in a Routing."""
+
+    name: str
+    existing: bool = False
+    """Whether the gateway has it already, so that none is made."""
+
+
+class Team(Struct, frozen=True):
+    """Who calls, and what they may. Its budget and rate limit name it as their scope."""
+
+    name: str
+    keys: tuple[Key, ...] = ()
+    routes: tuple[str, ...] | None = None
+    """What it may ask for; None is everything."""
+    region: str = ""
+    """Where its requests may be processed, a residency; empty is anywhere."""
+
+
+class Telemetry(Struct, frozen=True):
+    """What is told about requests, and to whom."""
+
+    exporters: frozenset[Literal["otel", "prometheus"]] = frozenset()
+    prompts: Literal["never", "redacted", "always"] = "never"
+    """Whether the text of requests and answers is written down."""
+
+
 # --- The whole ------------------------------------------------------------------------------------
 
 
@@ -281,6 +382,12 @@ class Routing(Struct, frozen=True, dict=True):
     guardrails: tuple[Guardrail, ...] = ()
     aliases: tuple[tuple[str, str], ...] = ()
     """Other names of routes, `(alias, route)`."""
+    caches: tuple[Cache, ...] = ()
+    budgets: tuple[Budget, ...] = ()
+    rate_limits: tuple[RateLimit, ...] = ()
+    teams: tuple[Team, ...] = ()
+    telemetry: Telemetry | None = None
+    """None leaves it to the gateway's defaults."""
 
     @cached_property
     def _by_id(self) -> Mapping[str, Deployment]:
@@ -315,6 +422,8 @@ def children(node: Node) -> tuple[Node, ...]:
         case Switch(cases=cases, otherwise=otherwise):
             rest = () if otherwise is None else (otherwise,)
             return (*(case.child for case in cases), *rest)
+        case Split(arms=arms):
+            return tuple(arm.child for arm in arms)
 
 
 def walk(node: Node) -> Iterator[Node]:

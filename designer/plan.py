@@ -63,7 +63,7 @@ def as_json(plan: Plan, catalog: Catalog, hashes: Mapping[str, str]) -> dict[str
         "deployments": {
             f"{chosen.workload.alias}/{rung.id}": _facts(rung, catalog)
             for chosen in plan.chains
-            for rung in chosen.rungs
+            for rung, _ in chosen.deployments
         },
         "decision": {
             "gateway": [_verdict(verdict) for verdict in plan.verdicts],
@@ -134,6 +134,14 @@ def _chain(chosen: Chosen) -> dict[str, Any]:
         "rungs": [
             {"deployment": str(rung), "reason": reason}
             for rung, reason in zip(chosen.rungs, chosen.reasons, strict=True)
+        ],
+        "variants": [
+            {
+                variant.kind: variant.name,
+                "share": variant.share,
+                "rungs": [str(rung) for rung in variant.chain.rungs],
+            }
+            for variant in chosen.variants
         ],
         "runners_up": [{"deployment": str(c), "reason": why} for c, why in chosen.runners_up],
         "rejected": _rejected(chosen),
@@ -247,7 +255,7 @@ def _client_timeout_s(plan: Plan, alias: str) -> float:
     chosen = next(c for c in plan.chains if c.workload.alias == alias)
     own = [plan.routing.deployment(d.id).timeout_s for d in plan.routing.deployments]
     longest = max((s for s in own if s is not None), default=60.0)
-    return longest * (len(chosen.rungs) + 1) + 5
+    return longest * (len(chosen.deployments) + 1) + 5
 
 
 def figures(forecast: Forecast) -> Iterable[tuple[str, str, str]]:

@@ -1,5 +1,7 @@
 """Random Routings for laws: every node, every field, and names that no format likes."""
 
+from decimal import Decimal
+
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -7,6 +9,9 @@ from designer.gateways.legalize import rewrite
 from designer.ir import (
     ANY,
     TRANSIENT,
+    Arm,
+    Budget,
+    Cache,
     Case,
     Chain,
     Condition,
@@ -14,16 +19,22 @@ from designer.ir import (
     Deployment,
     Failures,
     Guardrail,
+    Key,
     Node,
     Pool,
+    Quota,
+    RateLimit,
     Ref,
     Remote,
     Retry,
     Route,
     Routing,
     Rung,
+    Split,
     Switch,
     Target,
+    Team,
+    Telemetry,
     failures,
 )
 
@@ -99,6 +110,7 @@ _deployments = st.builds(
     timeout_s=st.none() | seconds,
     first_token_s=st.none() | seconds,
     cooldown=st.none() | st.builds(Cooldown, st.just(30.0), st.none() | st.integers(0, 3)),
+    quota=st.none() | st.builds(Quota, *[st.none() | st.sampled_from([1, 60, 450_000])] * 3),
 )
 
 
@@ -168,6 +180,20 @@ def _larger(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
             st.lists(st.builds(Case, conditions, inner), max_size=2),
             st.none() | inner,
         ),
+        st.builds(
+            lambda name, children, shares, by: Split(
+                name,
+                tuple(
+                    Arm(f"arm {i}", share, child)
+                    for i, (child, share) in enumerate(zip(children, shares, strict=False))
+                ),
+                by,
+            ),
+            names,
+            st.lists(inner, min_size=1, max_size=2),
+            st.sampled_from([(0.5, 0.5), (0.9, 0.1), (1.0, 0.0), (1 / 3, 2 / 3)]),
+            st.sampled_from(["request", "user", "metadata.tenant", "metadata.a.b"]),
+        ),
         st.builds(Remote, inner),
     )
 
@@ -227,6 +253,78 @@ def guardrails(name: str, route_names: list[str]) -> st.SearchStrategy[Guardrail
     )
 
 
+def _covered(route_names: list[str]) -> st.SearchStrategy[tuple[str, ...]]:
+    return st.lists(st.sampled_from(route_names), max_size=2, unique=True).map(tuple)
+
+
+def caches(route_names: list[str]) -> st.SearchStrategy[Cache]:
+    return st.builds(
+        Cache,
+        st.sampled_from(["exact", "semantic"]),
+        seconds,
+        st.sampled_from([1.0, 0.95, 0.8]),
+        _covered(route_names),
+    )
+
+
+_usd = st.sampled_from([Decimal("0.01"), Decimal(30), Decimal("8000.5"), Decimal("1E+3")])
+
+
+def budgets(scope: str, of: str) -> st.SearchStrategy[Budget]:
+    return st.builds(
+        Budget,
+        st.just(scope),
+        st.just(of),
+        _usd,
+        st.sampled_from(["hour", "day", "week", "month", "year"]),
+        st.none() | st.sampled_from([0.5, 0.8]),
+        st.booleans(),
+    )
+
+
+def rate_limits(scope: str, of: str) -> st.SearchStrategy[RateLimit]:
+    amount = st.none() | st.sampled_from([1, 600, 400_000])
+    return st.builds(RateLimit, st.just(scope), st.just(of), amount, amount)
+
+
+def teams(name: str, route_names: list[str]) -> st.SearchStrategy[Team]:
+    return st.builds(
+        Team,
+        st.just(name),
+        st.lists(st.builds(Key, names, st.booleans()), max_size=2).map(tuple),
+        st.none() | _covered(route_names),
+        st.sampled_from(["", "eu", "us", "no such"]),
+    )
+
+
+telemetries = st.builds(
+    Telemetry,
+    st.frozensets(st.sampled_from(["otel", "prometheus"])),
+    st.sampled_from(["never", "redacted", "always"]),
+)
+
+
+@st.composite
+def policies(draw: st.DrawFn, routing: Routing) -> Routing:
+    """The Routing with caches, money, callers and telemetry; each scope has one budget at most."""
+    route_names = [route.name for route in routing.routes]
+    team_names = draw(st.lists(names, max_size=2, unique=True))
+    scopes = [
+        ("all", ""),
+        *(("route", name) for name in route_names),
+        *(("team", name) for name in team_names),
+    ]
+    some = st.lists(st.sampled_from(scopes), max_size=3, unique=True)
+    return replace(
+        routing,
+        caches=tuple(draw(st.lists(caches(route_names), max_size=2))),
+        budgets=tuple(draw(budgets(*scope)) for scope in draw(some)),
+        rate_limits=tuple(draw(rate_limits(*scope)) for scope in draw(some)),
+        teams=tuple(draw(teams(name, route_names)) for name in team_names),
+        telemetry=draw(st.none() | telemetries),
+    )
+
+
 _ids = st.lists(names, min_size=1, max_size=4, unique=True)
 _route_names = st.lists(names, min_size=1, max_size=3, unique=True)
 _rail_names = st.lists(names, max_size=2, unique=True)
@@ -248,7 +346,7 @@ def routings(draw: st.DrawFn) -> Routing:
     """Up to three routes over up to four deployments; names and ids are unique."""
     ids, route_names = draw(_ids), draw(_route_names)
     trees = nodes(ids, route_names)
-    return Routing(
+    routing = Routing(
         routes=tuple(replace(draw(_routes), name=name, node=draw(trees)) for name in route_names),
         deployments=tuple(draw(deployments(id_)) for id_ in ids),
         guardrails=tuple(draw(guardrails(name, route_names)) for name in draw(_rail_names)),
@@ -258,3 +356,4 @@ def routings(draw: st.DrawFn) -> Routing:
             if alias not in route_names
         ),
     )
+    return draw(policies(routing)) if draw(st.booleans()) else routing

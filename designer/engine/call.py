@@ -42,7 +42,7 @@ from designer.engine.events import (
     Wait,
     Woke,
 )
-from designer.engine.pick import pick, turn_key
+from designer.engine.pick import pick, share_of, turn_key
 from designer.engine.semantics import Phase, Row, Semantics, Stage, status_of
 from designer.engine.world import World
 from designer.ir import (
@@ -59,6 +59,7 @@ from designer.ir import (
     Retry,
     Routing,
     Rung,
+    Split,
     Switch,
     Target,
     deployments_of,
@@ -386,6 +387,8 @@ class _Walk:
                     if taken is None:
                         return self._unwind(call, Fault(node.lacking))
                     node = taken
+                case Split(arms=arms):
+                    node = arms[share_of(node, call.request, self.draws)].child
                 case Ref(route=name):
                     if not self.routing.has_route(name):
                         return self._unwind(call, Fault("no_route"))

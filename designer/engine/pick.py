@@ -1,9 +1,11 @@
 """Which child of a pool is asked. Strategies are ways to rank or to draw, and nothing else."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 
+from designer.engine.events import Request
 from designer.engine.world import World
-from designer.ir import Node, Pool, deployments_of
+from designer.ir import Node, Pool, Split, deployments_of
 
 
 def pick(
@@ -29,6 +31,34 @@ def pick(
             return min(candidates, key=lambda i: _busy(pool.children[i], world))
         case "fastest":
             return min(candidates, key=lambda i: _latency_s(pool.children[i], world, at))
+
+
+def share_of(split: Split, request: Request, draws: Iterator[float]) -> int:
+    """Index of the arm of an experiment that a call takes.
+
+    Who is to keep to one arm is hashed with the experiment's name, so that two experiments divide
+    people differently; a request that does not say who it is for takes a draw, as `request` does.
+    """
+    who = _who(split.by, request)
+    if who:
+        digest = hashlib.sha256(f"{split.name}\0{who}".encode()).digest()
+        draw = int.from_bytes(digest[:8]) / 2**64
+    else:
+        draw = next(draws) if len(split.arms) > 1 else 0.0
+    total = sum(arm.share for arm in split.arms)
+    reached = 0.0
+    for index, arm in enumerate(split.arms):
+        reached += arm.share / total if total > 0 else 1 / len(split.arms)
+        if reached > draw:
+            return index
+    return len(split.arms) - 1
+
+
+def _who(by: str, request: Request) -> str:
+    if by == "user":
+        return request.user
+    space, _, name = by.partition(".")
+    return str(request.metadata.get(name, "")) if space == "metadata" else ""
 
 
 def turn_key(pool: Pool) -> str:

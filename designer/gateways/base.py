@@ -78,6 +78,8 @@ class Feature(Struct, frozen=True):
     """In `designer`'s own words, fit for "cannot express …"."""
     without: Callable[[Routing], Routing]
     """The Routing with the feature taken out; unchanged when it does not ask for it. Idempotent."""
+    keys: tuple[str, ...] = ()
+    """The profile keys that ask for it (and those below them): its rows in `docs/matrix.md`."""
 
 
 class Lack(Struct, frozen=True):

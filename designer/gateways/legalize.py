@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from designer.diagnostics import Report, Rule, Severity
 from designer.gateways.base import Feature, Gateway, Lack
 from designer.ir import (
+    Arm,
     Case,
     Chain,
     Deployment,
@@ -23,6 +24,7 @@ from designer.ir import (
     Route,
     Routing,
     Rung,
+    Split,
     Switch,
     deployments_of,
 )
@@ -132,6 +134,9 @@ def rewrite(node: Node, change: Callable[[Node], Node]) -> Node:
             cases = tuple(Case(c.when, rewrite(c.child, change)) for c in node.cases)
             rest = None if node.otherwise is None else rewrite(node.otherwise, change)
             node = replace(node, cases=cases, otherwise=rest)
+        case Split(arms=arms):
+            changed = tuple(Arm(a.name, a.share, rewrite(a.child, change)) for a in arms)
+            node = replace(node, arms=changed)
         case _:
             pass
     return change(node)
@@ -139,8 +144,51 @@ def rewrite(node: Node, change: Callable[[Node], Node]) -> Node:
 
 # --- Common features ------------------------------------------------------------------------------
 
+
+def _each_call_draws(node: Node) -> Node:
+    """Without arms that last: the shares are drawn for each try, as a weighted pool draws them."""
+    if not isinstance(node, Split):
+        return node
+    return Pool(tuple(arm.child for arm in node.arms), tuple(arm.share for arm in node.arms))
+
+
 DEADLINE = Feature(
     "a limit for the whole request", each_route(lambda route: replace(route, deadline_s=None))
+)
+EXPERIMENTS = Feature(
+    "an experiment whose callers keep to one arm",
+    each_node(_each_call_draws),
+    keys=("workloads.experiment",),
+)
+SEMANTIC_CACHE = Feature(
+    "a cache that answers similar requests",
+    lambda routing: replace(
+        routing,
+        caches=tuple(replace(c, mode="exact", similarity=1.0) for c in routing.caches),
+    ),
+    keys=("cache.mode", "cache.similarity"),
+)
+CACHES = Feature("a cache of answers", lambda routing: replace(routing, caches=()), keys=("cache",))
+BUDGETS = Feature(
+    "budgets",
+    lambda routing: replace(routing, budgets=()),
+    keys=("workloads.budget", "teams.budget", "cost.monthly_budget"),
+)
+RATE_LIMITS = Feature(
+    "rate limits", lambda routing: replace(routing, rate_limits=()), keys=("teams.rate_limit",)
+)
+TEAMS = Feature(
+    "teams with keys of their own", lambda routing: replace(routing, teams=()), keys=("teams",)
+)
+TELEMETRY = Feature(
+    "traces, metrics and what is logged",
+    lambda routing: replace(routing, telemetry=None),
+    keys=("operations.observability", "operations.logs"),
+)
+QUOTAS = Feature(
+    "the limits of the provider's account",
+    each_deployment(lambda deployment: replace(deployment, quota=None)),
+    keys=("providers.quota", "providers.models.quota"),
 )
 ATTEMPTS_LIMIT = Feature(
     "a limit on attempts per request",
@@ -203,6 +251,9 @@ GUARDRAILS = Feature("guardrails", each_guardrail(lambda _rail: None))
 GUARDRAILS_BY_ROUTE = Feature(
     "guardrails for some routes only", each_guardrail(lambda rail: replace(rail, routes=()))
 )
+
+
+POLICIES = (EXPERIMENTS, CACHES, BUDGETS, RATE_LIMITS, TEAMS, TELEMETRY, QUOTAS)
 
 
 def retries_on(on: Failures) -> Feature:

@@ -1,6 +1,7 @@
 """The chain of an alias: the best deployment first, then others that do not go down with it."""
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
 
 from msgspec import Struct
 
@@ -37,6 +38,28 @@ class Chosen(Struct, frozen=True):
     obtain: tuple[str, ...]
     """What has to be obtained before the chain may go live."""
     warnings: tuple[str, ...] = ()
+    variants: tuple["Variant", ...] = ()
+    """What some of its callers get instead."""
+
+    @property
+    def deployments(self) -> tuple[tuple[Candidate, str], ...]:
+        """Every deployment that may serve the alias, once, and why it is there."""
+        found = {r.id: (r, why) for r, why in zip(self.rungs, self.reasons, strict=True)}
+        for variant in self.variants:
+            for rung, why in variant.chain.deployments:
+                found.setdefault(rung.id, (rung, f"{variant.kind} {variant.name}: {why}"))
+        return tuple(found.values())
+
+
+class Variant(Struct, frozen=True):
+    """Another chain of the same alias."""
+
+    kind: Literal["arm", "region"]
+    name: str
+    """The arm's, or the residency."""
+    share: float
+    """Of an arm; 1 for a region."""
+    chain: Chosen
 
 
 def choose_chain(

@@ -145,7 +145,7 @@ def _unfit(profile: Profile, operation: Operation, chains: Sequence[Chosen]) -> 
     private = [
         rung.id
         for chosen in chains
-        for rung in chosen.rungs
+        for rung, _ in chosen.deployments
         if _is_private(rung.account.settings.api_base)
     ]
     if private and "self" not in operation.hosting:

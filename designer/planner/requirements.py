@@ -100,6 +100,13 @@ def requirements(
     return found
 
 
+def within(loaded: LoadedProfile, region: str, path: str, catalog: Catalog) -> Requirement:
+    """That a deployment stays in a team's region; `path` is where the profile says so."""
+    home = loaded.profile.operations.region
+    test = _resident((region,), home, catalog)
+    return Requirement("teams.region", f"residency {region}", loaded.positions.place(path), test)
+
+
 # --- The tests ------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """The ideal Routing of the chosen chains: what the profile asks for, before any gateway's limits."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from designer.catalog import Catalog
 from designer.gateways.base import Terms
@@ -8,22 +9,30 @@ from designer.ir import (
     ANY,
     REFUSALS,
     TRANSIENT,
+    Arm,
+    Case,
     Chain,
+    Condition,
     Cooldown,
     Deployment,
-    Guardrail,
     Node,
     Pool,
+    Quota,
+    Ref,
     Retry,
     Route,
     Routing,
     Rung,
+    Split,
+    Switch,
     Target,
     failures,
 )
 from designer.planner.accounts import Candidate
 from designer.planner.chain import Chosen
-from designer.profile.model import Pii, Profile, RoutingPolicy
+from designer.planner.guardrails import guardrails
+from designer.planner.policies import with_policies
+from designer.profile.model import Params, Profile, RouteBy, RoutingPolicy, Workload
 from designer.profile.policy import policy_of
 
 CALLERS_FAULT = failures(400, 402, 405, 406, 409, 410, 411, 413, 414, 415, 422)
@@ -40,41 +49,93 @@ CARRIED = frozenset(
     {
         *("routing.strategy", "routing.retries", "routing.attempts_per_request", "routing.timeout"),
         *("routing.first_token", "routing.deadline", "routing.cooldown", "routing.on_refusal"),
-        *("routing.mid_stream", "routing.sticky"),
+        *("routing.mid_stream", "routing.sticky", "routing.latency_window"),
         *("guardrails.pii.input", "guardrails.pii.output", "guardrails.pii.entities"),
-        "guardrails.on_failure",
+        *(
+            "guardrails.deny",
+            "guardrails.on_failure",
+            "cache.mode",
+            "cache.ttl",
+            "cache.similarity",
+        ),
+        *("workloads.params", "workloads.experiment", "workloads.route_by", "workloads.budget"),
+        *("cost.monthly_budget", "teams", "providers.quota", "providers.models.quota"),
+        *("operations.observability", "operations.logs"),
     }
 )
-"""Profile keys that the Routing holds: what a gateway makes of them is a loss or no loss."""
+"""Profile keys (and those below them) that the Routing holds: what a gateway makes of them is a loss
+or no loss."""
 
 
 def build_routing(profile: Profile, chains: Sequence[Chosen], catalog: Catalog) -> Routing:
-    deployments: list[Deployment] = []
-    routes: list[Route] = []
-    for chosen in chains:
-        policy = policy_of(profile, chosen.workload).routing
-        own = [_deployment(chosen, rung, policy, catalog) for rung in chosen.rungs]
-        deployments += own
-        routes.append(
-            Route(
-                name=chosen.workload.alias,
-                node=_tree([d.id for d in own], policy),
-                deadline_s=policy.deadline,
-                attempts_limit=policy.attempts_per_request,
-                mid_stream=policy.mid_stream,
-                sticky=policy.sticky,
-                embeds=chosen.workload.task == "embed",
-            )
+    by_alias = {chosen.workload.alias: chosen for chosen in chains}
+    routes = [
+        _route(workload, profile, by_alias.get(workload.alias)) for workload in profile.workloads
+    ]
+    deployments = [
+        _deployment(chosen, rung, policy_of(profile, chosen.workload).routing, catalog)
+        for chosen in chains
+        for rung, _ in chosen.deployments
+    ]
+    rails = guardrails(profile, [chosen.workload.alias for chosen in chains])
+    routing = Routing(tuple(routes), tuple(deployments), tuple(rails))
+    return with_policies(routing, profile)
+
+
+def _route(workload: Workload, profile: Profile, chosen: Chosen | None) -> Route:
+    policy = policy_of(profile, workload).routing
+    return Route(
+        name=workload.alias,
+        node=_passed_on(workload.route_by) if chosen is None else _node(chosen, policy),
+        deadline_s=policy.deadline,
+        attempts_limit=policy.attempts_per_request,
+        mid_stream=policy.mid_stream,
+        sticky=policy.sticky,
+        embeds=workload.task == "embed",
+    )
+
+
+def _passed_on(route_by: RouteBy | None) -> Node:
+    assert route_by is not None, "an alias without a chain passes on to others"
+    cases = tuple(
+        Case(Condition(route_by.key, "eq", value), Ref(alias))
+        for value, alias in route_by.cases.items()
+    )
+    return Switch(cases, Ref(route_by.otherwise))
+
+
+def _node(chosen: Chosen, policy: RoutingPolicy) -> Node:
+    """The experiment's arms within each region that a team insists on."""
+    experiment = chosen.workload.experiment
+    arms = [v for v in chosen.variants if v.kind == "arm"]
+    node = _tree([_id(chosen, rung) for rung in chosen.rungs], policy)
+    if experiment is not None:
+        node = Split(
+            experiment.name,
+            tuple(
+                Arm(v.name, v.share, _tree([_id(chosen, r) for r in v.chain.rungs], policy))
+                for v in arms
+            ),
+            experiment.by,
         )
-    rails = _guardrails(profile, [chosen.workload.alias for chosen in chains])
-    return Routing(tuple(routes), tuple(deployments), tuple(rails))
+    inside = [v for v in chosen.variants if v.kind == "region"]
+    if not inside:
+        return node
+    cases = tuple(
+        Case(
+            Condition("team.region", "eq", v.name),
+            _tree([_id(chosen, rung) for rung in v.chain.rungs], policy),
+        )
+        for v in inside
+    )
+    return Switch(cases, node)
 
 
 def terms(chains: Iterable[Chosen], catalog: Catalog) -> dict[str, Terms]:
     """What the files say about each deployment beside its routing."""
     found = {}
     for chosen in chains:
-        for rung, reason in zip(chosen.rungs, chosen.reasons, strict=True):
+        for rung, reason in chosen.deployments:
             offering = rung.offering
             found[_id(chosen, rung)] = Terms(
                 base_model=offering.names.litellm_base_model or offering.names.litellm,
@@ -106,6 +167,8 @@ def _deployment(
         secret=f"env:{secret}" if secret else None,
         region=rung.region or rung.offering.pin.location or None,
         settings=(("api_version", AZURE_API_VERSION),) if azure else (),
+        params=_params(chosen.workload.params),
+        quota=_quota(rung),
         timeout_s=policy.timeout,
         first_token_s=None if chosen.workload.task == "embed" else policy.first_token,
         cooldown=(
@@ -114,6 +177,25 @@ def _deployment(
             else Cooldown(0.0, yields=False)  # None would leave it to the gateway
         ),
     )
+
+
+def _params(params: Params) -> tuple[tuple[str, Any], ...]:
+    said = params.model_dump(exclude_unset=True, exclude_none=True)
+    return tuple(sorted((name, value) for name, value in said.items() if value != ()))
+
+
+def _quota(rung: Candidate) -> Quota | None:
+    """Of the model in its account where the profile tells it, else of the whole account."""
+    settings = rung.account.settings
+    own = next(
+        (
+            model.quota
+            for name, model in settings.models.items()
+            if name.rpartition("/")[2] == rung.offering.model and model.quota is not None
+        ),
+        settings.quota,
+    )
+    return None if own is None else Quota(own.rpm, own.tpm, own.parallel)
 
 
 def _tree(ids: Sequence[str], policy: RoutingPolicy) -> Node:
@@ -129,34 +211,3 @@ def _tree(ids: Sequence[str], policy: RoutingPolicy) -> Node:
 
 def _retried(node: Node, policy: RoutingPolicy) -> Node:
     return Retry(node, policy.retries, TRANSIENT) if policy.retries else node
-
-
-def _guardrails(profile: Profile, aliases: Sequence[str]) -> Iterable[Guardrail]:
-    """One guardrail a distinct policy; without `routes` where every alias has the same one."""
-    wanted: dict[tuple[Pii, str], list[str]] = {}
-    for alias in aliases:
-        rails = policy_of(profile, profile.workload(alias)).guardrails
-        if rails.pii.input != "off" or rails.pii.output != "off":
-            wanted.setdefault((rails.pii, rails.on_failure), []).append(alias)
-    for number, ((pii, on_failure), covered) in enumerate(wanted.items(), start=1):
-        routes = () if len(covered) == len(aliases) else tuple(covered)
-        suffix = "" if len(wanted) == 1 else f"-{number}"
-        yield from _pii_guardrails(pii, on_failure, routes, suffix)
-
-
-def _pii_guardrails(
-    pii: Pii, on_failure: str, routes: tuple[str, ...], suffix: str
-) -> Iterable[Guardrail]:
-    actions = {"input": pii.input, "output": pii.output}
-    for action in ("block", "redact"):
-        stages = frozenset(stage for stage, asked in actions.items() if asked == action)
-        if stages:
-            yield Guardrail(
-                name=f"pii-{action}{suffix}",
-                kind="pii",
-                stages=stages,  # type: ignore[arg-type]  # the keys above are the two literals
-                action=action,
-                entities=pii.entities,
-                on_error="block" if on_failure == "block" else "pass",
-                routes=routes,
-            )

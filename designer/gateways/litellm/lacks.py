@@ -18,6 +18,7 @@ from designer.gateways.legalize import (
     BUFFERING,
     DEADLINE,
     GUARDRAILS_BY_ROUTE,
+    POLICIES,
     STICKY,
     each_deployment,
     each_guardrail,
@@ -595,6 +596,7 @@ FAIL_OPEN = Feature(
 PLAIN_RAILS = Feature("a guardrail that checks nothing here", each_guardrail(_plain_rail))
 
 LACKS: tuple[Lack, ...] = (
+    *(Lack(feature, "it is left out", "not written yet") for feature in POLICIES),
     Lack(DEADLINE, "only each attempt has a time limit", f"{_MEASURED}: timeouts are per attempt"),
     Lack(
         ATTEMPTS_LIMIT,

@@ -12,6 +12,7 @@ from designer.gateways.legalize import (
     FIRST_TOKEN,
     GUARDRAILS_BY_ROUTE,
     OUTPUT_GUARDRAILS,
+    POLICIES,
     TIMEOUT,
     each_guardrail,
 )
@@ -39,6 +40,7 @@ _SCHEMA = "OpenRouter's OpenAPI document, 2026-08-22: no such field"
 def lacks(directory: Directory) -> tuple[Lack, ...]:
     known = Shapes(directory)
     return (
+        *(Lack(feature, "it is left out", "not written yet") for feature in POLICIES),
         _silent("OpenRouter's own shape", known.adopted),
         _lost(
             "conditions on what is asked",

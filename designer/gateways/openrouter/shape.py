@@ -40,6 +40,7 @@ from designer.gateways.openrouter.tree import (
 )
 from designer.ir import (
     REFUSALS,
+    Arm,
     Case,
     Chain,
     Deployment,
@@ -52,6 +53,7 @@ from designer.ir import (
     Route,
     Routing,
     Rung,
+    Split,
     Switch,
     Target,
     children,
@@ -101,6 +103,9 @@ def pruned(node: Node, keeps: Callable[[str], bool]) -> Node | None:
             able = [Case(c.when, n) for c in cases if (n := pruned(c.child, keeps)) is not None]
             default = None if otherwise is None else pruned(otherwise, keeps)
             return Switch(tuple(able), default) if able else default
+        case Split(arms=arms):
+            sides = [Arm(a.name, a.share, n) for a in arms if (n := pruned(a.child, keeps))]
+            return replace(node, arms=tuple(sides)) if sides else None
         case Ref():
             return node
 

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from designer.gateways.base import Feature, Lack
-from designer.gateways.legalize import each_deployment
+from designer.gateways.legalize import POLICIES, each_deployment
 from designer.gateways.portkey_cloud.slugs import provider_of, slug_of
 from designer.gateways.portkey_cloud.tables import SLUG
 from designer.gateways.portkey_config.lacks import (
@@ -59,6 +59,7 @@ def _saved(routing: Routing) -> Routing:
 
 
 LACKS: tuple[Lack, ...] = (
+    *(Lack(feature, "it is left out", "not written yet") for feature in POLICIES),
     *ROUTES,
     *HEALTH,
     *trees("the caller gets it as it came: status 200, and nothing says that it is broken"),

@@ -5,7 +5,7 @@ import re
 from msgspec.structs import replace
 
 from designer.gateways.base import Feature, Lack
-from designer.gateways.legalize import OUTPUT_GUARDRAILS, each_deployment, each_guardrail
+from designer.gateways.legalize import OUTPUT_GUARDRAILS, POLICIES, each_deployment, each_guardrail
 from designer.gateways.portkey_config.lacks import (
     HEALTH,
     LAST,
@@ -135,6 +135,7 @@ HISTORY = Feature("checking the whole conversation", _last_message)
 # --- The list -------------------------------------------------------------------------------------
 
 LACKS: tuple[Lack, ...] = (
+    *(Lack(feature, "it is left out", "not written yet") for feature in POLICIES),
     *ROUTES,
     *HEALTH,
     *trees("the caller gets status 500, or what has come of a stream as if it were all"),
