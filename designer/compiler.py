@@ -24,6 +24,7 @@ from designer.gateways.base import Gateway
 from designer.gateways.registry import GATEWAYS
 from designer.plan import Plan, as_json, documents
 from designer.planner.accounts import accounts, candidates, with_own_models
+from designer.planner.acts import ACTS, acts_on
 from designer.planner.chain import Chosen, Variant, better_now, choose_chain
 from designer.planner.choose import Verdict, compare
 from designer.planner.forecast import forecast
@@ -267,37 +268,16 @@ def _choose_gateway(
 
 # --- Keys that nothing acts on yet ----------------------------------------------------------------
 
-PLANNED = frozenset(
-    {
-        *("version", "name", "extends", "workloads.alias", "workloads.task", "workloads.quality"),
-        *("workloads.quality.bench", "workloads.quality.min", "workloads.needs"),
-        *("workloads.context", "workloads.prefer", "workloads.availability"),
-        *("workloads.latency.total_p95", "workloads.models.first", "workloads.models.allow"),
-        *("workloads.models.deny", "workloads.traffic.rate", "workloads.traffic.input_tokens"),
-        *("workloads.traffic.output_tokens", "workloads.traffic.prompt_cache"),
-        *("gateway.use", "cost.max_per_request", "cost.monthly_budget"),
-        "workloads.latency.ttft_p95",
-        *("compliance.residency", "compliance.frameworks", "compliance.retention"),
-        *("compliance.training", "operations.hosting", "operations.sre_team"),
-        *("operations.billing", "operations.region", "providers.name", "providers.as"),
-        *("providers.regions", "providers.deployment_type", "providers.api_base"),
-        *("providers.secret", "providers.agreements.is", "providers.agreements.ref"),
-        *("providers.agreements.until", "providers.models.deployment", "providers.models.context"),
-        *("providers.models.capabilities"),
-        *("ignore.code", "ignore.at", "ignore.why", "ignore.until"),
-    }
-)
-"""Keys that the planner itself acts on, whatever the gateway. The others are the dialects' affair."""
-
 
 def _not_honoured(loaded: LoadedProfile, gateway: Gateway, report: Report) -> Iterable[str]:
-    acting = PLANNED | CARRIED | gateway.honoured.keys()
+    acting = ACTS.keys() | CARRIED | gateway.honoured.keys()
     told = set()
     for path in _leaves(loaded.profile):
         key = _without_indexes(path)
         general = key.removeprefix("workloads.")
         inherited = general.partition(".")[0] in ("routing", "compliance", "guardrails", "cache")
-        if key in acting or (inherited and general in acting) or key in told:
+        names = {key, general} if inherited else {key}
+        if any(acts_on(name, acting) for name in names) or key in told:
             continue
         told.add(key)
         report.add(NOT_HONOURED, loaded.positions.place(path), key=key, gateway=gateway.title)

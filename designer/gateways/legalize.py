@@ -153,7 +153,9 @@ def _each_call_draws(node: Node) -> Node:
 
 
 DEADLINE = Feature(
-    "a limit for the whole request", each_route(lambda route: replace(route, deadline_s=None))
+    "a limit for the whole request",
+    each_route(lambda route: replace(route, deadline_s=None)),
+    keys=("routing.deadline",),
 )
 EXPERIMENTS = Feature(
     "an experiment whose callers keep to one arm",
@@ -193,29 +195,37 @@ QUOTAS = Feature(
 ATTEMPTS_LIMIT = Feature(
     "a limit on attempts per request",
     each_route(lambda route: replace(route, attempts_limit=None)),
+    keys=("routing.attempts_per_request",),
 )
 COOLDOWN = Feature(
     "cooldowns of failing deployments",
     each_deployment(lambda deployment: replace(deployment, cooldown=None)),
+    keys=("routing.cooldown",),
 )
 TIMEOUT = Feature(
     "a time limit for each attempt",
     each_deployment(lambda deployment: replace(deployment, timeout_s=None)),
+    keys=("routing.timeout",),
 )
 FIRST_TOKEN = Feature(
     "a limit until the first token",
     each_deployment(lambda deployment: replace(deployment, first_token_s=None)),
+    keys=("routing.first_token",),
 )
 BUFFERING = Feature(
     "holding a stream back until it is whole (mid_stream: buffer)",
     each_route(lambda route: replace(route, mid_stream="error")),
+    keys=("routing.mid_stream",),
 )
 STICKY = Feature(
-    "keeping a caller on one deployment", each_route(lambda route: replace(route, sticky="none"))
+    "keeping a caller on one deployment",
+    each_route(lambda route: replace(route, sticky="none")),
+    keys=("routing.sticky",),
 )
 RETRIES = Feature(
     "retries on the same deployment",
     each_node(lambda node: node.child if isinstance(node, Retry) else node),
+    keys=("routing.retries",),
 )
 RETRY_AFTER = Feature(
     "waiting as long as Retry-After says",
@@ -234,6 +244,7 @@ POOLS = Feature(
             Chain(tuple(Rung(child) for child in node.children)) if isinstance(node, Pool) else node
         )
     ),
+    keys=("routing.strategy",),
 )
 OUTPUT_GUARDRAILS = Feature(
     "guardrails on what comes out",
@@ -246,8 +257,9 @@ OUTPUT_GUARDRAILS = Feature(
             else None
         )
     ),
+    keys=("guardrails.pii.output",),
 )
-GUARDRAILS = Feature("guardrails", each_guardrail(lambda _rail: None))
+GUARDRAILS = Feature("guardrails", each_guardrail(lambda _rail: None), keys=("guardrails",))
 GUARDRAILS_BY_ROUTE = Feature(
     "guardrails for some routes only", each_guardrail(lambda rail: replace(rail, routes=()))
 )
@@ -261,6 +273,7 @@ def retries_on(on: Failures) -> Feature:
     return Feature(
         "the choice of failures that are retried",
         each_node(lambda node: replace(node, on=on) if isinstance(node, Retry) else node),
+        keys=("routing.retries",),
     )
 
 
@@ -274,7 +287,9 @@ def falls_on(on: Failures) -> Feature:
             tuple(replace(rung, on=on if i else rung.on) for i, rung in enumerate(node.rungs))
         )
 
-    return Feature("the choice of failures that fall back", each_node(same))
+    return Feature(
+        "the choice of failures that fall back", each_node(same), keys=("routing.on_refusal",)
+    )
 
 
 def picks(known: frozenset[str]) -> Feature:
