@@ -132,6 +132,8 @@ class Call(NamedTuple):
     last: Fault | None = None
     visited: frozenset[str] = frozenset()
     """Routes that a `Ref` has led to."""
+    arms: tuple[tuple[str, int], ...] = ()
+    """Of each experiment that the call has met, by name, the arm it took."""
     resume: Node | None = None
     """What to enter when a wait is over; None then means: go on unwinding with `last`."""
     served_by: str | None = None
@@ -387,8 +389,13 @@ class _Walk:
                     if taken is None:
                         return self._unwind(call, Fault(node.lacking))
                     node = taken
-                case Split(arms=arms):
-                    node = arms[share_of(node, call.request, self.draws)].child
+                case Split(name=name, arms=arms):
+                    taken_arms = dict(call.arms)
+                    if name not in taken_arms:
+                        index = share_of(node, call.request, self.draws)
+                        taken_arms[name] = index
+                        call = call._replace(arms=tuple(taken_arms.items()))
+                    node = arms[taken_arms[name]].child
                 case Ref(route=name):
                     if not self.routing.has_route(name):
                         return self._unwind(call, Fault("no_route"))

@@ -13,6 +13,7 @@ from designer.ir import (
     NEVER,
     REFUSALS,
     TRANSIENT,
+    Arm,
     Case,
     Chain,
     Condition,
@@ -28,6 +29,7 @@ from designer.ir import (
     Route,
     Routing,
     Rung,
+    Split,
     Switch,
     Target,
     failures,
@@ -65,6 +67,13 @@ def _grown(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
         | _pools(inner)
         | retries
         | st.builds(Switch, cases, st.none() | inner)
+        | st.builds(
+            lambda name, a, b, by: Split(name, (Arm("a", 0.9, a), Arm("b", 0.1, b)), by),
+            st.sampled_from(["new", "newer"]),
+            inner,
+            inner,
+            st.sampled_from(["request", "user", "metadata.tier"]),
+        )
         | st.builds(Remote, inner)
     )
 
@@ -179,6 +188,7 @@ requests = st.builds(
     Request,
     stream=st.booleans(),
     metadata=st.sampled_from([{}, {"tier": "gold"}, {"tier": "free"}]),
+    user=st.sampled_from(["", "u1", "u2"]),
 )
 calls: st.SearchStrategy[list[tuple[float, str, Request]]] = st.lists(
     st.tuples(st.sampled_from([0.0, 0.5, 3.0, 8.0, 40.0]), st.sampled_from(ROUTES), requests),
