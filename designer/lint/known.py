@@ -30,6 +30,7 @@ class Known(Struct, frozen=True):
     failure_domain: str = ""
     is_self_hosted: bool = False
     source: str = ""
+    """Who says so, as the subject of a sentence."""
 
 
 def known(config: Config, deployment: Deployment, as_of: date) -> Known:
@@ -66,7 +67,7 @@ def _of_offering(offering: Offering, as_of: date, is_named: bool) -> Known:
         retires_on=min(ends, default=None) if is_sure else None,
         is_retired=is_sure and catalog.status_of(offering, as_of) == "retired",
         failure_domain=offering.failure_domain,
-        source=f"the catalog of {catalog.date}",
+        source="the catalog",
     )
 
 
@@ -81,6 +82,7 @@ def _row(deployment: Deployment, base_model: str) -> Row | None:
     return prices.row_of_model(f"{prefix}{deployment.model}")
 
 
+_MAP = "LiteLLM's price map"
 _WELL_KEPT = ("bedrock", "bedrock_converse", "perplexity")
 """Providers of whose models the price map says every one that can call tools (compared 2026-11-24)."""
 
@@ -101,5 +103,5 @@ def _of_row(row: Row, as_of: date) -> Known:
         output_usd_per_mtok=row.output_usd_per_mtok,
         retires_on=row.retires_on,
         is_retired=row.retires_on is not None and row.retires_on <= as_of,
-        source=load_price_map().source,
+        source=_MAP,
     )

@@ -222,7 +222,7 @@ def _known_per_mtok(file: File, entry: Entry, key: str) -> tuple[float | None, s
     deployment = file.deployments.get(entry.index)
     if base is not None:
         known: Row | Known = base
-        source = load_price_map().source
+        source = "LiteLLM's price map"
     elif deployment is not None:
         known = file.subject.known[deployment.id]
         source = known.source

@@ -81,7 +81,6 @@ def tools_hold_up(subject: Subject, walk: Walk, report: Report) -> None:
         if found.calls_tools is False and not found.is_self_hosted and found.kind == "chat":
             place = model_place(subject, fallback.id)
             report.add(NO_TOOLS, place, route=walk.route.name, fallback=fallback.model)
-            return
 
 
 def inputs_hold_up(subject: Subject, walk: Walk, report: Report) -> None:
@@ -99,7 +98,6 @@ def inputs_hold_up(subject: Subject, walk: Walk, report: Report) -> None:
                 fallback=fallback.model,
                 what=" and ".join(lost),
             )
-            return
 
 
 _WORD = {"json": "JSON schemas", "vision": "images"}

@@ -1,8 +1,10 @@
 """How often and how long a request is tried at the worst."""
 
+from collections.abc import Sequence
+
 from designer.diagnostics import Report, Rule, Severity
 from designer.ir import Chain, Node, Pool, Ref, Remote, Retry, Route, Switch, Target
-from designer.lint.routes.walk import walks
+from designer.lint.routes.walk import Walk
 from designer.lint.subject import Subject
 
 _MANY_ATTEMPTS = 20
@@ -35,8 +37,8 @@ LATE_FALLBACK = Rule(
 )
 
 
-def attempts_are_bounded(subject: Subject, report: Report) -> None:
-    counts = {walk.route.name: _attempts(subject, walk.route) for walk in walks(subject)}
+def attempts_are_bounded(subject: Subject, walks: Sequence[Walk], report: Report) -> None:
+    counts = {walk.route.name: _attempts(subject, walk.route) for walk in walks}
     many = {name: count for name, count in counts.items() if count > _MANY_ATTEMPTS}
     if many:
         worst = max(many, key=lambda name: many[name])
@@ -84,12 +86,8 @@ def _retries(retry: Retry, token: str) -> int:
     return max(retry.retries, most) if token in retry.on else 0
 
 
-def fallbacks_are_asked_in_time(subject: Subject, report: Report) -> None:
-    held = {
-        walk.route.name: _held_s(subject, walk.route.node)
-        for walk in walks(subject)
-        if walk.further
-    }
+def fallbacks_are_asked_in_time(subject: Subject, walks: Sequence[Walk], report: Report) -> None:
+    held = {walk.route.name: _held_s(subject, walk.route.node) for walk in walks if walk.further}
     late = {name: s for name, s in held.items() if s > _CLIENT_PATIENCE_S}
     if late:
         worst = max(late, key=lambda name: late[name])
@@ -118,4 +116,4 @@ def _others(count: int) -> str:
     return f", and {count} more routes are like it" if count > 1 else ", and one more" * count
 
 
-CHECKS = (attempts_are_bounded, fallbacks_are_asked_in_time)
+ACROSS_ROUTES = (attempts_are_bounded, fallbacks_are_asked_in_time)

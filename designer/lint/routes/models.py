@@ -12,7 +12,7 @@ _SOON = timedelta(days=30)
 RETIRED = Rule(
     "LNT121",
     Severity.WARNING,
-    "{model} has been retired{since}{others}",
+    "{source} says that {model} ended{on}{others}",
     "A provider answers requests for a retired model with 404, or serves and bills another one.",
     instead="requests fail there, or are answered by a model that nobody chose",
     help="name a model that is still served",
@@ -22,7 +22,7 @@ RETIRED = Rule(
 RETIRES_SOON = Rule(
     "LNT122",
     Severity.WARNING,
-    "{model} will be retired on {day}, in {days} days{others}",
+    "{source} says that {model} ends on {day}, in {days} days{others}",
     "After that day the provider answers with 404, or serves and bills another model.",
     instead="requests fail there from {day} on",
     help="move to a model that stays, before {day}",
@@ -50,11 +50,19 @@ def models_are_still_served(subject: Subject, report: Report) -> None:
         ends, place = found.retires_on, model_place(subject, deployments[0].id)
         others = _others(len(deployments) - 1)
         if found.is_retired:
-            since = f" since {ends}" if ends is not None else ""
-            report.add(RETIRED, place, model=model, since=since, others=others)
+            on = f" on {ends}" if ends is not None else ""
+            report.add(RETIRED, place, source=found.source, model=model, on=on, others=others)
         elif ends is not None and ends - subject.as_of <= _SOON:
             days = (ends - subject.as_of).days
-            report.add(RETIRES_SOON, place, model=model, day=ends, days=days, others=others)
+            report.add(
+                RETIRES_SOON,
+                place,
+                source=found.source,
+                model=model,
+                day=ends,
+                days=days,
+                others=others,
+            )
         elif model.endswith("-latest"):
             report.add(FLOATING, place, model=model)
 

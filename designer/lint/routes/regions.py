@@ -83,12 +83,12 @@ def _where(subject: Subject, deployment: Deployment) -> _Where | None:
     fact = subject.config.facts.get(deployment.id)
     if fact is not None:
         return _named(str(fact.get("residency")))
+    prefix = _profile_prefix(deployment)
+    if deployment.provider == "bedrock" and prefix in ("global", *_GEOGRAPHY):
+        return None if _is_elsewhere(prefix, deployment.region) else _named(prefix)
     offering = subject.offering(deployment)
     if offering is not None and offering.residency != "global":
         return _named(offering.residency)
-    prefix = _profile_prefix(deployment)
-    if deployment.provider == "bedrock" and prefix in ("global", *_GEOGRAPHY):
-        return _named(prefix)
     if deployment.provider in _TOLD_BY_REGION:
         return _named(deployment.region) if deployment.region else None
     is_known = offering is not None or not deployment.api_base
@@ -167,7 +167,6 @@ def fallbacks_stay_in_the_region(subject: Subject, walk: Walk, report: Report) -
                 fallback=fallback.model,
                 where=where,
             )
-            return
 
 
 def profiles_fit_their_region(subject: Subject, report: Report) -> None:
@@ -182,10 +181,16 @@ def _profile_fits(subject: Subject, deployment: Deployment, region: str, report:
     place = model_place(subject, deployment.id)
     if prefix == "global" and countries and "us" not in countries:
         report.add(GLOBAL_PROFILE, place, model=deployment.model, region=region)
-    elif prefix in _GEOGRAPHY and countries and not countries <= _GEOGRAPHY[prefix]:
+    elif _is_elsewhere(prefix, region):
         report.add(
             OTHER_GEOGRAPHY, place, model=deployment.model, region=region, prefix=f"{prefix}."
         )
+
+
+def _is_elsewhere(prefix: str, region: str | None) -> bool:
+    """Whether a profile's geography is known not to have the region: it cannot be called there."""
+    countries = countries_of(region or "")
+    return prefix in _GEOGRAPHY and bool(countries) and not countries <= _GEOGRAPHY[prefix]
 
 
 CHECKS = (residency_is_kept, profiles_fit_their_region)

@@ -1,10 +1,12 @@
 """Routes that an outage of one provider takes down whole."""
 
+from collections.abc import Sequence
+
 from designer.diagnostics import Report, Rule, Severity
 from designer.ir import Ref
 from designer.ir import walk as walk_tree
 from designer.lint.routes.places import listed
-from designer.lint.routes.walk import Walk, walks
+from designer.lint.routes.walk import Walk
 from designer.lint.subject import Subject
 
 ONE_PROVIDER = Rule(
@@ -28,13 +30,13 @@ NO_FALLBACK = Rule(
 )
 
 
-def routes_survive_an_outage(subject: Subject, report: Report) -> None:
+def routes_survive_an_outage(subject: Subject, walks: Sequence[Walk], report: Report) -> None:
     """Where no route has a stand-in, nobody has to be told so."""
     alone: list[str] = []
     together: dict[str, list[str]] = {}
     stand_ins = _stand_ins(subject)
     is_prepared = bool(stand_ins)
-    for walk in walks(subject):
+    for walk in walks:
         if "*" in walk.route.name:
             continue  # a wildcard's deployment stands for many models
         is_prepared = is_prepared or len(walk.all) > 1
@@ -64,4 +66,4 @@ def _domain(subject: Subject, walk: Walk) -> str | None:
     )
 
 
-CHECKS = (routes_survive_an_outage,)
+ACROSS_ROUTES = (routes_survive_an_outage,)
