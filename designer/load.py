@@ -108,7 +108,18 @@ def load_config(path: str, report: Report, gateway: str | None = None) -> Config
     parsed = found.parse(own, report)
     if parsed is None:
         return None
+    parsed = _of_version(parsed, found, gateway)
     return Config(found, parsed, plan.get("deployments", {}), plan.get("profile", {}), own)
+
+
+def _of_version(parsed: Parsed, gateway: Gateway, token: str | None) -> Parsed:
+    """As the version behaves that the token names; what the file itself sets stays as it is."""
+    version = token.partition("@")[2] if token else ""
+    if not version:
+        return parsed
+    table = gateway.semantics(version)
+    named = replace(parsed.semantics, version=table.version, verified=table.verified)
+    return replace(parsed, semantics=named)
 
 
 def _texts(path: str) -> dict[str, str]:

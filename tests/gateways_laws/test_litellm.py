@@ -338,6 +338,43 @@ model_list:
     assert found.routing.deployments[0].region == "eu-west-1"
 
 
+def test_the_timeout_of_litellm_settings_counts_before_the_routers() -> None:
+    """Measured, LiteLLM 1.106.2, 2026-11-24: with 5 s there and 1 s here an answer after 2 s came through."""
+    text = """
+model_list:
+  - {model_name: a, litellm_params: {model: openai/x}}
+  - {model_name: b, litellm_params: {model: openai/x, timeout: 3}}
+router_settings: {timeout: 1}
+litellm_settings: {request_timeout: 5}
+"""
+
+    found = parsed({"config.yaml": text}).routing
+
+    assert [d.timeout_s for d in found.deployments] == [5, 3]
+
+
+def test_an_alias_hides_a_group_of_its_name_and_is_followed_once() -> None:
+    """Measured, LiteLLM 1.106.2, 2026-11-24."""
+    text = """
+model_list:
+  - {model_name: a, litellm_params: {model: openai/x}}
+  - {model_name: b, litellm_params: {model: openai/y}}
+  - {model_name: c, litellm_params: {model: openai/z}}
+router_settings:
+  num_retries: 0
+  model_group_alias: {a: b, b: c, d: a}
+"""
+
+    found = parsed({"config.yaml": text}).routing
+
+    assert {n: found.route(n).node for n in "abcd"} == {
+        "a": Target("b#1"),
+        "b": Target("c#1"),
+        "c": Target("c#1"),
+        "d": Target("a#1"),
+    }
+
+
 def test_ids_are_the_given_ones_or_count_within_their_group() -> None:
     text = """
 model_list:
