@@ -137,5 +137,15 @@ class Gateway(Struct, frozen=True):
     constrain: Callable[[Routing, Mapping[str, Constraint]], Routing] | None = None
     """Writes each route's Constraint (by name) into the Routing, before `legalize`. Only for a gateway
     that chooses among endpoints itself; elsewhere the deployments were chosen to satisfy it."""
+    tells: tuple[str, ...] = ()
+    """Keys of which a configuration inside another file has one: there it is not enough to be
+    recognised, since much else in a manifest looks a little like a configuration."""
+    images: tuple[str, ...] = ()
+    """Repositories of its container images, without a registry."""
+    one_file: bool = False
+    """One process reads one file, with what it includes; without this, files are routes of one whole."""
+    includes: Callable[[Any, str, str], tuple[tuple[str, ...], ...]] | None = None
+    """For each file that a loaded file includes, the paths where it is looked for, the best first; given
+    the paths of the file itself and of the one that includes began with. None without includes."""
     honoured: Mapping[str, str] = field(default_factory=dict)
     """Profile keys that this dialect acts on → how; the others are reported by `plan`."""

@@ -452,14 +452,18 @@ def test_shares_are_the_first_of_weight_rpm_and_tpm(
     assert [pool.weights for pool in pools] == ([shares] if "order" not in weights[1] else [])
 
 
-def test_a_second_configuration_is_left_out_and_told_of() -> None:
+def test_of_several_files_the_first_configuration_counts_with_what_it_includes() -> None:
     report = Report()
-    text = "model_list: [{model_name: a, litellm_params: {model: openai/x}}]"
+    text = "model_list: [{model_name: %s, litellm_params: {model: openai/x}}]"
+    first = "include: [c.yaml]\n" + text % "a"
 
-    found = LITELLM.parse({"a.yaml": text, "b.yaml": text, "notes.txt": "x"}, report)
+    found = LITELLM.parse(
+        {"a.yaml": first, "b.yaml": text % "b", "c.yaml": text % "c", "notes.txt": "x"}, report
+    )
 
     assert found is not None
-    assert [d.code for d in report] == ["PAR513"]
+    assert [route.name for route in found.routing.routes] == ["a", "c"]
+    assert not list(report)
 
 
 @pytest.mark.parametrize("version", ["1.106", "1.106.2"])

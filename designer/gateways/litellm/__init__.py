@@ -2,7 +2,7 @@
 
 from designer.gateways.base import Gateway, later
 from designer.gateways.litellm.lacks import LACKS
-from designer.gateways.litellm.tables import VERSION
+from designer.gateways.litellm.tables import IMAGES, VERSION
 
 LITELLM = Gateway(
     name="litellm",
@@ -15,6 +15,10 @@ LITELLM = Gateway(
     recognises=later(f"{__name__}.parse", "recognises"),
     semantics=later(f"{__name__}.semantics", "semantics"),
     artefacts=later(f"{__name__}.artefacts", "artefacts"),
+    tells=("model_list", "litellm_settings", "router_settings"),
+    images=IMAGES,
+    one_file=True,
+    includes=later(f"{__name__}.includes", "candidates"),
     honoured={
         "routing.strategy": "`order` levels of one group; a pool's strategy is routing_strategy",
         "routing.retries": "num_retries",

@@ -19,6 +19,7 @@ from designer.engine.semantics import Semantics
 from designer.gateways.base import Parsed, Terms
 from designer.gateways.litellm.asking import for_request, without_fallbacks
 from designer.gateways.litellm.groups import Group, Level, Lists, plain_weights, tree
+from designer.gateways.litellm.includes import includes, merged
 from designer.gateways.litellm.lacks import (
     NO_COOLDOWN,
     compiles,
@@ -48,6 +49,7 @@ from designer.gateways.litellm.tables import (
     SECRET_KEY,
     SETTINGS,
     STAGE_OF_MODE,
+    TOP_LEVEL,
     WEIGHTS,
 )
 from designer.ir import Cooldown, Deployment, Failures, Guardrail, Pick, Route, Routing
@@ -77,15 +79,6 @@ SAME_ID = Rule(
     instead="the second is called {other!r} here",
     help="give each deployment an id of its own, or none",
 )
-SECOND_FILE = Rule(
-    "PAR513",
-    Severity.WARNING,
-    "{file} is another LiteLLM configuration",
-    "One proxy reads one file; what a second one means depends on the deployment.",
-    instead="it is left out",
-    help="name one of the two",
-)
-
 _ROUTER = "router_settings"
 _LITELLM = "litellm_settings"
 
@@ -94,11 +87,14 @@ def recognises(path: str, value: Any) -> bool:
     del path
     if not isinstance(value, Mapping):
         return False
-    return isinstance(value.get("model_list"), list) or _ROUTER in value or _LITELLM in value
+    if isinstance(value.get("model_list"), list) or _ROUTER in value or _LITELLM in value:
+        return True
+    return bool(includes(value)) and TOP_LEVEL.issuperset(value)
 
 
 def parse(files: Mapping[str, str], report: Report) -> Parsed | None:
-    documents = []
+    """Of several files the first that is a configuration, with those of the others it includes."""
+    documents = {}
     for path, text in files.items():
         if len(files) > 1 and not path.endswith((".yaml", ".yml", ".json")):
             continue
@@ -108,15 +104,15 @@ def parse(files: Mapping[str, str], report: Report) -> Parsed | None:
             if as_json
             else read_yaml(text, path, report, version="1.1")
         )
-        if document is not None and (len(files) == 1 or recognises(path, document.value)):
-            documents.append(document)
-    if not documents:
+        if document is not None:
+            documents[path] = document
+    own = (d for p, d in documents.items() if len(files) == 1 or recognises(p, d.value))
+    first = next(own, None)
+    if first is None:
         if not report.has_errors:
             report.add(NO_MODELS, Place(next(iter(files), "")))
         return None
-    for other in documents[1:]:
-        report.add(SECOND_FILE, Place(other.file), file=other.file)
-    return _parse(documents[0], report)
+    return _parse(merged(first, documents, report), report)
 
 
 def _parse(document: Document, report: Report) -> Parsed | None:

@@ -28,6 +28,7 @@ def openrouter(directory: Directory) -> Gateway:
         semantics=later(f"{__name__}.semantics", "semantics"),
         artefacts=later(f"{__name__}.artefacts", "artefacts"),
         constrain=constrain,
+        tells=("models", "provider"),
         honoured=HONOURED,
     )
 

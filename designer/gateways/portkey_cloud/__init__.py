@@ -33,6 +33,7 @@ PORTKEY_CLOUD = Gateway(
     recognises=later(f"{__name__}.parse", "recognises"),
     semantics=later(f"{__name__}.semantics", "semantics"),
     artefacts=later(f"{__name__}.artefacts", "artefacts"),
+    tells=("strategy", "targets"),
     honoured=_HONOURED,
 )
 

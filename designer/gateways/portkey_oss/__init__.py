@@ -31,6 +31,8 @@ PORTKEY_OSS = Gateway(
     recognises=later(f"{__name__}.parse", "recognises"),
     semantics=later(f"{__name__}.semantics", "semantics"),
     artefacts=later(f"{__name__}.artefacts", "artefacts"),
+    tells=("strategy", "targets"),
+    images=("portkeyai/gateway",),
     honoured=_HONOURED,
 )
 
