@@ -69,11 +69,15 @@ class Answered(Struct, frozen=True):
     status: int
     text: str
     broke_off: bool = False
+    at_s: float = 0.0
+    """When it was whole, since the case began."""
 
 
 def ask(asked: Asked) -> Answered:
     """Raises httpx.TransportError when the gateway cannot be reached."""
+    began_s = time.monotonic()
     time.sleep(asked.at_s)
+    broke_off = False
     pieces: list[str] = []
     with httpx.stream(
         "POST",
@@ -86,8 +90,9 @@ def ask(asked: Asked) -> Answered:
         try:
             pieces.extend(response.iter_text())
         except httpx.RemoteProtocolError:
-            return Answered(response.status_code, "".join(pieces), broke_off=True)
-    return Answered(response.status_code, "".join(pieces))
+            broke_off = True
+    took_s = time.monotonic() - began_s
+    return Answered(response.status_code, "".join(pieces), broke_off, took_s)
 
 
 def observed(

@@ -35,8 +35,10 @@ class Result(Struct, frozen=True):
     case: Case
     compared: Compared
     seen: tuple[Observed, ...]
+    late: bool = False
+    """Whether a request was still under way when the next one came, which the engine does not see."""
     times: int = 1
-    """How often it was run: what differs in its times alone is run again, by itself."""
+    """How often it was run: what differs in its times alone, or was late, is run again, by itself."""
 
     @property
     def agrees(self) -> bool:
@@ -66,7 +68,7 @@ class Runner:
         """Results as they come. Raises NetworkError when the gateway does not start, or ends."""
         hasty: list[Case] = []
         for result in self._all(cases):
-            if result.compared.only_times:
+            if result.compared.only_times or (result.late and not result.agrees):
                 hasty.append(result.case)
             else:
                 yield result
@@ -150,7 +152,16 @@ class Runner:
             observed(asked, answer, self._provider.reached(mark), one.names)
             for asked, answer, mark in zip(requests, answers, marks, strict=True)
         )
-        return Result(one.case, compare(one.case, one.parsed, seen), seen)
+        compared = compare(one.case, one.parsed, seen)
+        return Result(one.case, compared, seen, _is_late(requests, answers, compared))
+
+
+def _is_late(requests: Sequence[Asked], answers: Sequence[Answered], compared: Compared) -> bool:
+    """Whether a request came before an answer that it follows on paper."""
+    ends = zip(compared.traces, answers, strict=False)
+    return any(
+        one.final.at_s <= asked.at_s < answer.at_s for one, answer in ends for asked in requests
+    )
 
 
 def _asked(stage: Stage, requests: Sequence[Asked]) -> list[Answered]:

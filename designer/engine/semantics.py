@@ -119,7 +119,13 @@ class Semantics(Struct, frozen=True):
     compares: Literal["values", "javascript"] = "values"
     """How conditions compare: by value, or as JavaScript's operators do, missing values included."""
     depth: int = 5
-    """How many `Ref`s deep a call may go."""
+    """How deep a call may go."""
+    depth_counts: Literal["routes", "hops"] = "routes"
+    """What depth is: the `Ref`s a call is inside of; or all fallbacks that led to the present route, the
+    further rungs of chains and the earlier entries of lists included, beyond which none begins."""
+    resumes_list: bool = False
+    """Whether a route that a fallback led to goes on, for want of a list of its own, with the list of the
+    route asked for; what comes out then is still its own failure."""
     visits_once: bool = False
     """Whether a route, once asked, is out of reach for the rest of the call, not only below itself."""
     unknown_route: int = 400

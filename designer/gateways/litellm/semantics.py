@@ -156,6 +156,8 @@ LITELLM_1_106 = Semantics(
     tells_cooling=True,
     tells_no_route=True,
     depth=DEFAULT_MAX_FALLBACKS,
+    depth_counts="hops",  # fallback_event_handlers.py:711
+    resumes_list=True,  # fallback_event_handlers.py:487
     visits_once=True,
     assumptions=(
         "one worker process, no Redis: cooldowns and counters are the process's own",
