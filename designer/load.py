@@ -96,6 +96,7 @@ def load_config(path: str, report: Report, gateway: str | None = None) -> Config
     """
     texts = _texts(path)
     plan = _plan_json(Path(path)) if path != "-" else {}
+    token = gateway or str(plan.get("gateway", ""))
     chosen = _of_plan(plan, texts) or _of_content(texts, gateway)
     if chosen is None:
         _tell_unreadable(texts, report)
@@ -103,7 +104,11 @@ def load_config(path: str, report: Report, gateway: str | None = None) -> Config
             report.add(NOT_A_CONFIG, Place(path), where=path)
         return None
     found, own = chosen
-    parsed = found.parse(own, report)
+    name, _, version = token.partition("@")
+    version = version if name == found.name else ""
+    if version != found.version:
+        found.tell_unmeasured(version, report, Place(path))
+    parsed = found.parse(own, report, version)
     if parsed is None:
         return None
     return Config(found, parsed, plan.get("deployments", {}), plan.get("profile", {}))

@@ -98,7 +98,8 @@ class Runner:
     def _boot_litellm(
         self, booted: Sequence[Case], light: Sequence[Case], together: int
     ) -> Iterator[Result]:
-        placed = [self._place(case, litellm.fill, litellm.parse) for case in (*booted, *light)]
+        parse = litellm.parser(self._installed.table)
+        placed = [self._place(case, litellm.fill, parse) for case in (*booted, *light)]
         inside = placed[: len(booted)]
         with TemporaryDirectory(prefix="designer-conform-") as folder:
             config = Path(folder) / "config.yaml"

@@ -137,9 +137,16 @@ class Semantics(Struct, frozen=True):
     stages: tuple[Stage, ...] = ("guard_in", "route", "guard_out", "settle")
     """In which order a request passes through; `settle` is always the last."""
     verified: bool = True
-    """Measured against this very version, rather than taken from the nearest one."""
+    """Measured against this very version."""
+    basis: str = "the nearest table is used"
+    """What a table stands on that is not."""
     assumptions: tuple[str, ...] = ()
     """What documentation leaves open and this table decides."""
+
+    @property
+    def doubt(self) -> str:
+        """In words, that it is not measured; empty for one that is."""
+        return "" if self.verified else f"{self.name} {self.version} is not measured: {self.basis}"
 
     def row(self, failure: str, phase: Phase, group: int, healthy_left: bool) -> Row:
         for row in self.rows:
