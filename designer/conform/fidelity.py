@@ -118,7 +118,7 @@ def page(runs: Sequence[Mapping[str, Any]]) -> str:
     lines += [
         "",
         "OpenRouter and Portkey's hosted product cannot be run here: their tables are documentation, and",
-        "every trace says what they assume.",
+        "every trace says what they assume. What becomes of sixteen well-known faults is in [faults.md](faults.md).",
     ]
     for run in runs:
         lines += ["", f"## {run['gateway']} {run['version']}", ""]

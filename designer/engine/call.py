@@ -443,8 +443,8 @@ class _Walk:
         left_s = self._left_s(call)
         if left_s is not None and left_s <= 0:
             return self._give_up(call, "deadline")
-        deployment = self.routing.deployment(id_)
-        limits = [s for s in (deployment.timeout_s, left_s) if s is not None]
+        timeout_s, first_token_s = self._limits(self.routing.deployment(id_), call.request)
+        limits = [s for s in (timeout_s, left_s) if s is not None]
         self.effects.append(Sent(id_, self.at))
         call = call._replace(
             deployment=id_,
@@ -453,8 +453,17 @@ class _Walk:
             phase="headers",
             attempts=call.attempts + 1,
         )
-        send = Send(id_, min(limits, default=None), deployment.first_token_s, left_s)
+        send = Send(id_, min(limits, default=None), first_token_s, left_s)
         return Step(call, send, self._told())
+
+    def _limits(
+        self, deployment: Deployment, request: Request
+    ) -> tuple[float | None, float | None]:
+        timeout_s, first_token_s = deployment.timeout_s, deployment.first_token_s
+        if request.stream and self.semantics.one_stream_limit:
+            only_s = timeout_s if first_token_s is None else first_token_s
+            return only_s, only_s
+        return timeout_s, first_token_s
 
     def _unwind(self, call: Call, fault: Fault) -> Step:
         """Come up with `fault` until a node catches it."""

@@ -134,6 +134,9 @@ class Semantics(Struct, frozen=True):
     `malformed_chunk`), and a page instead of JSON (`html`). What a caller is not told of a broken-off answer is `Row.silent`."""
     guardrail: int = 400
     """What the caller sees of a request or an answer that a guardrail blocks."""
+    one_stream_limit: bool = False
+    """Whether a stream has a single limit, for its headers and for every piece: `first_token_s` where it
+    is set, else `timeout_s`."""
     stages: tuple[Stage, ...] = ("guard_in", "route", "guard_out", "settle")
     """In which order a request passes through; `settle` is always the last."""
     verified: bool = True

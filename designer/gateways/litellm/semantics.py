@@ -152,6 +152,7 @@ LITELLM_1_106 = Semantics(
         retry_after_on=ANY,
     ),
     waits_after_last=True,
+    one_stream_limit=True,
     reports="last",
     fixes_count_at_first=True,
     counts_overrule=True,
