@@ -90,7 +90,7 @@ class Options(Struct, frozen=True):
     """What the command line can ask of a plan."""
 
     gateway: str | None = None
-    """A token's name; None is the profile's own choice."""
+    """A token, with or without a version; None is the profile's own choice."""
     replan: frozenset[str] | None = frozenset()
     """Aliases whose locked choice is reconsidered; None means all."""
     as_of: date | None = None
@@ -130,9 +130,12 @@ def compile_profile(
         not_honoured=tuple(_not_honoured(loaded, gateway, report)),
         report=report,
         texts={},
+        version=_version(profile, gateway, options),
     )
     for what in plan.obtain:
         report.add(OBTAIN, what=what)
+    if plan.version != gateway.version:
+        gateway.tell_unmeasured(plan.version, report, loaded.positions.place("gateway"))
     _check_budget(loaded, plan, report)
     _leave_out_ignored(profile, options.as_of or catalog.date, report)
     return replace(plan, texts=_emit(plan, catalog, report))
@@ -233,7 +236,7 @@ def _tell_conflict(found: Conflict, report: Report) -> None:
 def _choose_gateway(
     loaded: LoadedProfile, verdicts: Sequence[Verdict], options: Options, report: Report
 ) -> Verdict | None:
-    asked = options.gateway or loaded.profile.gateway.use
+    asked = (options.gateway or loaded.profile.gateway.use).partition("@")[0]
     if asked != "auto":
         if asked not in GATEWAYS:
             known = ", ".join(GATEWAYS)
@@ -254,6 +257,12 @@ def _choose_gateway(
     return best
 
 
+def _version(profile: Profile, gateway: Gateway, options: Options) -> str:
+    token = options.gateway or f"{profile.gateway.use}@{profile.gateway.version or ''}"
+    name, _, version = token.partition("@")
+    return version if version and name == gateway.name else gateway.version
+
+
 # --- Keys that nothing acts on yet ----------------------------------------------------------------
 
 PLANNED = frozenset(
@@ -264,7 +273,7 @@ PLANNED = frozenset(
         *("workloads.latency.total_p95", "workloads.models.first", "workloads.models.allow"),
         *("workloads.models.deny", "workloads.traffic.rate", "workloads.traffic.input_tokens"),
         *("workloads.traffic.output_tokens", "workloads.traffic.prompt_cache"),
-        *("gateway.use", "cost.max_per_request", "cost.monthly_budget"),
+        *("gateway.use", "gateway.version", "cost.max_per_request", "cost.monthly_budget"),
         "workloads.latency.ttft_p95",
         *("compliance.residency", "compliance.frameworks", "compliance.retention"),
         *("compliance.training", "operations.hosting", "operations.sre_team"),

@@ -154,6 +154,8 @@ class _Found(Struct, frozen=True):
     """What stands at a path, before it is understood."""
 
     gateway: Gateway
+    version: str
+    """The one asked for; empty for the one that was measured."""
     wholes: tuple[tuple[Source, ...], ...]
     """The sources of each configuration."""
     plan: Mapping[str, Any]
@@ -162,7 +164,8 @@ class _Found(Struct, frozen=True):
     def config(self, whole: tuple[Source, ...], report: Report) -> Config | None:
         moves = {source.key: source.move for source in whole if source.move is not None}
         found = Report()
-        parsed = self.gateway.parse({source.key: source.text() for source in whole}, found)
+        texts = {source.key: source.text() for source in whole}
+        parsed = self.gateway.parse(texts, found, self.version)
         report.diagnostics += [finding for source in whole for finding in source.findings]
         report.diagnostics += moved_findings(found, moves)
         if parsed is None:
@@ -207,7 +210,11 @@ def _find(path: str, report: Report, token: str | None) -> _Found | None:
     gateway, own = chosen
     wholes = _wholes(gateway, own, folder, report)
     _tell_of_others(sources, own, wholes[0][0], report)
-    return _Found(gateway, wholes, plan, texts)
+    name, _, version = (token or str(plan.get("gateway", ""))).partition("@")
+    version = version if name == gateway.name else ""
+    if version != gateway.version:
+        gateway.tell_unmeasured(version, report, Place(path))
+    return _Found(gateway, version, wholes, plan, texts)
 
 
 def _tell_of_others(

@@ -41,6 +41,8 @@ class Plan(Struct, frozen=True):
     report: Report
     texts: Mapping[str, str]
     """By path below the output folder, plan.json last."""
+    version: str
+    """The gateway's: the one that was asked for, or else the one that was measured."""
 
     @property
     def verdict(self) -> Verdict:
@@ -58,7 +60,7 @@ def as_json(plan: Plan, catalog: Catalog, hashes: Mapping[str, str]) -> dict[str
     return {
         "schema_version": SCHEMA_VERSION,
         "name": plan.profile.name,
-        "gateway": f"{plan.gateway.name}@{plan.gateway.version}",
+        "gateway": f"{plan.gateway.name}@{plan.version}",
         "routing": encode(plan.routing),
         "deployments": {
             f"{chosen.workload.alias}/{rung.id}": _facts(rung, catalog)

@@ -6,11 +6,11 @@ Gateways know nothing of one another. Everything that needs "all of them" asks t
 import importlib
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct, field
 
-from designer.diagnostics import Place, Report
+from designer.diagnostics import Place, Report, Rule, Severity
 from designer.documents import Document
 from designer.engine.semantics import Semantics
 from designer.ir import Routing
@@ -114,6 +114,27 @@ def later(module: str, name: str) -> Callable[..., Any]:
     return call
 
 
+UNMEASURED = Rule(
+    "PAR505",
+    Severity.WARNING,
+    "{doubt}",
+    "Gateways change how they route from one version to the next; a table that was measured holds for "
+    "the version that was measured.",
+    instead="what is said of the configuration may not be what that version does",
+    help="measure it with `designer conform --bin PATH`, or ask for {measured}",
+)
+
+
+class Parse(Protocol):
+    def __call__(
+        self, files: Mapping[str, str], report: Report, version: str = ""
+    ) -> Parsed | None:
+        """The meaning of configuration files, by path; None, with findings, when they have none.
+
+        `version` is the gateway's; left out, the one that was measured.
+        """
+
+
 class Gateway(Struct, frozen=True):
     name: str
     """Its token, `portkey-oss`."""
@@ -126,12 +147,11 @@ class Gateway(Struct, frozen=True):
     """Applied in this order by `legalize`."""
     lower: Callable[[Routing, Mapping[str, Terms]], tuple[File, ...]]
     """The configuration files of a legal Routing. Total."""
-    parse: Callable[[Mapping[str, str], Report], Parsed | None]
-    """The meaning of configuration files, by path; None, with findings, when they have none."""
+    parse: Parse
     recognises: Callable[[str, Any], bool]
     """Whether the loaded content of a file (given its path) is a configuration of this gateway."""
     semantics: Callable[[str], Semantics]
-    """By version; of an unmeasured one the nearest table, marked unverified."""
+    """By version; of an unmeasured one its own or the nearest table, marked unverified."""
     artefacts: Callable[[Routing, Mapping[str, Terms], str], tuple[File, ...]]
     """What is deployed beside the configuration; the last argument is the plan's name."""
     constrain: Callable[[Routing, Mapping[str, Constraint]], Routing] | None = None
@@ -149,3 +169,10 @@ class Gateway(Struct, frozen=True):
     the paths of the file itself and of the one that includes began with. None without includes."""
     honoured: Mapping[str, str] = field(default_factory=dict)
     """Profile keys that this dialect acts on → how; the others are reported by `plan`."""
+
+    def tell_unmeasured(self, version: str, report: Report, place: Place | None = None) -> None:
+        """A finding when somebody asks for a version that was not measured."""
+        doubt = self.semantics(version).doubt if version else ""
+        if doubt:
+            measured = f"{self.name}@{self.version}"
+            report.add(UNMEASURED, place or Place(), doubt=doubt, measured=measured)

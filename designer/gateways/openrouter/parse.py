@@ -86,7 +86,9 @@ NO_REQUEST = Rule(
 _REFERENCE = "@preset/"
 
 
-def parse(directory: Directory, files: Mapping[str, str], report: Report) -> Parsed | None:
+def parse(
+    directory: Directory, files: Mapping[str, str], report: Report, _version: str = ""
+) -> Parsed | None:
     sources = sorted_out(files, report)
     if sources.is_empty:
         if not report.has_errors:
