@@ -115,7 +115,7 @@ def later(module: str, name: str) -> Callable[..., Any]:
 
 
 UNMEASURED = Rule(
-    "PAR505",
+    "PAR517",
     Severity.WARNING,
     "{doubt}",
     "Gateways change how they route from one version to the next; a table that was measured holds for "

@@ -81,7 +81,7 @@ SAME_ID = Rule(
     help="give each deployment an id of its own, or none",
 )
 BARE_TARGET = Rule(
-    "PAR514",
+    "PAR516",
     Severity.WARNING,
     "{where} names one group where LiteLLM {version} wants a list",
     "LiteLLM 1.109.1 does not start with `fallbacks: [{{A: B}}]` (measured on a hybrid install, "
