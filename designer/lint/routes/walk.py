@@ -26,6 +26,7 @@ def walks(subject: Subject) -> Iterator[Walk]:
         reached = reach(subject, route)
         if reached:
             first = dict.fromkeys(_first(subject, route.node, frozenset({route.name})))
+            first = first or dict.fromkeys(reached[:1])  # below a condition that may not hold
             further = [id_ for id_ in reached if id_ not in first]
             yield Walk(route, _deployments(subject, first), _deployments(subject, further))
 
