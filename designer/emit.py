@@ -7,6 +7,7 @@ a file that someone changed by hand since the last run is never overwritten unas
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -165,6 +166,8 @@ def _quoted(text: str) -> str:
 
 def _number_text(value: float | Decimal) -> str:
     """Plain digits: PyYAML reads `1e-06` as a string."""
+    if not math.isfinite(value):
+        return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
     text = format(Decimal(repr(value)) if isinstance(value, float) else value, "f")
     return text if "." in text else f"{text}.0"
 
