@@ -1,0 +1,357 @@
+"""A LiteLLM configuration in a profile's words: which groups a workload can ask for, and how.
+
+A group can be asked for when its deployments are models that the catalog knows, reached through an
+account that a profile can describe. Whether the planner then makes the same of it is for `adopt` to see.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from msgspec import Struct
+from pydantic import ValidationError
+
+from designer.adopt.draft import Draft, guessed_task
+from designer.catalog import Catalog, Offering
+from designer.catalog.model import TIERS
+from designer.gateways.litellm.lower import MASTER_KEY_REFERENCE
+from designer.gateways.litellm.tables import (
+    OTHER_REGION_KEY,
+    PARAMS,
+    REGION_KEY,
+    SETTINGS,
+)
+from designer.ir import Deployment, Guardrail, Pool, Retry, Routing, deployments_of, walk
+from designer.load import Config
+from designer.planner.accounts import wire_name
+from designer.planner.routing import ALLOWED_FAILURES
+from designer.profile.model import ProviderAccount, RoutingPolicy, Workload
+from designer.profile.scalars import LEFT_ALONE
+from designer.profile.units import format_duration_s
+
+_Value = TypeVar("_Value")
+
+ROUTED = (
+    frozenset({"model", "custom_llm_provider", "api_base", "base_url", "api_key", "order"})
+    | frozenset(
+        {"timeout", "stream_timeout", "num_retries", "cooldown_time", "allowed_fails", "id"}
+    )
+    | frozenset({OTHER_REGION_KEY, *REGION_KEY.values()})
+    | SETTINGS
+    | PARAMS
+)
+"""Keys of a deployment that the Routing shows; of any other, nothing else would notice that it is lost."""
+
+STRATEGIES = frozenset({"weighted", "least_busy", "cheapest", "fastest"})
+
+
+class Group(Struct, frozen=True):
+    """A route as the planner could be asked for it."""
+
+    alias: str
+    deployments: tuple[Deployment, ...]
+    offerings: tuple[Offering, ...]
+    tier: str
+    task: str
+    strategy: str
+    """Of its one pool, or `priority`."""
+    policy: Mapping[str, Any]
+    """Keys of `routing`, without the strategy."""
+
+
+def groups(config: Config, catalog: Catalog) -> tuple[Group, ...]:
+    """Those that a workload may be able to ask for."""
+    routing = config.parsed.routing
+    found = (_group(config, catalog, route.name) for route in routing.routes)
+    return tuple(group for group in found if group is not None)
+
+
+def _group(config: Config, catalog: Catalog, alias: str) -> Group | None:
+    routing = config.parsed.routing
+    route = routing.route(alias)
+    own = [routing.deployment(id_) for id_ in deployments_of(route.node)]
+    offerings = [offering for d in own if (offering := _offering(config, catalog, d)) is not None]
+    pools = {node.pick for node in walk(route.node) if isinstance(node, Pool)}
+    if len(offerings) < len(own) or not own or not pools <= STRATEGIES or len(pools) > 1:
+        return None
+    policy = _policy(
+        own, max((n.retries for n in walk(route.node) if isinstance(n, Retry)), default=0)
+    )
+    models = [catalog.model_of(offering) for offering in offerings]
+    task = (
+        "embed" if models[0].kind == "embedding" else guessed_task(alias, *(m.id for m in models))
+    )
+    task = "code" if any(model.purpose == "code" for model in models) else task
+    tier = min((model.tier for model in models), key=TIERS.index)
+    group = Group(
+        alias, tuple(own), tuple(offerings), tier, task, next(iter(pools), "priority"), policy
+    )
+    return group if _can_be_said(group) else None
+
+
+def _offering(config: Config, catalog: Catalog, deployment: Deployment) -> Offering | None:
+    """By the name on the wire or, on Azure, by the model that the file says is behind it."""
+    base = config.parsed.terms[deployment.id].base_model
+    named = catalog.by_gateway_name("litellm", base) if base else None
+    found = config.offering(deployment) or named
+    return found if found is not None and found.provider == deployment.provider else None
+
+
+def _policy(own: Sequence[Deployment], retries: int) -> dict[str, Any]:
+    policy: dict[str, Any] = {
+        "retries": retries,
+        "timeout": _limit(own[0].timeout_s),
+        "first_token": _limit(own[0].first_token_s),
+    }
+    cooldown = own[0].cooldown
+    counted = cooldown is not None and cooldown.allowed_failures == ALLOWED_FAILURES
+    policy["cooldown"] = _limit(cooldown.lasts_s) if cooldown and counted else LEFT_ALONE
+    return policy
+
+
+def _limit(seconds: float | None) -> str:
+    return LEFT_ALONE if seconds is None else format_duration_s(seconds)
+
+
+def _can_be_said(group: Group) -> bool:
+    try:
+        Workload.model_validate({"alias": group.alias, "task": group.task})
+        RoutingPolicy.model_validate(group.policy)
+        for deployment, offering in zip(group.deployments, group.offerings, strict=True):
+            ProviderAccount.model_validate(_account(deployment, offering))
+    except ValidationError:
+        return False
+    return True
+
+
+# --- Accounts -------------------------------------------------------------------------------------
+
+
+def _account(deployment: Deployment, offering: Offering) -> dict[str, Any]:
+    """What a profile says of the account, as far as it differs from what it would be anyway."""
+    account: dict[str, Any] = {"name": deployment.provider}
+    if deployment.region is not None and deployment.region != offering.pin.location:
+        account["regions"] = [deployment.region]
+    if deployment.api_base is None:
+        account["api_base"] = LEFT_ALONE
+    elif deployment.api_base != offering.api_base:
+        account["api_base"] = deployment.api_base
+    version = dict(deployment.settings).get("api_version")
+    if version is not None:
+        account["api_version"] = version
+    secret = LEFT_ALONE if deployment.secret is None else deployment.secret.removeprefix("env:")
+    return account | {"secret": secret}
+
+
+class _Accounts:
+    """The accounts of all groups, each under one name; collects while groups are added."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self.keys: list[tuple[dict[str, Any], dict[str, dict[str, Any]]]] = []
+        """What is said of each account, and its models with the names they have there."""
+
+    def place(self, deployment: Deployment, offering: Offering) -> int:
+        said = _account(deployment, offering)
+        plain = wire_name(offering, self.catalog)
+        model = {} if deployment.model == plain else {"deployment": deployment.model}
+        for index, (other, models) in enumerate(self.keys):
+            if other == said and models.get(offering.model, model) == model:
+                models[offering.model] = model
+                return index
+        self.keys.append((said, {offering.model: model}))
+        return len(self.keys) - 1
+
+    def names(self) -> list[str]:
+        """The provider's where it has one account, else after its variable or its number."""
+        count = Counter(said["name"] for said, _ in self.keys)
+        taken = set(self.catalog.providers)
+        found = []
+        for said, _ in self.keys:
+            provider, secret = said["name"], said["secret"]
+            if count[provider] == 1:
+                found.append(provider)
+                continue
+            stem = provider if secret == LEFT_ALONE else secret.lower().replace("_", "-")
+            stem = stem.removesuffix("-key").removesuffix("-api").strip("-")[:50] or provider
+            name = next(n for n in _numbered(stem) if n not in taken)
+            taken.add(name)
+            found.append(name)
+        return found
+
+    def said(self) -> tuple[dict[str, Any], ...]:
+        return tuple(
+            {
+                "name": said["name"],
+                **({"as": name} if name != said["name"] else {}),
+                **{key: value for key, value in said.items() if key != "name"},
+                **({"models": models} if any(models.values()) else {}),
+            }
+            for name, (said, models) in zip(self.names(), self.keys, strict=True)
+        )
+
+
+def _numbered(stem: str) -> Iterable[str]:
+    yield stem
+    number = 2
+    while True:
+        yield f"{stem}-{number}"
+        number += 1
+
+
+# --- The draft ------------------------------------------------------------------------------------
+
+
+def draft(
+    config: Config, section: Mapping[str, Any], planned: Sequence[Group], catalog: Catalog
+) -> Draft:
+    """With `planned` asked for, and every other group given."""
+    routing = config.parsed.routing
+    accounts = _Accounts(catalog)
+    places = {
+        group.alias: [
+            accounts.place(d, o) for d, o in zip(group.deployments, group.offerings, strict=True)
+        ]
+        for group in planned
+    }
+    names = accounts.names()
+    common = _common([group.policy for group in planned])
+    workloads = {
+        group.alias: _workload(group, [names[i] for i in places[group.alias]], common)
+        for group in planned
+    }
+    rails = _guardrails(routing.guardrails) if planned else {}
+    rest, added = _rest(section, planned, common, bool(rails))
+    left = {"deadline": LEFT_ALONE, "attempts_per_request": LEFT_ALONE}
+    return Draft(
+        workloads=tuple(workloads.values()),
+        section=rest,
+        routing=common | left if planned else {},
+        guardrails=rails,
+        providers=accounts.said(),
+        added=added,
+    )
+
+
+def _common(policies: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Each key's most frequent value."""
+    keys = policies[0] if policies else ()
+    return {key: Counter(policy[key] for policy in policies).most_common(1)[0][0] for key in keys}
+
+
+def _workload(group: Group, accounts: Sequence[str], common: Mapping[str, Any]) -> dict[str, Any]:
+    listed = [f"{name}/{o.model}" for name, o in zip(accounts, group.offerings, strict=True)]
+    said: dict[str, Any] = {"alias": group.alias, "task": group.task, "quality": group.tier}
+    if group.task == "embed":
+        del said["quality"]
+    if len(listed) > 1:
+        said["prefer"] = "static"
+    said["models"] = {"allow": listed}
+    own = {key: value for key, value in group.policy.items() if value != common[key]}
+    if group.strategy != "priority":
+        own = {"strategy": group.strategy, **own}
+    return said | {"routing": own} if own else said
+
+
+def _guardrails(rails: Sequence[Guardrail]) -> dict[str, Any]:
+    """Personal data alone can be said, under the names that the planner gives."""
+    ours = {f"pii-{rail.action}": rail for rail in rails if rail.kind == "pii"}
+    if not rails or len(ours) != len(rails) or any(n != r.name for n, r in ours.items()):
+        return {}
+    if len({rail.entities for rail in rails}) > 1:
+        return {}
+    pii = {stage: rail.action for rail in rails for stage in sorted(rail.stages)}
+    return {"pii": {**pii, "entities": list(rails[0].entities)}}
+
+
+# --- What is left of the file ---------------------------------------------------------------------
+
+
+def _rest(
+    section: Mapping[str, Any], planned: Sequence[Group], common: Mapping[str, Any], rails: bool
+) -> tuple[dict[str, Any], int]:
+    """The file without what the profile says, and how many settings were added to it."""
+    if not planned:
+        return dict(section), 0
+    aliases = {group.alias for group in planned}
+    rest = {key: dict(v) if isinstance(v, Mapping) else v for key, v in section.items()}
+    left = [entry for entry in section["model_list"] if _name(entry) not in aliases]
+    rest["model_list"] = left
+    if rails:
+        rest.pop("guardrails", None)
+    router, own = _map(rest, "router_settings"), _map(rest, "litellm_settings")
+    for settings in (router, own):
+        if settings.get("num_retries") == common["retries"]:
+            settings.pop("num_retries", None)
+    if not left:
+        for settings, key in ((router, "timeout"), (own, "request_timeout")):
+            if key in settings and _is_limit(settings[key], common["timeout"]):
+                del settings[key]
+    if _map(rest, "general_settings").get("master_key") == MASTER_KEY_REFERENCE:
+        del rest["general_settings"]["master_key"]
+    added = 0
+    if own.get("turn_off_message_logging") is True:
+        del own["turn_off_message_logging"]
+    elif "turn_off_message_logging" not in own and _logs(section):
+        rest["litellm_settings"] = {**own, "turn_off_message_logging": False}
+        added = 1
+    return {key: value for key, value in rest.items() if value not in ({}, [])}, added
+
+
+def _map(rest: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = rest.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _is_limit(seconds: Any, said: str) -> bool:
+    return isinstance(seconds, int | float) and _limit(float(seconds)) == said
+
+
+def _logs(section: Mapping[str, Any]) -> bool:
+    """Whether anything is told of requests, so that it matters whether their texts are."""
+    own, general = section.get("litellm_settings"), section.get("general_settings")
+    callbacks = ("callbacks", "success_callback", "failure_callback")
+    return any(isinstance(own, Mapping) and own.get(key) for key in callbacks) or (
+        isinstance(general, Mapping) and bool(general.get("store_prompts_in_spend_logs"))
+    )
+
+
+def _name(entry: Any) -> str | None:
+    name = entry.get("model_name") if isinstance(entry, Mapping) else None
+    return None if name is None or isinstance(name, Mapping | list) else str(name)
+
+
+# --- What must not be lost ------------------------------------------------------------------------
+
+
+def entries(section: Mapping[str, Any], alias: str) -> list[Mapping[str, Any]]:
+    listed = section.get("model_list")
+    found = listed if isinstance(listed, list) else []
+    return [entry for entry in found if _name(entry) == alias]
+
+
+def loses(asked: Sequence[Mapping[str, Any]], made: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether entries say something that those made in their place do not."""
+    return len(asked) != len(made) or any(
+        not _is_said(entry, other) for entry, other in zip(asked, made, strict=True)
+    )
+
+
+def _is_said(asked: Mapping[str, Any], made: Mapping[str, Any]) -> bool:
+    for key, value in asked.items():
+        if isinstance(value, Mapping):
+            other = made.get(key)
+            if not isinstance(other, Mapping) or not _is_said(value, other):
+                return False
+        elif key not in ROUTED and (key not in made or made[key] != value):
+            return False
+    return True
+
+
+def made_up_ids(routing: Routing, section: Mapping[str, Any]) -> frozenset[str]:
+    """Ids of deployments whose entry gives none."""
+    infos = [
+        entry.get("model_info") for entry in section["model_list"] if isinstance(entry, Mapping)
+    ]
+    given = {str(i["id"]) for i in infos if isinstance(i, Mapping) and i.get("id") is not None}
+    return frozenset(d.id for d in routing.deployments if d.id not in given)
