@@ -128,7 +128,7 @@ def _is_block(value: Any) -> bool:
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./@+-]*(:[A-Za-z0-9_/@+-][A-Za-z0-9_./@+-]*)*\Z")
 
 
-def _inline(value: Any) -> str:
+def _inline(value: Any, in_flow: bool = False) -> str:
     match value:
         case None:
             return "null"
@@ -137,6 +137,7 @@ def _inline(value: Any) -> str:
         case str():
             plain = (
                 _PLAIN.match(value) is not None
+                and not (in_flow and ":" in value)  # libyaml stops at one between brackets
                 and scalar(value, plain=True, version="1.1") == value
                 and scalar(value, plain=True) == value
                 and value not in ("y", "Y", "n", "N", "_")
@@ -147,9 +148,10 @@ def _inline(value: Any) -> str:
         case int():
             return str(value)
         case list() | tuple():
-            return "[" + ", ".join(_inline(item) for item in value) + "]"
+            return "[" + ", ".join(_inline(item, True) for item in value) + "]"
         case Mapping():
-            return "{" + ", ".join(f"{_inline(k)}: {_inline(v)}" for k, v in value.items()) + "}"
+            pairs = (f"{_inline(k, True)}: {_inline(v, True)}" for k, v in value.items())
+            return "{" + ", ".join(pairs) + "}"
         case _:
             raise TypeError(f"no YAML for {type(value).__name__}")
 

@@ -11,8 +11,8 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from designer.diagnostics import Place, Report, Rule, Severity
-from designer.documents import dotted
-from designer.gateways.base import File, Gateway, Placed
+from designer.documents import Path, dotted
+from designer.gateways.base import File, Gateway, Passthrough, Placed
 from designer.profile.tree import joined
 
 COLLISION = Rule(
@@ -61,7 +61,7 @@ def with_passthrough(
     placed = gateway.passthrough.place(source.section, source.aliases)
     _tell_misplaced(gateway, placed, source, report)
     whole = {file.path: file for file in files}
-    merge = _Merge(gateway.passthrough.yields, source.place, report)
+    merge = _Merge(gateway.passthrough, source.place, report)
     for part in placed:
         path = source.path if part.key is None else joined(source.path, part.key)
         if not isinstance(part.file.values, Mapping):
@@ -86,14 +86,14 @@ def _tell_misplaced(
 
 
 class _Merge(Struct, frozen=True):
-    yields: frozenset[str]
+    way: Passthrough
     place: Callable[[str], Place]
     report: Report
     told: set[str] = field(default_factory=set)
     """Paths in the profile; what goes into two files collides once."""
 
     def maps(
-        self, ours: Mapping[str, Any], theirs: Mapping[str, Any], at: tuple[str, ...], path: str
+        self, ours: Mapping[str, Any], theirs: Mapping[str, Any], at: Path, path: str
     ) -> dict[str, Any]:
         """`at` is where we are in the file, `path` where in the profile."""
         merged = dict(ours)
@@ -104,16 +104,34 @@ class _Merge(Struct, frozen=True):
             )
         return merged
 
-    def _values(self, ours: Any, theirs: Any, at: tuple[str, ...], path: str) -> Any:
+    def _values(self, ours: Any, theirs: Any, at: Path, path: str) -> Any:
         if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
             return self.maps(ours, theirs, at, path)
         if isinstance(ours, list | tuple) and isinstance(theirs, list):
-            return [*ours, *theirs]
+            return self._items(ours, theirs, at, path)
         if ours == theirs and isinstance(ours, bool) == isinstance(theirs, bool):
             return ours
         if path not in self.told:
             self.told.add(path)
             setting = dotted(at)
-            rule = REPLACED if setting in self.yields else COLLISION
+            rule = REPLACED if setting in self.way.yields else COLLISION
             self.report.add(rule, self.place(path), setting=setting)
         return theirs
+
+    def _items(self, ours: Sequence[Any], theirs: Sequence[Any], at: Path, path: str) -> list[Any]:
+        merged = list(ours)
+        key = self.way.items.get(dotted(at))
+        known = {_found(item, key): index for index, item in enumerate(ours)} if key else {}
+        for number, item in enumerate(theirs):
+            index = known.get(_found(item, key)) if key and _found(item, key) else None
+            if index is None:
+                merged.append(item)
+            else:
+                merged[index] = self.maps(merged[index], item, (*at, index), f"{path}[{number}]")
+        return merged
+
+
+def _found(value: Any, path: Path) -> str | None:
+    for part in path:
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value if isinstance(value, str) else None

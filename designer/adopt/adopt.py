@@ -93,6 +93,11 @@ class _Adoption:
         if parsed is None:
             return self.fail("the configuration cannot be carried")
         self.config = replace(self.config, parsed=parsed)
+        named = [name for name in self.names() if is_alias(name)][:MOST_WORKLOADS]
+        if not named:
+            return self.fail("it has no route that a workload could be named after")
+        if len(named) < len(self.names()) and not self.carries_any:
+            return self.fail("a file of it is for a route that no workload could be named after")
         planned = self.groups()
         while True:
             made = self.attempt(planned)
@@ -118,6 +123,12 @@ class _Adoption:
         if parsed is None or differing(before, without_secrets(parsed.routing, before)):
             return None
         return parsed
+
+    @property
+    def carries_any(self) -> bool:
+        """Whether the section holds routes without an alias: one that is a single file does."""
+        placed = self.config.gateway.passthrough.place(self.section, {})
+        return any(part.key is None for part in placed)
 
     def groups(self) -> list[litellm.Group]:
         """What may be planned: only LiteLLM's groups are what a workload can ask for."""
@@ -171,7 +182,7 @@ class _Adoption:
         else:
             draft = Draft(workloads=(), section=self.section)
         asked = {str(workload["alias"]): workload for workload in draft.workloads}
-        aliases = [n for n in self.names() if n in asked or _is_alias(n)][:MOST_WORKLOADS]
+        aliases = [n for n in self.names() if n in asked or is_alias(n)][:MOST_WORKLOADS]
         workloads = tuple(asked.get(alias) or self.given(alias) for alias in aliases)
         notes = {
             f"workloads[{index}].given": _deployments(self.config.parsed.routing, alias)
@@ -216,7 +227,7 @@ class _Adoption:
 
     def tell_unnamed(self) -> None:
         names = self.names()
-        named = [name for name in names if _is_alias(name)][:MOST_WORKLOADS]
+        named = [name for name in names if is_alias(name)][:MOST_WORKLOADS]
         left = [name for name in names if name not in named]
         if left:
             listed = ", ".join(map(ascii, left[:MOST_LISTED]))
@@ -258,7 +269,7 @@ def _customary(catalog: Catalog) -> dict[str, str]:
     return found
 
 
-def _is_alias(name: str) -> bool:
+def is_alias(name: str) -> bool:
     try:
         Workload.model_validate({"alias": name, "task": "chat"})
     except ValidationError:

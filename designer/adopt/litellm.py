@@ -16,10 +16,11 @@ from designer.catalog import Catalog, Offering
 from designer.catalog.model import TIERS
 from designer.gateways.litellm.lower import MASTER_KEY_REFERENCE
 from designer.gateways.litellm.tables import (
+    AWS_ID,
+    AWS_SECRET,
     OTHER_REGION_KEY,
-    PARAMS,
     REGION_KEY,
-    SETTINGS,
+    SECRET_KEY,
 )
 from designer.ir import Deployment, Guardrail, Pool, Retry, Routing, deployments_of, walk
 from designer.load import Config
@@ -31,16 +32,20 @@ from designer.profile.units import format_duration_s
 
 _Value = TypeVar("_Value")
 
-ROUTED = (
-    frozenset({"model", "custom_llm_provider", "api_base", "base_url", "api_key", "order"})
-    | frozenset(
-        {"timeout", "stream_timeout", "num_retries", "cooldown_time", "allowed_fails", "id"}
-    )
-    | frozenset({OTHER_REGION_KEY, *REGION_KEY.values()})
-    | SETTINGS
-    | PARAMS
+PLANNED = (
+    frozenset({"model", "custom_llm_provider", "api_base", "base_url", "api_key", "api_version"})
+    | frozenset({"order", "timeout", "stream_timeout", "num_retries", "cooldown_time"})
+    | frozenset({"allowed_fails", "id", AWS_ID, AWS_SECRET, OTHER_REGION_KEY})
+    | frozenset({*REGION_KEY.values(), *SECRET_KEY.values()})
 )
-"""Keys of a deployment that the Routing shows; of any other, nothing else would notice that it is lost."""
+"""Keys of a deployment that the planner writes from the profile; the Routing shows whether it did."""
+FACTS = frozenset(
+    {
+        *("input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost"),
+        *("base_model", "mode", "max_input_tokens"),
+    }
+)
+"""Keys that it writes from the catalog: a file that says them otherwise has to be given."""
 
 STRATEGIES = frozenset({"weighted", "least_busy", "cheapest", "fastest"})
 
@@ -222,6 +227,14 @@ def draft(
     }
     rails = _guardrails(routing.guardrails) if planned else {}
     rest, added = _rest(section, planned, common, bool(rails))
+    more = [
+        extra
+        for group in planned
+        for extra in _extras(group, [names[i] for i in places[group.alias]], section)
+    ]
+    if more:
+        rest["model_list"] = [*more, *rest.get("model_list", [])]
+        added += 2 * len(more)  # the alias and the id
     left = {"deadline": LEFT_ALONE, "attempts_per_request": LEFT_ALONE}
     return Draft(
         workloads=tuple(workloads.values()),
@@ -262,6 +275,40 @@ def _guardrails(rails: Sequence[Guardrail]) -> dict[str, Any]:
         return {}
     pii = {stage: rail.action for rail in rails for stage in sorted(rail.stages)}
     return {"pii": {**pii, "entities": list(rails[0].entities)}}
+
+
+# --- What a deployment says beside ----
+
+
+def _extras(
+    group: Group, accounts: Sequence[str], section: Mapping[str, Any]
+) -> Iterable[dict[str, Any]]:
+    """What entries say beyond the profile's words, to be merged with those that are planned."""
+    listed = {_id(group.alias, n, e): e for n, e in enumerate(entries(section, group.alias), 1)}
+    for deployment, offering, account in zip(
+        group.deployments, group.offerings, accounts, strict=True
+    ):
+        entry = listed.get(deployment.id, {})
+        extra = {
+            key: {k: v for k, v in value.items() if k not in PLANNED | FACTS}
+            if isinstance(value, Mapping)
+            else value
+            for key, value in entry.items()
+            if key != "model_name"
+        }
+        extra = {key: value for key, value in extra.items() if value not in ({}, None)}
+        if extra:
+            info = {
+                "id": f"{group.alias}/{account}/{offering.model}",
+                **extra.get("model_info", {}),
+            }
+            yield {"model_name": group.alias, **extra, "model_info": info}
+
+
+def _id(alias: str, number: int, entry: Mapping[str, Any]) -> str:
+    info = entry.get("model_info")
+    given = info.get("id") if isinstance(info, Mapping) else None
+    return f"{alias}#{number}" if given is None else str(given)
 
 
 # --- What is left of the file ---------------------------------------------------------------------
@@ -343,7 +390,7 @@ def _is_said(asked: Mapping[str, Any], made: Mapping[str, Any]) -> bool:
             other = made.get(key)
             if not isinstance(other, Mapping) or not _is_said(value, other):
                 return False
-        elif key not in ROUTED and (key not in made or made[key] != value):
+        elif key not in PLANNED and (key not in made or made[key] != value):
             return False
     return True
 

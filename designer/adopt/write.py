@@ -1,6 +1,7 @@
 """A draft as the text of a profile, with comments for whoever continues from it."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import PurePath
 from typing import Any
 
 from designer.adopt.draft import Draft
@@ -9,8 +10,8 @@ from designer.gateways.base import Gateway
 
 _INTRO = """\
 # yaml-language-server: $schema=./schemas/profile.schema.json
-# Derived from {source} by `designer init --from`: {expressed} of its {total} settings are said in the
-# profile's own words, {carried} are carried under `passthrough`.
+# Derived by `designer init --from {source}`
+# {expressed} of {total} settings are said in the profile's own words, {carried} are carried under `passthrough`.
 # `designer plan` with this file writes a configuration that routes as that one does. To let the planner
 # decide instead, take `models` or `given` out of a workload and say what it needs.
 """
@@ -37,7 +38,10 @@ def written(draft: Draft, gateway: Gateway, name: str, source: str, counts: tupl
     """`counts` are all settings of the configuration, and those that are carried."""
     total, carried = counts
     intro = _INTRO.format(
-        source=comment(source), expressed=total - carried, total=total, carried=carried
+        source=comment(PurePath(source).name or source),
+        expressed=total - carried,
+        total=total,
+        carried=carried,
     )
     return intro + "\n".join(_sections(draft, gateway, name)) + "\n"
 

@@ -91,6 +91,9 @@ class Passthrough(Struct, frozen=True):
     """How a file of this gateway names an environment variable: `os.environ/{}`."""
     yields: frozenset[str] = frozenset()
     """Dotted paths of what is written unasked; there another value is no collision."""
+    items: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Lists by dotted path, and the path of what tells their items apart: one that is there already is
+    merged with, others are appended."""
 
 
 class Feature(Struct, frozen=True):

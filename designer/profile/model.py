@@ -560,7 +560,8 @@ class Profile(Section):
     """Settings merged into a gateway's own files as they are, by gateway: under `litellm` what its
     config.yaml says, under `portkey-oss`, `portkey-cloud` and `openrouter` an entry for each alias
     (`openrouter` also has `client.json` and `guardrail.json`). Maps are merged key by key and lists are
-    appended; another value where the plan has one is an error. Left to its own meaning: the report
+    appended (an entry of `model_list` is merged with a planned one that has the same
+    `model_info.id`); another value where the plan has one is an error. Left to its own meaning: the report
     lists what is not analysed. A workload that is `given` stands here whole."""
     ignore: tuple[IgnoreRule, ...] = ()
     """Findings that are known and accepted."""

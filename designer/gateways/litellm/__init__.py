@@ -26,6 +26,7 @@ LITELLM = Gateway(
         yields=frozenset(
             {"litellm_settings.turn_off_message_logging", "general_settings.master_key"}
         ),
+        items={"model_list": ("model_info", "id")},
     ),
     honoured={
         "routing.strategy": "`order` levels of one group; a pool's strategy is routing_strategy",
