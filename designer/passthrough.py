@@ -71,7 +71,8 @@ def with_passthrough(
             whole[part.file.path] = part.file
         else:
             values = merge.maps(planned.values, part.file.values, (), path)
-            whole[part.file.path] = replace(planned, values=values)
+            notes = {at: note for at, note in planned.notes.items() if at not in merge.replaced}
+            whole[part.file.path] = replace(planned, values=values, notes=notes)
     return tuple(whole.values())
 
 
@@ -91,6 +92,8 @@ class _Merge(Struct, frozen=True):
     report: Report
     told: set[str] = field(default_factory=set)
     """Paths in the profile; what goes into two files collides once."""
+    replaced: set[str] = field(default_factory=set)
+    """Settings whose planned value, and with it the reason for it, is gone."""
 
     def maps(
         self, ours: Mapping[str, Any], theirs: Mapping[str, Any], at: Path, path: str
@@ -111,9 +114,10 @@ class _Merge(Struct, frozen=True):
             return self._items(ours, theirs, at, path)
         if ours == theirs and isinstance(ours, bool) == isinstance(theirs, bool):
             return ours
+        setting = dotted(at)
+        self.replaced.add(setting)
         if path not in self.told:
             self.told.add(path)
-            setting = dotted(at)
             rule = REPLACED if setting in self.way.yields else COLLISION
             self.report.add(rule, self.place(path), setting=setting)
         return theirs

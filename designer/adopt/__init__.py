@@ -5,6 +5,6 @@ is planned before it is shown: the plan has to route as the configuration does. 
 here; that is for the profile's reader, and for `lint`.
 """
 
-from designer.adopt.adopt import Adopted, adopt
+from designer.adopt.derive import Adopted, adopt
 
 __all__ = ["Adopted", "adopt"]

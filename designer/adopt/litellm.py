@@ -1,7 +1,7 @@
 """A LiteLLM configuration in a profile's words: which groups a workload can ask for, and how.
 
 A group can be asked for when its deployments are models that the catalog knows, reached through an
-account that a profile can describe. Whether the planner then makes the same of it is for `adopt` to see.
+account that a profile can describe. Whether the planner then makes the same of it is for `derive` to see.
 """
 
 from collections import Counter
@@ -95,11 +95,11 @@ def _group(config: Config, catalog: Catalog, alias: str) -> Group | None:
 
 
 def _offering(config: Config, catalog: Catalog, deployment: Deployment) -> Offering | None:
-    """By the name on the wire or, on Azure, by the model that the file says is behind it."""
+    """By the model that the file says is behind it, else by the name on the wire."""
     base = config.parsed.terms[deployment.id].base_model
     named = catalog.by_gateway_name("litellm", base) if base else None
-    found = config.offering(deployment) or named
-    return found if found is not None and found.provider == deployment.provider else None
+    of_provider = (o for o in (named, config.offering(deployment)) if o is not None)
+    return next((o for o in of_provider if o.provider == deployment.provider), None)
 
 
 def _policy(own: Sequence[Deployment], retries: int) -> dict[str, Any]:
@@ -109,7 +109,8 @@ def _policy(own: Sequence[Deployment], retries: int) -> dict[str, Any]:
         "first_token": _limit(own[0].first_token_s),
     }
     cooldown = own[0].cooldown
-    counted = cooldown is not None and cooldown.allowed_failures == ALLOWED_FAILURES
+    alone = (None,) if len(own) == 1 else ()  # LiteLLM never counts where there is no other
+    counted = cooldown is not None and cooldown.allowed_failures in (ALLOWED_FAILURES, *alone)
     policy["cooldown"] = _limit(cooldown.lasts_s) if cooldown and counted else LEFT_ALONE
     return policy
 
@@ -135,8 +136,10 @@ def _can_be_said(group: Group) -> bool:
 def _account(deployment: Deployment, offering: Offering) -> dict[str, Any]:
     """What a profile says of the account, as far as it differs from what it would be anyway."""
     account: dict[str, Any] = {"name": deployment.provider}
-    if deployment.region is not None and deployment.region != offering.pin.location:
+    if deployment.region is not None:
         account["regions"] = [deployment.region]
+    if offering.deployment_type:
+        account["deployment_type"] = offering.deployment_type
     if deployment.api_base is None:
         account["api_base"] = LEFT_ALONE
     elif deployment.api_base != offering.api_base:
@@ -148,52 +151,82 @@ def _account(deployment: Deployment, offering: Offering) -> dict[str, Any]:
     return account | {"secret": secret}
 
 
+class _Found(Struct):
+    """An account that deployments are reached through."""
+
+    said: dict[str, Any]
+    wish: str | None
+    """The name that an id of the planner's, `alias/account/model`, gives it."""
+    models: dict[str, dict[str, Any]]
+
+
 class _Accounts:
     """The accounts of all groups, each under one name; collects while groups are added."""
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
-        self.keys: list[tuple[dict[str, Any], dict[str, dict[str, Any]]]] = []
-        """What is said of each account, and its models with the names they have there."""
+        self.found: list[_Found] = []
 
-    def place(self, deployment: Deployment, offering: Offering) -> int:
-        said = _account(deployment, offering)
-        plain = wire_name(offering, self.catalog)
-        model = {} if deployment.model == plain else {"deployment": deployment.model}
-        for index, (other, models) in enumerate(self.keys):
-            if other == said and models.get(offering.model, model) == model:
-                models[offering.model] = model
+    def place(self, alias: str, deployment: Deployment, offering: Offering) -> int:
+        said, wish = _account(deployment, offering), _account_in(alias, deployment, offering)
+        plain = deployment.model == wire_name(offering, self.catalog)
+        model = {} if plain else {"deployment": deployment.model}
+        for index, other in enumerate(self.found):
+            fits = other.models.get(offering.model, model) == model
+            if other.said == said and other.wish == wish and fits:
+                other.models[offering.model] = model
                 return index
-        self.keys.append((said, {offering.model: model}))
-        return len(self.keys) - 1
+        self.found.append(_Found(said, wish, {offering.model: model}))
+        return len(self.found) - 1
 
     def names(self) -> list[str]:
-        """The provider's where it has one account, else after its variable or its number."""
-        count = Counter(said["name"] for said, _ in self.keys)
-        taken = set(self.catalog.providers)
-        found = []
-        for said, _ in self.keys:
-            provider, secret = said["name"], said["secret"]
-            if count[provider] == 1:
-                found.append(provider)
-                continue
-            stem = provider if secret == LEFT_ALONE else secret.lower().replace("_", "-")
-            stem = stem.removesuffix("-key").removesuffix("-api").strip("-")[:50] or provider
-            name = next(n for n in _numbered(stem) if n not in taken)
-            taken.add(name)
-            found.append(name)
-        return found
+        """The provider's where it has one account, else after its variable."""
+        count = Counter(account.said["name"] for account in self.found)
+        taken: set[str] = set()
+        names = []
+        for account in self.found:
+            provider = account.said["name"]
+            wish = account.wish or (provider if count[provider] == 1 else _stem(account.said))
+            barred = (
+                taken if wish in (account.wish, provider) else taken | set(self.catalog.providers)
+            )
+            names.append(next(name for name in _numbered(wish) if name not in barred))
+            taken.add(names[-1])
+        return names
 
     def said(self) -> tuple[dict[str, Any], ...]:
         return tuple(
             {
-                "name": said["name"],
-                **({"as": name} if name != said["name"] else {}),
-                **{key: value for key, value in said.items() if key != "name"},
-                **({"models": models} if any(models.values()) else {}),
+                "name": account.said["name"],
+                **({"as": name} if name != account.said["name"] else {}),
+                **{key: value for key, value in account.said.items() if key != "name"},
+                **({"models": account.models} if any(account.models.values()) else {}),
             }
-            for name, (said, models) in zip(self.names(), self.keys, strict=True)
+            for name, account in zip(self.names(), self.found, strict=True)
         )
+
+
+def _account_in(alias: str, deployment: Deployment, offering: Offering) -> str | None:
+    before, after = f"{alias}/", f"/{offering.model}"
+    if not deployment.id.startswith(before) or not deployment.id.endswith(after):
+        return None
+    account = deployment.id[len(before) : -len(after)]
+    return account if _is_name(account) else None
+
+
+def _is_name(text: str) -> bool:
+    try:
+        ProviderAccount.model_validate({"name": "openai", "as": text})
+    except ValidationError:
+        return False
+    return True
+
+
+def _stem(said: Mapping[str, Any]) -> str:
+    if said["secret"] == LEFT_ALONE:
+        return str(said["name"])
+    stem = said["secret"].lower().replace("_", "-").removesuffix("-key").removesuffix("-api")
+    return stem.strip("-")[:50] or str(said["name"])
 
 
 def _numbered(stem: str) -> Iterable[str]:
@@ -215,7 +248,8 @@ def draft(
     accounts = _Accounts(catalog)
     places = {
         group.alias: [
-            accounts.place(d, o) for d, o in zip(group.deployments, group.offerings, strict=True)
+            accounts.place(group.alias, d, o)
+            for d, o in zip(group.deployments, group.offerings, strict=True)
         ]
         for group in planned
     }
@@ -253,7 +287,7 @@ def _common(policies: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _workload(group: Group, accounts: Sequence[str], common: Mapping[str, Any]) -> dict[str, Any]:
-    listed = [f"{name}/{o.model}" for name, o in zip(accounts, group.offerings, strict=True)]
+    listed = [_pattern(name, o) for name, o in zip(accounts, group.offerings, strict=True)]
     said: dict[str, Any] = {"alias": group.alias, "task": group.task, "quality": group.tier}
     if group.task == "embed":
         del said["quality"]
@@ -264,6 +298,11 @@ def _workload(group: Group, accounts: Sequence[str], common: Mapping[str, Any]) 
     if group.strategy != "priority":
         own = {"strategy": group.strategy, **own}
     return said | {"routing": own} if own else said
+
+
+def _pattern(account: str, offering: Offering) -> str:
+    """Of several scopes of a model, one that is not global has to be named by the catalog's id."""
+    return f"{account}/{offering.model}" if offering.region == "global" else offering.id
 
 
 def _guardrails(rails: Sequence[Guardrail]) -> dict[str, Any]:

@@ -18,18 +18,12 @@ _INTRO = """\
 _TITLES: Mapping[str, str] = {
     "gateway": "The gateway that the configuration is for. `auto` would compare all of them.",
     "workloads": (
-        "What applications call. `task` is guessed from names. What is `given` stands whole under "
-        "`passthrough`;\n# the comment behind it says which deployments it has."
+        "What applications call; `task` is guessed from names. What is `given` stands whole under\n"
+        "# `passthrough`, and the comment behind it says which models serve it."
     ),
-    "routing": (
-        "What the configuration says of failures. `gateway`: it says nothing, and the gateway's own "
-        "limit stays."
-    ),
+    "routing": "Of failures. `gateway`: the configuration says nothing, and the gateway's own limit stays.",
     "guardrails": "What is looked for in requests and answers.",
-    "providers": (
-        "The accounts it uses. `gateway`: nothing is written down, and the gateway's own address or "
-        "credentials stay."
-    ),
+    "providers": "The accounts it uses. `gateway`: no address or key is written, the gateway's own stays.",
     "passthrough": "What the profile has no words for, as it stood in the configuration.",
 }
 

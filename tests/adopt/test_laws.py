@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from designer.adopt.adopt import is_alias
+from designer.adopt.derive import is_alias
 from designer.adopt.compare import differing
 from designer.adopt.litellm import made_up_ids
 from designer.diagnostics import Report

@@ -6,6 +6,7 @@ planned again with fewer until what the emitted files mean is what the configura
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 from msgspec import Struct
@@ -278,14 +279,14 @@ def is_alias(name: str) -> bool:
 
 
 def _profile_name(source: str) -> str:
-    stem = source.replace("\\", "/").rstrip("/").rpartition("/")[2].rpartition(".")[0]
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("._-")[:63]
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", PurePath(source).stem).strip("._-")[:63]
     return plain or "adopted"
 
 
 def _deployments(routing: Routing, alias: str) -> str:
     own = [routing.deployment(id_) for id_ in deployments_of(routing.route(alias).node)]
-    return ", ".join(f"{d.provider}/{d.model}" if d.model else d.provider for d in own)
+    names = (d.model if d.model.startswith(d.provider) else f"{d.provider}/{d.model}" for d in own)
+    return ", ".join(dict.fromkeys(name.removesuffix("/") for name in names))
 
 
 def _paths(value: Any, path: Path = ()) -> Iterable[Path]:
