@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from designer.adopt.derive import is_alias
 from designer.adopt.compare import differing
+from designer.adopt.derive import is_alias
 from designer.adopt.litellm import made_up_ids
 from designer.diagnostics import Report
 from designer.emit import render, to_yaml
@@ -36,6 +36,12 @@ def holds(token: str, texts: dict[str, str]) -> Taken:
     assume(any(names) if token == "litellm" else all(names))
     taken = take(config)
     assert taken.adopted is not None, list(map(str, taken.report))
+    assert_same_meaning(token, taken)
+    event("planned" if taken.plan is not None and taken.plan.chains else "given")
+    return taken
+
+
+def assert_same_meaning(token: str, taken: Taken) -> None:
     assert taken.after is not None
     before, after = taken.before.routing, taken.after.routing
     made_up = frozenset[str]()
@@ -43,8 +49,6 @@ def holds(token: str, texts: dict[str, str]) -> Taken:
         made_up = made_up_ids(before, taken.before.documents[0].value)
     assert not differing(public(before), public(after), made_up)
     assert_secrets_stay(before, after)
-    event("planned" if taken.plan is not None and taken.plan.chains else "given")
-    return taken
 
 
 def public(routing: Routing) -> Routing:
