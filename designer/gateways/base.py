@@ -4,7 +4,7 @@ Gateways know nothing of one another. Everything that needs "all of them" asks t
 """
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -69,6 +69,31 @@ class Parsed(Struct, frozen=True):
     for_request: Callable[[Routing, str, Mapping[str, Any]], tuple[Routing, str]] | None = None
     """What the parameters of a request for a route change for it: a Routing with the routes that it
     takes, and the name of its own. None where a request cannot change anything."""
+
+
+class Placed(Struct, frozen=True):
+    """What `passthrough` says in one of a gateway's files."""
+
+    file: File
+    key: str | None = None
+    """The entry of the gateway's section that it comes from; None where that is the whole section."""
+
+
+class Passthrough(Struct, frozen=True):
+    """How settings that a profile has no word for reach a gateway's own files, and are got from them."""
+
+    place: Callable[[Mapping[str, Any], Mapping[str, bool]], tuple[Placed, ...]]
+    """The profile's section for the gateway as parts of files. The aliases come with whether they are
+    given; an entry that belongs to none of them is not placed."""
+    carry: Callable[[Parsed], Mapping[str, Any]]
+    """The section that says the same as what was parsed, whole: every route in it is given."""
+    reference: str
+    """How a file of this gateway names an environment variable: `os.environ/{}`."""
+    yields: frozenset[str] = frozenset()
+    """Dotted paths of what is written unasked; there another value is no collision."""
+    items: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Lists by dotted path, and the path of what tells their items apart: one that is there already is
+    merged with, others are appended."""
 
 
 class Feature(Struct, frozen=True):
@@ -152,8 +177,9 @@ class Gateway(Struct, frozen=True):
     """Whether the loaded content of a file (given its path) is a configuration of this gateway."""
     semantics: Callable[[str], Semantics]
     """By version; of an unmeasured one its own or the nearest table, marked unverified."""
-    artefacts: Callable[[Routing, Mapping[str, Terms], str], tuple[File, ...]]
-    """What is deployed beside the configuration; the last argument is the plan's name."""
+    artefacts: Callable[[Routing, Mapping[str, Terms], str, Sequence[File]], tuple[File, ...]]
+    """What is deployed beside the configuration, given the plan's name and the configuration's files."""
+    passthrough: Passthrough
     constrain: Callable[[Routing, Mapping[str, Constraint]], Routing] | None = None
     """Writes each route's Constraint (by name) into the Routing, before `legalize`. Only for a gateway
     that chooses among endpoints itself; elsewhere the deployments were chosen to satisfy it."""

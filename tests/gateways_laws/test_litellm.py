@@ -94,7 +94,7 @@ def test_every_feature_taken_out_stays_out(wish: Routing) -> None:
 @given(routings())
 def test_emitted_files_keep_every_value_and_satisfy_their_schema(wish: Routing) -> None:
     routing = legal(wish)
-    files = (*LITELLM.lower(routing, {}), LITELLM.artefacts(routing, {}, "x")[1])
+    files = (*LITELLM.lower(routing, {}), LITELLM.artefacts(routing, {}, "x", ())[1])
     report = Report()
 
     for file in files:
@@ -294,7 +294,7 @@ def test_a_planned_chain_is_written_word_for_word() -> None:
 
     routing = legalize(routing, LITELLM, report)
 
-    files = (*LITELLM.lower(routing, terms), *LITELLM.artefacts(routing, terms, "eu support"))
+    files = (*LITELLM.lower(routing, terms), *LITELLM.artefacts(routing, terms, "eu support", ()))
     found = {file.path: render(LITELLM.folder, file) for file in files}
     assert_golden("litellm/planned", found | {"losses.txt": "".join(f"{d}\n" for d in report)})
 
@@ -317,7 +317,7 @@ def test_a_database_is_never_asked_for() -> None:
 def test_every_variable_of_the_configuration_is_in_the_example() -> None:
     routing, terms = planned()
     routing = legal(routing)
-    example = render(LITELLM.folder, LITELLM.artefacts(routing, terms, "x")[0])
+    example = render(LITELLM.folder, LITELLM.artefacts(routing, terms, "x", ())[0])
 
     named = set(re.findall(r"os\.environ/(\w+)", "".join(texts(routing).values())))
 
