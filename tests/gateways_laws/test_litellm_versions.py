@@ -160,7 +160,7 @@ def test_one_name_instead_of_a_list_is_told_where_it_stops_the_proxy() -> None:
     LITELLM.parse({"config.json": text}, new, "1.109.1")
 
     assert [d.code for d in old] == []
-    assert [d.code for d in new] == ["PAR514"]
+    assert [d.code for d in new] == ["PAR516"]
 
 
 @pytest.mark.parametrize(
@@ -195,8 +195,8 @@ def test_every_failure_has_a_row_in_1_109() -> None:
     [
         ("litellm", []),
         ("litellm@1.106", []),
-        ("litellm@1.109", ["PAR505"]),
-        ("litellm@1.107", ["PAR505"]),
+        ("litellm@1.109", ["PAR517"]),
+        ("litellm@1.107", ["PAR517"]),
     ],
 )
 def test_a_token_chooses_the_version_and_a_doubt_is_told(
