@@ -20,8 +20,10 @@ from designer.diagnostics import Diagnostic, Place, Report, Rule, Severity
 from designer.emit import Written, render, sha256, write_folder
 from designer.errors import UsageError
 from designer.files import write_atomically
-from designer.gateways.base import Gateway
+from designer.gateways.base import File, Gateway
 from designer.gateways.registry import GATEWAYS
+from designer.ir import Routing, deployments_of
+from designer.passthrough import Source, with_passthrough
 from designer.plan import Plan, as_json, documents
 from designer.planner.accounts import accounts, candidates, with_own_models
 from designer.planner.acts import ACTS, acts_on
@@ -35,7 +37,7 @@ from designer.planner.variants import arms, regions
 from designer.profile.load import LoadedProfile
 from designer.profile.model import Profile
 from designer.profile.policy import loosenings
-from designer.validate import check_files
+from designer.validate import check_files, read_back
 
 INFEASIBLE = Rule(
     "PLN102",
@@ -86,13 +88,46 @@ OVER_BUDGET = Rule(
     instead="nothing stops the spending: the budget is not enforced by the emitted files yet",
     help="choose cheaper models, or limit spending at the providers",
 )
+GIVEN = Rule(
+    "PLN114",
+    Severity.WARNING,
+    "given by `passthrough`: not checked here: {unchecked}",
+    "A route that the profile passes through is the gateway's own configuration: the planner chose "
+    "none of its deployments, so no requirement was held against them and nothing is forecast.",
+    instead="the route does what `passthrough` says",
+    help="take `given` out, and the planner chooses",
+)
+NOT_GIVEN = Rule(
+    "PLN115",
+    Severity.ERROR,
+    "there is no route for {alias} in what {gateway} will understand",
+    "A workload that is `given` needs its route in `passthrough`, under the gateway that is written for.",
+    instead="nothing is written",
+    help="pass the route through, or take `given` out",
+)
+CHANGED = Rule(
+    "PLN116",
+    Severity.WARNING,
+    "`passthrough` changes what happens to requests for {alias}",
+    "What is passed through adds to the planned route: other fallbacks, limits or deployments. What the "
+    "planner promised holds for its own part only; simulations see the whole.",
+)
+NOT_ANALYSED = Rule(
+    "PLN117",
+    Severity.INFO,
+    "{count} settings are passed through and not analysed: {listed}",
+    "The gateway reads them; this program's model of it does not cover them.",
+    instead="simulations behave as if they were not there",
+)
+MOST_LISTED = 5
+"""Settings that one message names; REPORT.md has all."""
 
 
 class Options(Struct, frozen=True):
     """What the command line can ask of a plan."""
 
     gateway: str | None = None
-    """A token's name; None is the profile's own choice."""
+    """A token, with or without a version; None is the profile's own choice."""
     replan: frozenset[str] | None = frozenset()
     """Aliases whose locked choice is reconsidered; None means all."""
     as_of: date | None = None
@@ -117,6 +152,7 @@ def compile_profile(
         return None
     report.extend(verdict.report)
     gateway = verdict.gateway
+    _tell_given(loaded, catalog, options.as_of or catalog.date, report)
     plan = Plan(
         profile=profile,
         gateway=gateway,
@@ -132,12 +168,81 @@ def compile_profile(
         not_honoured=tuple(_not_honoured(loaded, gateway, report)),
         report=report,
         texts={},
+        version=_version(profile, gateway, options),
     )
     for what in plan.obtain:
         report.add(OBTAIN, what=what)
+    if plan.version != gateway.version:
+        gateway.tell_unmeasured(plan.version, report, loaded.positions.place("gateway"))
     _check_budget(loaded, plan, report)
+    files: tuple[File, ...] = ()
+    if plan.chains:
+        files = gateway.lower(plan.routing, plan.terms)
+        texts = {file.path: render(gateway.folder, file) for file in files}
+        check_files(gateway, plan.routing, files, texts, report)
+    if profile.passthrough.get(gateway.name):
+        passed = _pass_through(loaded, plan, files, report)
+        if passed is None:
+            return None
+        plan, files = passed
     _leave_out_ignored(profile, options.as_of or catalog.date, report)
-    return replace(plan, texts=_emit(plan, catalog, report))
+    return replace(plan, texts=_emit(plan, files, catalog))
+
+
+def _tell_given(loaded: LoadedProfile, catalog: Catalog, as_of: date, report: Report) -> None:
+    for index, workload in enumerate(loaded.profile.workloads):
+        if workload.given:
+            asked = requirements(loaded, workload, index, catalog, as_of)
+            unchecked = ", ".join(dict.fromkeys(r.says for r in asked if r.key != "alias"))
+            place = loaded.positions.place(f"workloads[{index}].given")
+            report.add(GIVEN, place, unchecked=unchecked)
+
+
+def _pass_through(
+    loaded: LoadedProfile, plan: Plan, files: Sequence[File], report: Report
+) -> tuple[Plan, tuple[File, ...]] | None:
+    """The plan as its files mean it once the profile's own settings are merged in."""
+    gateway, profile, planned = plan.gateway, plan.profile, plan.routing
+    source = Source(
+        section=profile.passthrough[gateway.name],
+        aliases={workload.alias: workload.given for workload in profile.workloads},
+        place=loaded.positions.place,
+        path=f"passthrough.{gateway.name}",
+    )
+    whole = with_passthrough(gateway, files, source, report)
+    if report.has_errors:
+        return None
+    texts = {file.path: render(gateway.folder, file) for file in whole}
+    meaning = read_back(gateway, whole, texts, report)
+    if meaning is None:
+        return None
+    _compare_planned(loaded, planned, meaning.routing, gateway, report)
+    if meaning.not_analysed:
+        few = ", ".join(meaning.not_analysed[:MOST_LISTED])
+        more = len(meaning.not_analysed) - MOST_LISTED
+        listed = f"{few} and {more} more" if more > 0 else few
+        place = loaded.positions.place(source.path)
+        report.add(NOT_ANALYSED, place, count=len(meaning.not_analysed), listed=listed)
+    terms = {**meaning.terms, **plan.terms}
+    passed = replace(plan, routing=meaning.routing, terms=terms, not_analysed=meaning.not_analysed)
+    return passed, whole
+
+
+def _compare_planned(
+    loaded: LoadedProfile, planned: Routing, meant: Routing, gateway: Gateway, report: Report
+) -> None:
+    for index, workload in enumerate(loaded.profile.workloads):
+        alias, place = workload.alias, loaded.positions.place(f"workloads[{index}].alias")
+        if not meant.has_route(alias):
+            report.add(NOT_GIVEN, place, alias=alias, gateway=gateway.title)
+        elif not workload.given and _of_route(planned, alias) != _of_route(meant, alias):
+            report.add(CHANGED, place, alias=alias)
+
+
+def _of_route(routing: Routing, alias: str) -> tuple[Any, ...]:
+    route = routing.route(alias)
+    rails = tuple(rail.name for rail in routing.guardrails if rail.covers(route.name))
+    return route, [routing.deployment(id_) for id_ in deployments_of(route.node)], rails
 
 
 def _check_budget(loaded: LoadedProfile, plan: Plan, report: Report) -> None:
@@ -197,8 +302,8 @@ def _choose_chains(
     as_of = options.as_of or catalog.date
     chains = []
     for index, workload in enumerate(loaded.profile.workloads):
-        if workload.route_by is not None:
-            continue  # it only passes on to others
+        if workload.given or workload.route_by is not None:
+            continue  # its files come with the profile, or it only passes on to others
         wanted = requirements(loaded, workload, index, catalog, as_of)
         reconsidered = options.replan is None or workload.alias in options.replan
         locked = () if reconsidered else lock.chains.get(workload.alias, ())
@@ -245,7 +350,7 @@ def _tell_conflict(found: Conflict, report: Report) -> None:
 def _choose_gateway(
     loaded: LoadedProfile, verdicts: Sequence[Verdict], options: Options, report: Report
 ) -> Verdict | None:
-    asked = options.gateway or loaded.profile.gateway.use
+    asked = (options.gateway or loaded.profile.gateway.use).partition("@")[0]
     if asked != "auto":
         if asked not in GATEWAYS:
             known = ", ".join(GATEWAYS)
@@ -266,12 +371,20 @@ def _choose_gateway(
     return best
 
 
+def _version(profile: Profile, gateway: Gateway, options: Options) -> str:
+    token = options.gateway or f"{profile.gateway.use}@{profile.gateway.version or ''}"
+    name, _, version = token.partition("@")
+    return version if version and name == gateway.name else gateway.version
+
+
 # --- Keys that nothing acts on yet ----------------------------------------------------------------
 
 
 def _not_honoured(loaded: LoadedProfile, gateway: Gateway, report: Report) -> Iterable[str]:
     acting = ACTS.keys() | CARRIED | gateway.honoured.keys()
     told = set()
+    if loaded.profile.passthrough.keys() <= GATEWAYS.keys():
+        acting |= {"passthrough"}
     for path in _leaves(loaded.profile):
         key = _without_indexes(path)
         general = key.removeprefix("workloads.")
@@ -307,12 +420,10 @@ def _without_indexes(path: str) -> str:
 # --- Files ----------------------------------------------------------------------------------------
 
 
-def _emit(plan: Plan, catalog: Catalog, report: Report) -> dict[str, str]:
+def _emit(plan: Plan, files: Sequence[File], catalog: Catalog) -> dict[str, str]:
     gateway = plan.gateway
-    files = gateway.lower(plan.routing, plan.terms)
     texts = {file.path: render(gateway.folder, file) for file in files}
-    check_files(gateway, plan.routing, files, texts, report)
-    for file in gateway.artefacts(plan.routing, plan.terms, plan.profile.name):
+    for file in gateway.artefacts(plan.routing, plan.terms, plan.profile.name, files):
         texts[file.path] = render(gateway.folder, file)
     for file in documents(plan):
         texts[file.path] = render("plan", file)

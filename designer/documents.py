@@ -9,9 +9,9 @@ finding and the last one wins, as in the loaders that gateways use.
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct, field
 from ruamel.yaml import YAML
@@ -79,22 +79,52 @@ def dotted(path: Path) -> str:
 
 
 def read_yaml(text: str, file: str, report: Report, version: str = "1.2") -> Document | None:
-    """The first document of `text`; None, with a finding, when it cannot be read."""
+    """The one document of `text`; None, with a finding, when it cannot be read."""
+    nodes = _nodes(text, file, report, lambda: [_composed(text)])
+    if nodes is None:
+        return None
+    return _Builder(file, report, version, len(text) + SPARE_VALUES).document(nodes[0])
+
+
+class Composed(NamedTuple):
+    """A document of a stream, and the nodes that it was built from, with their styles and marks."""
+
+    node: Node
+    document: Document
+
+
+def read_stream(text: str, file: str, report: Report, version: str = "1.2") -> list[Composed]:
+    """The documents of `text`, without empty ones; none, with a finding, when one is unreadable."""
+    nodes = _nodes(text, file, report, lambda: list(YAML(typ="safe").compose_all(text)))
+    found: list[Composed] = []
+    left = len(text) + SPARE_VALUES
+    for node in nodes or ():
+        builder = _Builder(file, report, version, left)
+        document = builder.document(node)
+        if document is None:
+            return []
+        left -= builder.values
+        if node is not None:
+            found.append(Composed(node, document))
+    return found
+
+
+def _nodes(
+    text: str, file: str, report: Report, compose: Callable[[], list[Node | None]]
+) -> list[Node | None] | None:
     if _may_be_deep(text):
         report.add(UNREADABLE, Place(file), language="YAML", problem="it is nested too deeply")
         return None
     try:
-        node = _composed(text)
+        return compose()
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
         report.add(UNREADABLE, place, language="YAML", problem=error.problem or str(error.context))
-        return None
     except (YAMLError, ValueError, RecursionError) as error:
         problem = " ".join(str(error).split())[:200] or type(error).__name__
         report.add(UNREADABLE, Place(file), language="YAML", problem=problem)
-        return None
-    return _Builder(file, report, version, len(text) + SPARE_VALUES).document(node)
+    return None
 
 
 @lru_cache(maxsize=2)

@@ -7,6 +7,7 @@ a file that someone changed by hand since the last run is never overwritten unas
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -127,7 +128,7 @@ def _is_block(value: Any) -> bool:
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./@+-]*(:[A-Za-z0-9_/@+-][A-Za-z0-9_./@+-]*)*\Z")
 
 
-def _inline(value: Any) -> str:
+def _inline(value: Any, in_flow: bool = False) -> str:
     match value:
         case None:
             return "null"
@@ -136,6 +137,7 @@ def _inline(value: Any) -> str:
         case str():
             plain = (
                 _PLAIN.match(value) is not None
+                and not (in_flow and ":" in value)  # libyaml stops at one between brackets
                 and scalar(value, plain=True, version="1.1") == value
                 and scalar(value, plain=True) == value
                 and value not in ("y", "Y", "n", "N", "_")
@@ -146,9 +148,10 @@ def _inline(value: Any) -> str:
         case int():
             return str(value)
         case list() | tuple():
-            return "[" + ", ".join(_inline(item) for item in value) + "]"
+            return "[" + ", ".join(_inline(item, True) for item in value) + "]"
         case Mapping():
-            return "{" + ", ".join(f"{_inline(k)}: {_inline(v)}" for k, v in value.items()) + "}"
+            pairs = (f"{_inline(k, True)}: {_inline(v, True)}" for k, v in value.items())
+            return "{" + ", ".join(pairs) + "}"
         case _:
             raise TypeError(f"no YAML for {type(value).__name__}")
 
@@ -165,6 +168,8 @@ def _quoted(text: str) -> str:
 
 def _number_text(value: float | Decimal) -> str:
     """Plain digits: PyYAML reads `1e-06` as a string."""
+    if not math.isfinite(value):
+        return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
     text = format(Decimal(repr(value)) if isinstance(value, float) else value, "f")
     return text if "." in text else f"{text}.0"
 

@@ -199,7 +199,7 @@ class Chain(Struct, frozen=True):
 
     rungs: tuple[Rung, ...]
     tells: Literal["last", "first"] = "last"
-    """Which rung's failure comes out when none of them answered; below a `Ref` it is the last."""
+    """Which rung's failure comes out when none of them answered."""
 
 
 class Condition(Struct, frozen=True):

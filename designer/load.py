@@ -1,12 +1,14 @@
 """Find and understand a gateway configuration: an emitted folder, a file, or standard input.
 
-What is understood is always the text that the gateway would read. A `plan.json` beside it is asked
+The file may also be one that holds a configuration or leads to one (`designer.containers`); of several
+`FILE#KEY` chooses. What is understood is always the text that the gateway would read. A `plan.json` beside it is asked
 for facts about its deployments (prices, regions), never for routing.
 """
 
 import json
+import posixpath
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,21 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from designer.catalog import Offering, load_catalog
+from designer.containers import (
+    Folder,
+    Image,
+    Source,
+    fits,
+    images_in,
+    mounted,
+    moved,
+    moved_findings,
+    read_text,
+    sources_in,
+    with_included,
+)
 from designer.diagnostics import Place, Report, Rule, Severity
-from designer.documents import read_json, read_yaml
+from designer.documents import UNREADABLE, read_json, read_stream, read_yaml
 from designer.errors import UsageError
 from designer.gateways.base import Gateway, Parsed, Terms
 from designer.gateways.reference import REFERENCE
@@ -32,9 +47,25 @@ NOT_A_CONFIG = Rule(
     help="name the gateway with --gateway if the file is an unusual one",
 )
 
+TEMPLATE = Rule(
+    "PAR505",
+    Severity.ERROR,
+    "this is a template, and before it is rendered {problem}",
+    "Templates are programs, and what they write depends on values that are not in the file. None is "
+    "rendered here.",
+    help="give what it becomes (`helm template … > rendered.yaml`), or the values file",
+)
+SECOND = Rule(
+    "PAR513",
+    Severity.WARNING,
+    "{name} is another configuration of {title}",
+    "One process reads one configuration; what a second one means depends on the deployment.",
+    instead="it is left out: this is about {first}",
+    help="name the one that is meant; inside another file it is FILE#KEY, as {name}",
+)
+
 _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 _MOST_FILES = 2000
-_MOST_BYTES = 50_000_000
 
 
 class Config(Struct, frozen=True):
@@ -46,6 +77,12 @@ class Config(Struct, frozen=True):
     """The profile that the plan was made from, as plan.json keeps it."""
     texts: Mapping[str, str] = field(default_factory=dict)
     """The files' texts, by the path that findings name them by."""
+    name: str = ""
+    """What chooses it: a path, or `manifest.yaml#data.config.yaml`."""
+    is_whole: bool = True
+    """Its settings have the same paths in its file: nothing stands around it or is included."""
+    images: tuple[Image, ...] = ()
+    """Its gateway's, named in the files that were looked at: which version will read it."""
 
     def with_semantics(self, name: str) -> "Config":
         """`reference` makes it behave as a careful engineer would want, `own` as its gateway does."""
@@ -94,21 +131,118 @@ class Config(Struct, frozen=True):
 def load_config(path: str, report: Report, gateway: str | None = None) -> Config | None:
     """None, with findings, when there is nothing that can be understood.
 
-    Raises UsageError when the path cannot be read.
+    Of several configurations the first, and a finding for each of the others. Raises UsageError when
+    the path cannot be read.
     """
+    found = _find(path, report, gateway)
+    if found is None:
+        return None
+    first, *others = found.wholes
+    for other in others:
+        name, title = other[0].name, found.gateway.title
+        report.add(SECOND, other[0].place, name=name, first=first[0].name, title=title)
+    return found.config(first, report)
+
+
+def load_configs(path: str, report: Report, gateway: str | None = None) -> list[Config | None]:
+    """Every configuration there; None, with findings, for one that cannot be understood."""
+    found = _find(path, report, gateway)
+    return [] if found is None else [found.config(whole, report) for whole in found.wholes]
+
+
+class _Found(Struct, frozen=True):
+    """What stands at a path, before it is understood."""
+
+    gateway: Gateway
+    version: str
+    """The one asked for; empty for the one that was measured."""
+    wholes: tuple[tuple[Source, ...], ...]
+    """The sources of each configuration."""
+    plan: Mapping[str, Any]
+    texts: Mapping[str, str]
+
+    def config(self, whole: tuple[Source, ...], report: Report) -> Config | None:
+        moves = {source.key: source.move for source in whole if source.move is not None}
+        found = Report()
+        texts = {source.key: source.text() for source in whole}
+        parsed = self.gateway.parse(texts, found, self.version)
+        report.diagnostics += [finding for source in whole for finding in source.findings]
+        report.diagnostics += moved_findings(found, moves)
+        if parsed is None:
+            return None
+        return Config(
+            self.gateway,
+            moved(parsed, moves),
+            self.plan.get("deployments", {}),
+            self.plan.get("profile", {}),
+            {source.file: self.text(source) for source in whole},
+            whole[0].name,
+            is_whole=not moves and not (self.gateway.one_file and whole[1:]),
+            images=tuple(self.images()),
+        )
+
+    def text(self, source: Source) -> str:
+        """Of the file that it stands in."""
+        return source.text() if not source.path else self.texts[source.file]
+
+    def images(self) -> Iterator[Image]:
+        for file, text in self.texts.items():
+            if any(name in text for name in self.gateway.images):
+                for _, document in read_stream(text, file, Report()):
+                    yield from images_in(document, self.gateway)
+
+
+def _find(path: str, report: Report, token: str | None) -> _Found | None:
+    path, key = _divided(path)
+    folder = Folder.of(path)
     texts = _texts(path)
+    texts |= mounted(texts, folder, report)
     plan = _plan_json(Path(path)) if path != "-" else {}
-    chosen = _of_plan(plan, texts) or _of_content(texts, gateway)
+    sources = [source for file, text in texts.items() for source in sources_in(file, text)]
+    if key:
+        sources = _chosen(sources, key, path)
+    chosen = _of_plan(plan, sources) or _of_content(sources, token)
     if chosen is None:
-        _tell_unreadable(texts, report)
+        _tell_unreadable(sources, report)
         if not report.has_errors:
             report.add(NOT_A_CONFIG, Place(path), where=path)
         return None
-    found, own = chosen
-    parsed = found.parse(own, report)
-    if parsed is None:
-        return None
-    return Config(found, parsed, plan.get("deployments", {}), plan.get("profile", {}), own)
+    gateway, own = chosen
+    wholes = _wholes(gateway, own, folder, report)
+    _tell_of_others(sources, own, wholes[0][0], report)
+    name, _, version = (token or str(plan.get("gateway", ""))).partition("@")
+    version = version if name == gateway.name else ""
+    if version != gateway.version:
+        gateway.tell_unmeasured(version, report, Place(path))
+    return _Found(gateway, version, wholes, plan, texts)
+
+
+def _tell_of_others(
+    sources: list[Source], own: list[Source], first: Source, report: Report
+) -> None:
+    """What files hold for other gateways than the one that was chosen."""
+    for source in sources:
+        title = next((g.title for g in GATEWAYS.values() if fits(g, source)), None)
+        if title is not None and source.path and source not in own:
+            report.add(SECOND, source.place, name=source.name, first=first.name, title=title)
+
+
+def _divided(path: str) -> tuple[str, str]:
+    """`FILE#KEY` taken apart; a file whose own name has a `#` is a file."""
+    if path == "-" or Path(path).exists():
+        return path, ""
+    cuts = [index for index, character in enumerate(path) if character == "#"]
+    at = next((i for i in cuts if path[:i] == "-" or Path(path[:i]).exists()), None)
+    return (path, "") if at is None else (path[:at], path[at + 1 :])
+
+
+def _chosen(sources: list[Source], key: str, path: str) -> list[Source]:
+    """By the key in a file; in a folder, by the file's path and the key."""
+    chosen = [s for s in sources if key in (s.name, s.name.removeprefix(f"{path}#"))]
+    if not chosen:
+        known = ", ".join(source.name for source in sources)
+        raise UsageError(f"{path} holds no configuration called {key}; there are: {known}")
+    return chosen
 
 
 def _texts(path: str) -> dict[str, str]:
@@ -116,23 +250,12 @@ def _texts(path: str) -> dict[str, str]:
     if path == "-":
         return {"-": sys.stdin.read()}
     root = Path(path)
-    try:
-        if not root.is_dir():
-            return {path: _read(root)}
-        files = sorted(p for p in root.rglob("*") if p.suffix in _SUFFIXES and p.is_file())
-        if len(files) > _MOST_FILES:
-            raise UsageError(f"{path} holds more than {_MOST_FILES} YAML and JSON files")
-        return {p.relative_to(root).as_posix(): _read(p) for p in files}
-    except FileNotFoundError as error:
-        raise UsageError(f"there is no {error.filename}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {path}: {error}") from error
-
-
-def _read(path: Path) -> str:
-    if path.stat().st_size > _MOST_BYTES:
-        raise UsageError(f"{path} is larger than {_MOST_BYTES:,} bytes")
-    return path.read_text(encoding="utf-8-sig")
+    if not root.is_dir():
+        return {path: read_text(root)}
+    files = sorted(p for p in root.rglob("*") if p.suffix in _SUFFIXES and p.is_file())
+    if len(files) > _MOST_FILES:
+        raise UsageError(f"{path} holds more than {_MOST_FILES} YAML and JSON files")
+    return {p.relative_to(root).as_posix(): read_text(p) for p in files}
 
 
 def _plan_json(path: Path) -> dict[str, Any]:
@@ -148,44 +271,61 @@ def _plan_json(path: Path) -> dict[str, Any]:
     return {}
 
 
-def _of_plan(
-    plan: Mapping[str, Any], texts: Mapping[str, str]
-) -> tuple[Gateway, dict[str, str]] | None:
+def _of_plan(plan: Mapping[str, Any], sources: list[Source]) -> tuple[Gateway, list[Source]] | None:
     """The files of an emitted folder that its own gateway reads."""
     gateway = GATEWAYS.get(str(plan.get("gateway", "")).partition("@")[0])
     if gateway is None:
         return None
-    own = {p: t for p, t in texts.items() if gateway.recognises(p, _content(p, t))}
+    own = [source for source in sources if not source.path and fits(gateway, source)]
     return (gateway, own) if own else None
 
 
-def _of_content(
-    texts: Mapping[str, str], token: str | None
-) -> tuple[Gateway, dict[str, str]] | None:
-    """The gateway that recognises most of the files, and those files."""
+def _of_content(sources: list[Source], token: str | None) -> tuple[Gateway, list[Source]] | None:
+    """The gateway that recognises most of the sources, and those."""
     name = token.partition("@")[0] if token else None
     if name is not None and name not in GATEWAYS:
         raise UsageError(f"unknown gateway {name!r}; there are {', '.join(GATEWAYS)}")
-    contents = {path: _content(path, text) for path, text in texts.items()}
-    best: tuple[Gateway, dict[str, str]] | None = None
+    best: tuple[Gateway, list[Source]] | None = None
     for gateway in GATEWAYS.values() if name is None else [GATEWAYS[name]]:
-        own = {p: texts[p] for p, value in contents.items() if gateway.recognises(p, value)}
+        own = [source for source in sources if fits(gateway, source)]
         if own and (best is None or len(own) > len(best[1])):
             best = gateway, own
-    if best is None and name is not None and len(texts) == 1:
-        return GATEWAYS[name], dict(texts)
+    if best is None and name is not None and len(sources) == 1:
+        return GATEWAYS[name], sources
     return best
 
 
-def _content(path: str, text: str) -> Any:
-    silent = Report()
-    document = read_json(text, path, silent) if path.endswith(".json") else None
-    if document is None:
-        document = read_yaml(text, path, Report())
-    return None if document is None else document.value
+def _wholes(
+    gateway: Gateway, own: list[Source], folder: Folder, report: Report
+) -> tuple[tuple[Source, ...], ...]:
+    """The sources of each configuration; files come before what stands inside others."""
+    own = sorted(own, key=lambda source: bool(source.path))
+    if not gateway.one_file:
+        return (tuple(own),)
+    known = {posixpath.normpath(source.key): source for source in own}
+    told = {source.key: Report() for source in own}
+    wholes = [with_included(s, known, gateway, folder, told[s.key]) for s in own]
+    included = {source.key for whole in wholes for source in whole[1:]}
+    apart = [whole for whole in wholes if whole[0].key not in included] or wholes[:1]
+    distinct: list[tuple[Source, ...]] = []
+    for whole in apart:
+        if all(whole[0].value != other[0].value for other in distinct):
+            distinct.append(whole)
+            report.extend(told[whole[0].key])
+    return tuple(distinct)
 
 
-def _tell_unreadable(texts: Mapping[str, str], report: Report) -> None:
+def _tell_unreadable(sources: list[Source], report: Report) -> None:
     """When nothing was recognised, a syntax error is the likely cause."""
-    for path, text in texts.items():
-        (read_json if path.endswith(".json") else read_yaml)(text, path, report)
+    for source in sources:
+        if source.value is not None:
+            continue
+        found = Report()
+        text = source.text()
+        (read_json if source.key.endswith(".json") else read_yaml)(text, source.key, found)
+        findings = moved_findings(found, {source.key: source.move} if source.move else {})
+        for finding in findings:
+            if "{{" in text and finding.rule is UNREADABLE:
+                report.add(TEMPLATE, finding.place, problem=finding.message)
+            else:
+                report.diagnostics.append(finding)

@@ -15,11 +15,11 @@ from designer import __version__
 from designer.catalog import Catalog
 from designer.diagnostics import Report
 from designer.gateways.base import File, Gateway, Terms
-from designer.ir import Failures, Routing
+from designer.ir import Failures, Routing, deployments_of
 from designer.planner.chain import Chosen
 from designer.planner.choose import Verdict
 from designer.planner.forecast import Figure, Forecast
-from designer.profile.model import Profile
+from designer.profile.model import Profile, Workload
 
 SCHEMA_VERSION = 1
 
@@ -41,10 +41,19 @@ class Plan(Struct, frozen=True):
     report: Report
     texts: Mapping[str, str]
     """By path below the output folder, plan.json last."""
+    version: str
+    """The gateway's: the one that was asked for, or else the one that was measured."""
+    not_analysed: tuple[str, ...] = ()
+    """What is passed through and not understood, as paths in the gateway's files."""
 
     @property
     def verdict(self) -> Verdict:
         return next(v for v in self.verdicts if v.gateway is self.gateway)
+
+    @property
+    def given(self) -> tuple[Workload, ...]:
+        """What `passthrough` says whole; nothing was planned for it."""
+        return tuple(workload for workload in self.profile.workloads if workload.given)
 
     @property
     def obtain(self) -> tuple[str, ...]:
@@ -58,7 +67,7 @@ def as_json(plan: Plan, catalog: Catalog, hashes: Mapping[str, str]) -> dict[str
     return {
         "schema_version": SCHEMA_VERSION,
         "name": plan.profile.name,
-        "gateway": f"{plan.gateway.name}@{plan.gateway.version}",
+        "gateway": f"{plan.gateway.name}@{plan.version}",
         "routing": encode(plan.routing),
         "deployments": {
             f"{chosen.workload.alias}/{rung.id}": _facts(rung, catalog)
@@ -71,6 +80,8 @@ def as_json(plan: Plan, catalog: Catalog, hashes: Mapping[str, str]) -> dict[str
             "obtain": list(plan.obtain),
             "loosened": list(plan.loosened),
             "not_honoured": list(plan.not_honoured),
+            "given": [workload.alias for workload in plan.given],
+            "not_analysed": list(plan.not_analysed),
         },
         "forecast": {alias: encode(f) for alias, f in plan.forecasts.items()},
         "findings": [finding.as_json() for finding in plan.report],
@@ -226,6 +237,8 @@ def _report_values(plan: Plan) -> dict[str, Any]:
         "obtain": plan.obtain,
         "loosened": plan.loosened,
         "not_honoured": plan.not_honoured,
+        "given": [workload.alias for workload in plan.given],
+        "not_analysed": plan.not_analysed,
         "secrets": sorted({d.secret[4:] for d in plan.routing.deployments if d.secret}),
     }
 
@@ -237,12 +250,13 @@ def _client_values(plan: Plan) -> dict[str, Any]:
         "token": plan.gateway.name,
         "routes": [
             {
-                "alias": chosen.workload.alias,
-                "task": chosen.workload.task,
-                "timeout_s": _client_timeout_s(plan, chosen.workload.alias),
-                "attempts": plan.routing.route(chosen.workload.alias).attempts_limit,
+                "alias": workload.alias,
+                "task": workload.task,
+                "timeout_s": _client_timeout_s(plan, workload.alias),
+                "attempts": plan.routing.route(workload.alias).attempts_limit,
             }
-            for chosen in plan.chains
+            for workload in plan.profile.workloads
+            if plan.routing.has_route(workload.alias)
         ],
     }
 
@@ -252,10 +266,9 @@ def _client_timeout_s(plan: Plan, alias: str) -> float:
     route = plan.routing.route(alias)
     if route.deadline_s is not None:
         return route.deadline_s + 5
-    chosen = next(c for c in plan.chains if c.workload.alias == alias)
     own = [plan.routing.deployment(d.id).timeout_s for d in plan.routing.deployments]
     longest = max((s for s in own if s is not None), default=60.0)
-    return longest * (len(chosen.deployments) + 1) + 5
+    return longest * (len(deployments_of(route.node)) + 1) + 5
 
 
 def figures(forecast: Forecast) -> Iterable[tuple[str, str, str]]:

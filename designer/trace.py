@@ -517,10 +517,8 @@ def _trace(
     assert run.finish is not None
     semantics = parsed.semantics
     assumed = dict.fromkeys(semantics.assumptions)
-    if not semantics.verified:
-        assumed[
-            f"{semantics.name} {semantics.version} is not measured: the nearest table is used"
-        ] = None
+    if semantics.doubt:
+        assumed[semantics.doubt] = None
     assumed |= around.assumed.get(run.index, {})
     for attempt in run.attempts:
         if attempt.hung:

@@ -1,7 +1,7 @@
 """Check emitted text: against its schema, and by reading it back."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -9,7 +9,8 @@ import jsonschema
 
 from designer.diagnostics import Place, Report, Rule, Severity
 from designer.documents import read_json, read_yaml
-from designer.gateways.base import File, Gateway
+from designer.emit import to_json
+from designer.gateways.base import File, Gateway, Parsed
 from designer.ir import Routing
 from designer.resources import schema
 
@@ -60,6 +61,20 @@ def check_files(
     if parsed is None or parsed.routing != legal:
         difference = "it cannot be read" if parsed is None else _difference(legal, parsed.routing)
         report.add(READ_BACK, gateway=gateway.title, difference=difference)
+
+
+def read_back(
+    gateway: Gateway, files: Sequence[File], texts: Mapping[str, str], report: Report
+) -> Parsed | None:
+    """What files with passed-through settings mean; None where their text is not what was to be said."""
+    for file in files:
+        read = read_json if file.path.endswith(".json") else read_yaml
+        document = read(texts[file.path], file.path, report)
+        if document is None or to_json(document.value) != to_json(file.values):
+            difference = f"{file.path} does not say what was to be written"
+            report.add(READ_BACK, gateway=gateway.title, difference=difference)
+            return None
+    return gateway.parse({file.path: texts[file.path] for file in files}, report)
 
 
 def _difference(planned: Routing, understood: Routing) -> str:

@@ -1,4 +1,4 @@
-"""Make data/catalog.json from price data on disk and the hand-kept files beside this module.
+"""Make the files in data/ from price data on disk and the hand-kept files beside this module.
 
     python -m designer.catalog.update --litellm-json FILE [--genai installed|none] [--check]
 
@@ -114,7 +114,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def generate(litellm_json: Path, *, with_genai: bool = True) -> dict[str, str]:
-    """The two files' texts by name."""
+    """The files' texts by name."""
     try:
         raw = litellm_json.read_bytes()
     except OSError as problem:
@@ -131,6 +131,7 @@ def generate(litellm_json: Path, *, with_genai: bool = True) -> dict[str, str]:
     return {
         "catalog.json": _render(build(inputs) | {"sources": _sources(lock)}),
         "catalog.lock.json": _render(lock),
+        "price_map.json": _render_price_map(inputs.litellm, lock),
     }
 
 
@@ -141,6 +142,37 @@ def _on_disk(name: str) -> str:
 
 def _render(value: Json) -> str:
     return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _render_price_map(litellm: Mapping[str, Json], lock: Json) -> str:
+    """A line a name, in the order of the fields of `price_map.Row`."""
+    taken = lock["taken"]["litellm"]
+    source = f"litellm {taken['version']}, {taken['observed_on']}"
+    rows = ",\n".join(
+        f"  {json.dumps(name)}: {json.dumps(_price_map_row(row))}"
+        for name, row in sorted(litellm.items())
+        if name != "sample_spec"
+    )
+    return f'{{\n "source": {json.dumps(source)},\n "rows": {{\n{rows}\n }}\n}}\n'
+
+
+def _price_map_row(row: Json) -> list[Any]:
+    def per_mtok(key: str) -> float | None:
+        price = row.get(key)
+        return None if price is None else float(Decimal(str(price)) * MILLION)
+
+    able = sorted(word for key, word in CAPABILITY_OF.items() if row.get(key))
+    unable = [f"no_{word}" for key, word in CAPABILITY_OF.items() if row.get(key) is False]
+    window = row.get("max_input_tokens")
+    return [
+        row.get("litellm_provider", ""),
+        row.get("mode", ""),
+        per_mtok("input_cost_per_token"),
+        per_mtok("output_cost_per_token"),
+        window if isinstance(window, int) else None,
+        row.get("deprecation_date"),
+        " ".join([*able, *sorted(unable)]),
+    ]
 
 
 def _installed_genai(curated: Curated) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 from msgspec import Struct
+from msgspec.structs import replace
 
 from designer.catalog import load_catalog
 from designer.cli.output import echo_json, exit_code, format_option, tell, tell_as
@@ -18,7 +19,7 @@ from designer.lint import fixes
 from designer.lint import lint as check
 from designer.lint.own import OwnRules, read_own_rules
 from designer.lint.suppress import Accepted, comments, suppress
-from designer.load import Config, load_config
+from designer.load import Config, load_configs
 from designer.render import findings as render
 
 
@@ -140,19 +141,30 @@ def _one(
 ) -> tuple[Report, bool]:
     """The findings of one configuration that nobody accepted, and whether it could be read."""
     report = Report()
-    config = load_config(path, report, gateway)
-    if config is None:
+    loaded = load_configs(path, report, gateway)
+    configs = [config for config in loaded if config is not None]
+    for config in configs:
+        counts.settings += config.parsed.settings
+        counts.analysed += config.parsed.settings - len(config.parsed.not_analysed)
+        found = Report()
+        check(config, day, found)
+        own.check(config, found)
+        report.extend(found if config.is_whole else _without_fixes(found))
+    if not configs:
         return report, False
-    counts.settings += config.parsed.settings
-    counts.analysed += config.parsed.settings - len(config.parsed.not_analysed)
-    check(config, day, report)
-    own.check(config, report)
     graded = own.graded(report)
-    said = list(comments(config.texts, config.parsed.documents, graded))
-    left = suppress(graded, said, [*options, *_of_profile(config, day)], day)
+    texts = {file: text for config in configs for file, text in config.texts.items()}
+    documents = [document for config in configs for document in config.parsed.documents]
+    said = list(comments(texts, documents, graded))
+    left = suppress(graded, said, [*options, *_of_profile(configs[0], day)], day)
     counts.by_comment += left.by_comment
     counts.by_option += left.by_option
-    return left.left, True
+    return left.left, len(configs) == len(loaded)
+
+
+def _without_fixes(report: Report) -> Report:
+    """The paths of edits are those of a whole file, not of a text inside one or of several files."""
+    return Report([replace(finding, fix=None) for finding in report])
 
 
 def _of_profile(config: Config, day: date) -> list[Accepted]:

@@ -1,4 +1,4 @@
-"""What the commands share: findings on the right stream in the asked format, and their exit codes."""
+"""What the commands share: options, findings on the right stream and in the asked format, exit codes."""
 
 import json
 from collections.abc import Callable
@@ -17,6 +17,33 @@ _COLOUR = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cy
 def format_option(*more: str) -> Callable[[_Command], _Command]:
     choices = click.Choice(["text", "json", *more])
     return click.option("--format", "format_", type=choices, default="text", show_default=True)
+
+
+def play_options(command: _Command) -> _Command:
+    """How a configuration is understood and played: `--gateway`, `--semantics`, `--seed`."""
+    for option in (
+        click.option(
+            "--seed",
+            type=int,
+            default=0,
+            show_default=True,
+            help="For chance that is not scripted: the same seed gives the same bytes.",
+        ),
+        click.option(
+            "--semantics",
+            type=click.Choice(["own", "reference"]),
+            default="own",
+            show_default=True,
+            help="Behave as the gateway does, or as a careful engineer would want.",
+        ),
+        click.option(
+            "--gateway",
+            metavar="TOKEN",
+            help="Whose configuration it is, where it cannot be told, or which version: litellm@1.109.",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def tell(report: Report, err: bool = True) -> None:

@@ -79,7 +79,7 @@ def plan(
     if report.has_errors:
         _end(report, format_, code=2)
     options = Options(
-        gateway=gateway.partition("@")[0] if gateway else None,
+        gateway=gateway,
         replan=None if "*" in replan else frozenset(replan),
         as_of=as_of.date() if as_of else None,
     )

@@ -39,7 +39,7 @@ def _against(verdict: Verdict) -> str:
 
 
 def _chains(plan: Plan) -> Iterable[str]:
-    width = max(len(chosen.workload.alias) for chosen in plan.chains)
+    width = max(len(workload.alias) for workload in plan.profile.workloads)
     for chosen in plan.chains:
         forecast = plan.forecasts[chosen.workload.alias]
         alias = click.style(chosen.workload.alias.ljust(width), fg="green", bold=True)
@@ -50,6 +50,9 @@ def _chains(plan: Plan) -> Iterable[str]:
         yield f"  {' ' * width}  {' · '.join(figures)}   (prior)"
         for reason in chosen.reasons:
             yield _wrap(reason, f"  {' ' * width}    ")
+    for workload in plan.given:
+        alias = click.style(workload.alias.ljust(width), fg="green", bold=True)
+        yield f"  {alias}  given by passthrough: not planned, not checked"
 
 
 def _todo(plan: Plan) -> Iterable[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from designer.cli.output import echo_json, format_option, tell
+from designer.cli.output import echo_json, format_option, play_options, tell
 from designer.diagnostics import Report
 from designer.errors import UsageError
 from designer.load import load_config
@@ -34,17 +34,7 @@ Scenarios that come along:
     metavar="FILE|NAME",
     help="A file, or the name of one that comes along.",
 )
-@click.option("--gateway", help="Whose configuration CONFIG is, where it cannot be told.")
-@click.option(
-    "--semantics",
-    type=click.Choice(["own", "reference"]),
-    default="own",
-    show_default=True,
-    help="Behave as the gateway does, or as a careful engineer would want.",
-)
-@click.option(
-    "--seed", type=int, default=0, show_default=True, help="The same seed gives the same bytes."
-)
+@play_options
 @click.option(
     "--allow-inconclusive", is_flag=True, help="Exit 0 although an assertion could not be judged."
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from designer.cli.output import format_option, tell
+from designer.cli.output import format_option, play_options, tell
 from designer.diagnostics import Report
 from designer.errors import UsageError
 from designer.files import write_atomically
@@ -41,15 +41,7 @@ The stub provider listens on 127.0.0.1:{STUB_PORT} unless --stub-port says other
     metavar="PATTERN",
     help="Only tests with these names; * stands for anything.",
 )
-@click.option("--gateway", help="Whose configuration it is, where that cannot be told.")
-@click.option(
-    "--semantics",
-    type=click.Choice(["own", "reference"]),
-    default="own",
-    show_default=True,
-    help="Behave as the gateway does, or as a careful engineer would want.",
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="For picks without a draw.")
+@play_options
 @click.option("--against", default="", metavar="URL", help="Play them on this running gateway.")
 @click.option("--key", default="", metavar="ENV", help="The variable with the gateway's key.")
 @click.option(

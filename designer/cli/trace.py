@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from designer.cli.output import echo_json, format_option, tell
+from designer.cli.output import echo_json, format_option, play_options, tell
 from designer.diagnostics import Report
 from designer.errors import UsageError
 from designer.load import load_config
@@ -29,15 +29,7 @@ Examples:
     metavar="FILE",
     help="What each deployment answers, in JSON or YAML; - is standard input.",
 )
-@click.option("--gateway", help="Whose configuration CONFIG is, where it cannot be told.")
-@click.option(
-    "--semantics",
-    type=click.Choice(["own", "reference"]),
-    default="own",
-    show_default=True,
-    help="Behave as the gateway does, or as a careful engineer would want.",
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="For picks without a draw.")
+@play_options
 @format_option()
 def trace(
     config: str,

@@ -103,7 +103,8 @@ def page(runs: Sequence[Mapping[str, Any]]) -> str:
         "asked and in which order, when (±0.4 s), the status the caller got, who served it, and for broken",
         "streams whether the caller was told. Random picks are not compared: the gateway's are fed to the",
         "engine, and all else must follow. Two cases are distinct when their configuration or their script",
-        "differs. A case that differs in its times alone is run once more by itself, and that run counts.",
+        "differs. A case that differs in its times alone, or of which a request was still under way on the",
+        "busy machine when the next one was due, is run once more by itself, and that run counts.",
         "This page is written by `make fidelity`; nothing in it is written by hand.",
         "",
         "| gateway | version | date | cases | distinct | generated | requests | attempts | agree | agreement |",
@@ -117,7 +118,7 @@ def page(runs: Sequence[Mapping[str, Any]]) -> str:
     lines += [
         "",
         "OpenRouter and Portkey's hosted product cannot be run here: their tables are documentation, and",
-        "every trace says what they assume.",
+        "every trace says what they assume. What becomes of sixteen well-known faults is in [faults.md](faults.md).",
     ]
     for run in runs:
         lines += ["", f"## {run['gateway']} {run['version']}", ""]

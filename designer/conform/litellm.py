@@ -53,8 +53,11 @@ def fill(config: Mapping[str, Any], address: Callable[[int], str]) -> dict[str, 
     return dict(config) | {"model_list": models}
 
 
-def parse(config: Mapping[str, Any], report: Report) -> Parsed | None:
-    return LITELLM.parse({"config.json": json.dumps(config)}, report)
+def parser(version: str) -> Callable[[Mapping[str, Any], Report], Parsed | None]:
+    def parse(config: Mapping[str, Any], report: Report) -> Parsed | None:
+        return LITELLM.parse({"config.json": json.dumps(config)}, report, version)
+
+    return parse
 
 
 def comes_along(case: Case) -> bool:

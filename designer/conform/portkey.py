@@ -8,8 +8,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from msgspec.structs import replace
-
 from designer.conform.case import Case
 from designer.conform.observed import MARK, Asked
 from designer.conform.processes import Start, free_port
@@ -34,8 +32,7 @@ def fill(config: Mapping[str, Any], address: Callable[[int], str]) -> dict[str, 
 
 def parser(version: str) -> Callable[[Mapping[str, Any], Report], Parsed | None]:
     def parse(config: Mapping[str, Any], report: Report) -> Parsed | None:
-        parsed = PORTKEY_OSS.parse({"config.json": json.dumps(config)}, report)
-        return parsed and replace(parsed, semantics=PORTKEY_OSS.semantics(version))
+        return PORTKEY_OSS.parse({"config.json": json.dumps(config)}, report, version)
 
     return parse
 

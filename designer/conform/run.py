@@ -35,8 +35,10 @@ class Result(Struct, frozen=True):
     case: Case
     compared: Compared
     seen: tuple[Observed, ...]
+    late: bool = False
+    """Whether a request was still under way when the next one came, which the engine does not see."""
     times: int = 1
-    """How often it was run: what differs in its times alone is run again, by itself."""
+    """How often it was run: what differs in its times alone, or was late, is run again, by itself."""
 
     @property
     def agrees(self) -> bool:
@@ -66,7 +68,7 @@ class Runner:
         """Results as they come. Raises NetworkError when the gateway does not start, or ends."""
         hasty: list[Case] = []
         for result in self._all(cases):
-            if result.compared.only_times:
+            if result.compared.only_times or (result.late and not result.agrees):
                 hasty.append(result.case)
             else:
                 yield result
@@ -96,7 +98,8 @@ class Runner:
     def _boot_litellm(
         self, booted: Sequence[Case], light: Sequence[Case], together: int
     ) -> Iterator[Result]:
-        placed = [self._place(case, litellm.fill, litellm.parse) for case in (*booted, *light)]
+        parse = litellm.parser(self._installed.table)
+        placed = [self._place(case, litellm.fill, parse) for case in (*booted, *light)]
         inside = placed[: len(booted)]
         with TemporaryDirectory(prefix="designer-conform-") as folder:
             config = Path(folder) / "config.yaml"
@@ -150,7 +153,19 @@ class Runner:
             observed(asked, answer, self._provider.reached(mark), one.names)
             for asked, answer, mark in zip(requests, answers, marks, strict=True)
         )
-        return Result(one.case, compare(one.case, one.parsed, seen), seen)
+        compared = compare(one.case, one.parsed, seen)
+        return Result(one.case, compared, seen, _is_late(requests, answers, compared))
+
+
+def _is_late(requests: Sequence[Asked], answers: Sequence[Answered], compared: Compared) -> bool:
+    """Whether a request came before an answer that it follows on paper."""
+    ends = [
+        (one.final.at_s, asked.at_s + answer.took_s)
+        for one, asked, answer in zip(compared.traces, requests, answers, strict=False)
+    ]
+    return any(
+        traced_s <= asked.at_s < answered_s for traced_s, answered_s in ends for asked in requests
+    )
 
 
 def _asked(stage: Stage, requests: Sequence[Asked]) -> list[Answered]:

@@ -87,6 +87,8 @@ class Fault(Struct, frozen=True):
     """Whether that deployment is its route's only one."""
     opened: bool = False
     """Whether a stream had begun, so that no earlier failure can be told in its place."""
+    counted: bool = False
+    """Whether the route that it is in has counted it already."""
 
 
 class Frame(Struct, frozen=True):
@@ -94,7 +96,7 @@ class Frame(Struct, frozen=True):
 
     node: Node
     index: int = 0
-    """Chain: the rung; Retry: retries done; Pool: the child picked."""
+    """Chain: the rung; Retry: retries done; Pool: the child picked; Ref: 1 once it has resumed a list."""
     count: int | None = None
     """Retry: how many retries, once a failure has fixed it."""
     skip: frozenset[str] = frozenset()
@@ -104,7 +106,9 @@ class Frame(Struct, frozen=True):
     overruled: bool = False
     """Retry: whether its count was given for the very failure that fixed it."""
     cause: Fault | None = None
-    """Chain: what sent it on from its first rung."""
+    """Chain: what sent it on from its first rung; Ref: what comes out if the list it resumes fails."""
+    hops: int = 0
+    """Chain: how many hops led to it; Ref: the same, its own included."""
 
 
 class Call(NamedTuple):
@@ -134,6 +138,8 @@ class Call(NamedTuple):
     """Routes that a `Ref` has led to."""
     arms: tuple[tuple[str, int], ...] = ()
     """Of each experiment that the call has met, by name, the arm it took."""
+    hops: int = 0
+    """Fallbacks that led to where it is: further rungs, and the `Ref`s of a list up to the present one."""
     resume: Node | None = None
     """What to enter when a wait is over; None then means: go on unwinding with `last`."""
     served_by: str | None = None
@@ -307,7 +313,7 @@ class _Walk:
     def _blame(self, fault: Fault) -> None:
         """Count, once more perhaps, the failure that came out of a chain's further rung."""
         rule = self.semantics.cooldown
-        if rule is None or rule.counts != "rungs" or not self._harms(fault):
+        if rule is None or rule.counts != "rungs" or fault.counted or not self._harms(fault):
             return
         assert fault.deployment is not None
         self.effects.append(Blamed(fault.deployment, self.at))
@@ -380,7 +386,7 @@ class _Walk:
                     call = _push(call, Frame(node))
                     node = child
                 case Chain(rungs=rungs):
-                    call = _push(call, Frame(node))
+                    call = _push(call, Frame(node, hops=call.hops))
                     node = rungs[0].child
                 case Remote(child=child):
                     node = child
@@ -389,24 +395,23 @@ class _Walk:
                     if taken is None:
                         return self._unwind(call, Fault(node.lacking))
                     node = taken
-                case Split(name=name, arms=arms):
+                case Split(name=experiment, arms=arms):
                     taken_arms = dict(call.arms)
-                    if name not in taken_arms:
-                        index = share_of(node, call.request, self.draws)
-                        taken_arms[name] = index
+                    if experiment not in taken_arms:
+                        taken_arms[experiment] = share_of(node, call.request, self.draws)
                         call = call._replace(arms=tuple(taken_arms.items()))
-                    node = arms[taken_arms[name]].child
-                case Ref(route=name):
-                    if not self.routing.has_route(name):
-                        return self._unwind(call, Fault("no_route"))
+                    node = arms[taken_arms[experiment]].child
+                case Ref(route=asked):
+                    name = self._name_of(asked)
                     if self._is_out_of_reach(call, name):
                         # What brought the call here goes on, but has been counted already.
-                        why = replace(call.last or Fault("no_route"), deployment=None)
+                        why = replace(call.last or Fault("no_route"), counted=True)
                         return self._unwind(call, why)
-                    route = self.routing.route(name)
-                    call = _push(call, Frame(node))._replace(route=route.name)
-                    call = call._replace(visited=call.visited | {route.name})
-                    node = route.node
+                    call = call._replace(hops=call.hops + 1, visited=call.visited | {name})
+                    call = _push(call, Frame(node, hops=call.hops))._replace(route=name)
+                    if not self.routing.has_route(name):
+                        return self._unwind(call, Fault("no_route"))
+                    node = self.routing.route(name).node
 
     def _able(self, call: Call, pool: Pool) -> list[int]:
         """Children of which something may be asked."""
@@ -422,10 +427,23 @@ class _Walk:
         return fresh or able
 
     def _is_out_of_reach(self, call: Call, name: str) -> bool:
-        above = [self.routing.route(r).name for r in _refs(call)]
+        above = (self._name_of(route) for route in _refs(call))
         visited = call.visited if self.semantics.visits_once else above
-        seen = self.routing.route(name).name in (call.asked, *visited)
-        return seen or len(above) >= self.semantics.depth
+        return name in (call.asked, *visited) or self._is_deep(call)
+
+    def _name_of(self, route: str) -> str:
+        """Its own, where it is an alias; as it stands, where there is no such route."""
+        return self.routing.route(route).name if self.routing.has_route(route) else route
+
+    def _walks_no_further(self, call: Call) -> bool:
+        return self.semantics.depth_counts == "hops" and self._is_deep(call)
+
+    def _is_deep(self, call: Call) -> bool:
+        """Whether no fallback begins any more where the present route fails."""
+        above = [frame for frame in call.stack if isinstance(frame.node, Ref)]
+        if self.semantics.depth_counts == "routes":
+            return len(above) >= self.semantics.depth
+        return (above[-1].hops if above else 0) >= self.semantics.depth
 
     def _send(self, call: Call, id_: str) -> Step:
         limit = self.routing.route(call.asked).attempts_limit
@@ -434,8 +452,8 @@ class _Walk:
         left_s = self._left_s(call)
         if left_s is not None and left_s <= 0:
             return self._give_up(call, "deadline")
-        deployment = self.routing.deployment(id_)
-        limits = [s for s in (deployment.timeout_s, left_s) if s is not None]
+        timeout_s, first_token_s = self._limits(self.routing.deployment(id_), call.request)
+        limits = [s for s in (timeout_s, left_s) if s is not None]
         self.effects.append(Sent(id_, self.at))
         call = call._replace(
             deployment=id_,
@@ -444,8 +462,17 @@ class _Walk:
             phase="headers",
             attempts=call.attempts + 1,
         )
-        send = Send(id_, min(limits, default=None), deployment.first_token_s, left_s)
+        send = Send(id_, min(limits, default=None), first_token_s, left_s)
         return Step(call, send, self._told())
+
+    def _limits(
+        self, deployment: Deployment, request: Request
+    ) -> tuple[float | None, float | None]:
+        timeout_s, first_token_s = deployment.timeout_s, deployment.first_token_s
+        if request.stream and self.semantics.one_stream_limit:
+            only_s = timeout_s if first_token_s is None else first_token_s
+            return only_s, only_s
+        return timeout_s, first_token_s
 
     def _unwind(self, call: Call, fault: Fault) -> Step:
         """Come up with `fault` until a node catches it."""
@@ -464,18 +491,43 @@ class _Walk:
                     below = frame.index + 1
                     for index, rung in enumerate(rungs[below:], start=below):
                         led_here = rung.asked_only and call.route != call.asked
-                        if self._may_fall(fault) and _reaches(rung, fault) and not led_here:
-                            call = _push(call, replace(frame, index=index, cause=cause))
-                            return self._enter(call, rung.child)
-                    outermost = call.route == call.asked and not fault.opened
-                    if tells == "first" and cause is not fault and outermost:
+                        if not self._may_fall(fault) or not _reaches(rung, fault) or led_here:
+                            continue
+                        if _is_hop(rung) and self._walks_no_further(call):
+                            continue
+                        call = call._replace(hops=_hops_at(call, frame, rung))
+                        call = _push(call, replace(frame, index=index, cause=cause))
+                        return self._enter(call, rung.child)
+                    if tells == "first" and cause is not fault and not self._hides(call, fault):
                         fault = cause
                         call = self._telling(call, fault)
                 case Ref():
-                    call = call._replace(route=self._route_above(call))
+                    resumed = self._resume(call, frame, fault)
+                    if resumed is not None:
+                        return resumed
+                    call = call._replace(route=self._route_above(call), hops=frame.hops)
+                    fault = replace(frame.cause or fault, counted=False)
+                    call = self._telling(call, fault)
                 case _:
                     pass
         return self._finish(call)
+
+    def _hides(self, call: Call, fault: Fault) -> bool:
+        """Whether a further rung's failure is told although the chain tells its first one's."""
+        cooling = fault.failure == "cooling" and self.semantics.tells_cooling
+        return fault.opened or (cooling and call.route == call.asked)
+
+    def _resume(self, call: Call, frame: Frame, fault: Fault) -> Step | None:
+        """The next step if a route that a `Ref` led to goes on with the list of the one asked for."""
+        if not self.semantics.resumes_list or frame.index or not self._may_fall(fault):
+            return None
+        here = self.routing.route(call.route).node if self.routing.has_route(call.route) else None
+        listed = _list_for(self.routing.route(call.asked).node, fault)
+        if listed is None or (here is not None and _list_for(here, fault, own=True) is not None):
+            return None
+        cause = None if here is not None and _walks_on(here, fault) else fault
+        call = _push(call, replace(frame, index=1, cause=cause))._replace(hops=frame.hops)
+        return self._enter(call, listed)
 
     def _telling(self, call: Call, fault: Fault) -> Call:
         # Having nothing to ask must not hide why: a real failure stays the one that is told.
@@ -583,7 +635,7 @@ class _Walk:
         return deployments_of(self.routing.route(call.route).node)
 
     def _route_above(self, call: Call) -> str:
-        return self.routing.route((call.asked, *_refs(call))[-1]).name
+        return self._name_of((call.asked, *_refs(call))[-1])
 
     def _left_s(self, call: Call) -> float | None:
         deadline_s = self.routing.route(call.asked).deadline_s
@@ -609,6 +661,53 @@ def _is_further(rung: Rung, index: int) -> bool:
             return False
         case _:
             return index > 0
+
+
+def _is_hop(rung: Rung) -> bool:
+    """Whether going to it is a fallback by itself; to other routes it is each `Ref` below that is."""
+    return rung.on != COOLING and not _is_list(rung.child)
+
+
+def _is_list(node: Node) -> bool:
+    match node:
+        case Ref() | Chain(rungs=(Rung(child=Ref()), *_)):
+            return True
+        case _:
+            return False
+
+
+def _list_for(node: Node, fault: Fault, own: bool = False) -> Chain | None:
+    """The other routes that a chain goes on with after this failure of its first rung.
+
+    `own`: leaving out a list that is only for calls that asked for this route.
+    """
+    if not isinstance(node, Chain):
+        return None
+    inner = _list_for(node.rungs[0].child, fault, own)
+    further = (rung for rung in node.rungs[1:] if not (own and rung.asked_only))
+    rung = next((rung for rung in further if _reaches(rung, fault)), None)
+    if inner is not None or rung is None:
+        return inner
+    match rung.child:
+        case Ref() as ref:
+            return Chain((Rung(ref),))
+        case Chain(rungs=(Rung(child=Ref()), *_)) as listed:
+            return listed
+        case inside:
+            return _list_for(inside, fault, own)
+
+
+def _walks_on(node: Node, fault: Fault) -> bool:
+    """Whether this failure of a chain's first rung leads to a further one of its own."""
+    further = node.rungs[1:] if isinstance(node, Chain) else ()
+    return any(_is_hop(rung) and _reaches(rung, fault) for rung in further)
+
+
+def _hops_at(call: Call, frame: Frame, rung: Rung) -> int:
+    """How many fallbacks led to this rung of the frame's chain."""
+    if _is_list(frame.node):
+        return call.hops
+    return frame.hops + _is_hop(rung)
 
 
 def _is_good(failure: str) -> bool:

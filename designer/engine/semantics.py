@@ -119,7 +119,13 @@ class Semantics(Struct, frozen=True):
     compares: Literal["values", "javascript"] = "values"
     """How conditions compare: by value, or as JavaScript's operators do, missing values included."""
     depth: int = 5
-    """How many `Ref`s deep a call may go."""
+    """How deep a call may go."""
+    depth_counts: Literal["routes", "hops"] = "routes"
+    """What depth is: the `Ref`s a call is inside of; or all fallbacks that led to the present route, the
+    further rungs of chains and the earlier entries of lists included, beyond which none begins."""
+    resumes_list: bool = False
+    """Whether a route that a fallback led to goes on, for want of a list of its own, with the list of the
+    route asked for; what comes out then is still its own failure."""
     visits_once: bool = False
     """Whether a route, once asked, is out of reach for the rest of the call, not only below itself."""
     unknown_route: int = 400
@@ -128,12 +134,22 @@ class Semantics(Struct, frozen=True):
     `malformed_chunk`), and a page instead of JSON (`html`). What a caller is not told of a broken-off answer is `Row.silent`."""
     guardrail: int = 400
     """What the caller sees of a request or an answer that a guardrail blocks."""
+    one_stream_limit: bool = False
+    """Whether a stream has a single limit, for its headers and for every piece: `first_token_s` where it
+    is set, else `timeout_s`."""
     stages: tuple[Stage, ...] = ("guard_in", "route", "guard_out", "settle")
     """In which order a request passes through; `settle` is always the last."""
     verified: bool = True
-    """Measured against this very version, rather than taken from the nearest one."""
+    """Measured against this very version."""
+    basis: str = "the nearest table is used"
+    """What a table stands on that is not."""
     assumptions: tuple[str, ...] = ()
     """What documentation leaves open and this table decides."""
+
+    @property
+    def doubt(self) -> str:
+        """In words, that it is not measured; empty for one that is."""
+        return "" if self.verified else f"{self.name} {self.version} is not measured: {self.basis}"
 
     def row(self, failure: str, phase: Phase, group: int, healthy_left: bool) -> Row:
         for row in self.rows:

@@ -4,13 +4,13 @@ Gateways know nothing of one another. Everything that needs "all of them" asks t
 """
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct, field
 
-from designer.diagnostics import Place, Report
+from designer.diagnostics import Place, Report, Rule, Severity
 from designer.documents import Document
 from designer.engine.semantics import Semantics
 from designer.ir import Routing
@@ -71,6 +71,31 @@ class Parsed(Struct, frozen=True):
     takes, and the name of its own. None where a request cannot change anything."""
 
 
+class Placed(Struct, frozen=True):
+    """What `passthrough` says in one of a gateway's files."""
+
+    file: File
+    key: str | None = None
+    """The entry of the gateway's section that it comes from; None where that is the whole section."""
+
+
+class Passthrough(Struct, frozen=True):
+    """How settings that a profile has no word for reach a gateway's own files, and are got from them."""
+
+    place: Callable[[Mapping[str, Any], Mapping[str, bool]], tuple[Placed, ...]]
+    """The profile's section for the gateway as parts of files. The aliases come with whether they are
+    given; an entry that belongs to none of them is not placed."""
+    carry: Callable[[Parsed], Mapping[str, Any]]
+    """The section that says the same as what was parsed, whole: every route in it is given."""
+    reference: str
+    """How a file of this gateway names an environment variable: `os.environ/{}`."""
+    yields: frozenset[str] = frozenset()
+    """Dotted paths of what is written unasked; there another value is no collision."""
+    items: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Lists by dotted path, and the path of what tells their items apart: one that is there already is
+    merged with, others are appended."""
+
+
 class Feature(Struct, frozen=True):
     """Something that a Routing can ask for and not every gateway has."""
 
@@ -116,6 +141,27 @@ def later(module: str, name: str) -> Callable[..., Any]:
     return call
 
 
+UNMEASURED = Rule(
+    "PAR517",
+    Severity.WARNING,
+    "{doubt}",
+    "Gateways change how they route from one version to the next; a table that was measured holds for "
+    "the version that was measured.",
+    instead="what is said of the configuration may not be what that version does",
+    help="measure it with `designer conform --bin PATH`, or ask for {measured}",
+)
+
+
+class Parse(Protocol):
+    def __call__(
+        self, files: Mapping[str, str], report: Report, version: str = ""
+    ) -> Parsed | None:
+        """The meaning of configuration files, by path; None, with findings, when they have none.
+
+        `version` is the gateway's; left out, the one that was measured.
+        """
+
+
 class Gateway(Struct, frozen=True):
     name: str
     """Its token, `portkey-oss`."""
@@ -128,16 +174,33 @@ class Gateway(Struct, frozen=True):
     """Applied in this order by `legalize`."""
     lower: Callable[[Routing, Mapping[str, Terms]], tuple[File, ...]]
     """The configuration files of a legal Routing. Total."""
-    parse: Callable[[Mapping[str, str], Report], Parsed | None]
-    """The meaning of configuration files, by path; None, with findings, when they have none."""
+    parse: Parse
     recognises: Callable[[str, Any], bool]
     """Whether the loaded content of a file (given its path) is a configuration of this gateway."""
     semantics: Callable[[str], Semantics]
-    """By version; of an unmeasured one the nearest table, marked unverified."""
-    artefacts: Callable[[Routing, Mapping[str, Terms], str], tuple[File, ...]]
-    """What is deployed beside the configuration; the last argument is the plan's name."""
+    """By version; of an unmeasured one its own or the nearest table, marked unverified."""
+    artefacts: Callable[[Routing, Mapping[str, Terms], str, Sequence[File]], tuple[File, ...]]
+    """What is deployed beside the configuration, given the plan's name and the configuration's files."""
+    passthrough: Passthrough
     constrain: Callable[[Routing, Mapping[str, Constraint]], Routing] | None = None
     """Writes each route's Constraint (by name) into the Routing, before `legalize`. Only for a gateway
     that chooses among endpoints itself; elsewhere the deployments were chosen to satisfy it."""
+    tells: tuple[str, ...] = ()
+    """Keys of which a configuration inside another file has one: there it is not enough to be
+    recognised, since much else in a manifest looks a little like a configuration."""
+    images: tuple[str, ...] = ()
+    """Repositories of its container images, without a registry."""
+    one_file: bool = False
+    """One process reads one file, with what it includes; without this, files are routes of one whole."""
+    includes: Callable[[Any, str, str], tuple[tuple[str, ...], ...]] | None = None
+    """For each file that a loaded file includes, the paths where it is looked for, the best first; given
+    the paths of the file itself and of the one that includes began with. None without includes."""
     honoured: Mapping[str, str] = field(default_factory=dict)
     """Profile keys that this dialect acts on → how; the others are reported by `plan`."""
+
+    def tell_unmeasured(self, version: str, report: Report, place: Place | None = None) -> None:
+        """A finding when somebody asks for a version that was not measured."""
+        doubt = self.semantics(version).doubt if version else ""
+        if doubt:
+            measured = f"{self.name}@{self.version}"
+            report.add(UNMEASURED, place or Place(), doubt=doubt, measured=measured)

@@ -1,10 +1,12 @@
 """A rule's page: why it is there, what it rests on, what to do, and its two examples."""
 
 import re
+from collections.abc import Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-from designer.diagnostics import Rule
+from designer.diagnostics import Report, Rule
+from designer.documents import read_yaml
 
 _LANGUAGE = {"yaml": "yaml", "yml": "yaml", "json": "json"}
 
@@ -16,6 +18,15 @@ def examples(code: str) -> tuple[Traversable | None, Traversable | None]:
     return found.get("fails"), found.get("passes")
 
 
+def effects() -> Mapping[str, Mapping[str, list[str]]]:
+    """By gateway and rule, the conformance cases that show the rule's effect on the real gateway."""
+    text = files("designer.lint").joinpath("effects.yaml").read_text("utf-8")
+    document = read_yaml(text, "effects.yaml", Report())
+    assert document is not None
+    value: Mapping[str, Mapping[str, list[str]]] = document.value
+    return value
+
+
 def page(rule: Rule) -> str:
     """Markdown."""
     lines = [f"# {rule.code}: {_plain(rule.title)}", "", f"**{rule.severity}**. {rule.why}"]
@@ -25,6 +36,12 @@ def page(rule: Rule) -> str:
         ("Source", rule.source),
     ):
         lines += ["", f"**{label}**: {text}."] if text else []
+    for gateway, shown in effects().items():
+        for case in shown.get(rule.code, ()):
+            lines += [
+                "",
+                f"Seen on the real gateway: `designer conform --only {case}` ({gateway}).",
+            ]
     for label, example in zip(("Fails", "Passes"), examples(rule.code), strict=True):
         if example is not None:
             language = _LANGUAGE.get(example.name.rpartition(".")[2], "")

@@ -1,6 +1,8 @@
 """What a check looks at: a configuration that has been understood, and the day on which it is judged."""
 
+from collections.abc import Mapping
 from datetime import date
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -8,6 +10,7 @@ from designer.catalog import Catalog, Offering, load_catalog
 from designer.diagnostics import Place
 from designer.gateways.base import Parsed
 from designer.ir import Deployment, Routing
+from designer.lint.known import Known, known
 from designer.load import Config
 
 
@@ -36,6 +39,12 @@ class Subject(Struct, frozen=True, dict=True):
     def offering(self, deployment: Deployment) -> Offering | None:
         """What the catalog knows the deployment as."""
         return self.config.offering(deployment)
+
+    @cached_property
+    def known(self) -> Mapping[str, Known]:
+        """What is known of each deployment, by id."""
+        listed = self.routing.deployments
+        return {d.id: known(self.config, d, self.as_of) for d in listed}
 
     def place(self, name: str) -> Place:
         """Where a route (by name) or a deployment (by id) stands."""

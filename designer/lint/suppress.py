@@ -91,12 +91,11 @@ def comments(
     texts: Mapping[str, str], documents: Sequence[Document], report: Report
 ) -> Iterator[Accepted]:
     """What the comments of some files accept."""
-    by_file = {document.file: document for document in documents}
     for file, text in texts.items():
         if "designer:" not in text:
             continue
         lines = text.split("\n")
-        heads = _heads(by_file.get(file))
+        heads = _heads(file, documents)
         for number, line in enumerate(lines, start=1):
             found = _COMMENT.search(line)
             if found is not None:
@@ -106,12 +105,15 @@ def comments(
                     yield accepted
 
 
-def _heads(document: Document | None) -> Mapping[int, str]:
-    """The outermost value that begins on a line, by line."""
+def _heads(file: str, documents: Sequence[Document]) -> Mapping[int, str]:
+    """The outermost value that begins on a line, by line; a document may stand in several files."""
     heads: dict[int, str] = {}
-    for place in document.places.values() if document is not None else ():
-        if place.path and len(place.path) < len(heads.get(place.line, place.path + "~")):
-            heads[place.line] = place.path
+    for document in documents:
+        for place in document.places.values():
+            if place.file == file and place.path:
+                known = heads.get(place.line)
+                if known is None or len(place.path) < len(known):
+                    heads[place.line] = place.path
     return heads
 
 

@@ -13,6 +13,7 @@ from designer.diagnostics import Report, Rule, Severity
 from designer.profile.load import LoadedProfile
 from designer.profile.model import ProviderAccount
 from designer.profile.regions import region_within
+from designer.profile.scalars import LEFT_ALONE
 
 UNKNOWN_PROVIDER = Rule(
     "PLN101",
@@ -162,7 +163,10 @@ def is_within(
     offering, settings = candidate.offering, candidate.account.settings
     if offering.residency != "global":
         return region_within(offering.residency, allowed)
-    if catalog.providers[settings.name].is_self_hosted and settings.api_base:
+    if catalog.providers[settings.name].is_self_hosted and settings.api_base not in (
+        None,
+        LEFT_ALONE,
+    ):
         where = candidate.region or home
         return where is not None and region_within(where, allowed)
     return False

@@ -4,7 +4,7 @@ A gateway that breaks a promise of the profile is out, with the reason; among th
 loses least and is least work to run wins. Every reason names its source.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -106,7 +106,7 @@ def _judge(profile: Profile, ideal: Routing, chains: Sequence[Chosen], gateway: 
     broken = [
         f"{lack.feature.name}: {lack.instead} ({lack.source})" for lack, _ in lost if lack.refused
     ]
-    rejected = [*_unfit(profile, operation, chains), *broken]
+    rejected = [*_not_given(profile, gateway), *_unfit(profile, operation, chains), *broken]
     fee = OWN_KEYS_FEE_COSTS if _pays_for_own_keys(profile, operation) else 0
     busy = operation.effort if profile.operations.sre_team else 2 * operation.effort
     score = LOSS_COSTS * sum(not lack.refused for lack, _ in lost) + busy + fee
@@ -131,6 +131,12 @@ def _constraints(profile: Profile, chains: Sequence[Chosen]) -> dict[str, Constr
             residency=compliance.residency,
         )
     return found
+
+
+def _not_given(profile: Profile, gateway: Gateway) -> Iterable[str]:
+    given = [workload.alias for workload in profile.workloads if workload.given]
+    if given and not profile.passthrough.get(gateway.name):
+        yield f"{', '.join(given[:3])}: given, but `passthrough` has nothing for it (workloads.given)"
 
 
 def _unfit(profile: Profile, operation: Operation, chains: Sequence[Chosen]) -> list[str]:

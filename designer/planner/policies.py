@@ -49,7 +49,7 @@ def with_policies(routing: Routing, profile: Profile) -> Routing:
 
 def _caches(profile: Profile) -> Iterator[Cache]:
     """One a distinct policy; without routes where every serving alias has the same one."""
-    serving = [w for w in profile.workloads if w.route_by is None]
+    serving = [w for w in profile.workloads if w.route_by is None and not w.given]
     wanted: dict[Cache, list[str]] = {}
     for workload in serving:
         asked = policy_of(profile, workload).cache

@@ -34,6 +34,7 @@ from designer.planner.guardrails import guardrails
 from designer.planner.policies import with_policies
 from designer.profile.model import Params, Profile, RouteBy, RoutingPolicy, Workload
 from designer.profile.policy import policy_of
+from designer.profile.scalars import LEFT_ALONE
 
 CALLERS_FAULT = failures(400, 402, 405, 406, 409, 410, 411, 413, 414, 415, 422)
 """What the request itself got wrong: it would fail everywhere."""
@@ -70,7 +71,9 @@ or no loss."""
 def build_routing(profile: Profile, chains: Sequence[Chosen], catalog: Catalog) -> Routing:
     by_alias = {chosen.workload.alias: chosen for chosen in chains}
     routes = [
-        _route(workload, profile, by_alias.get(workload.alias)) for workload in profile.workloads
+        _route(workload, profile, by_alias.get(workload.alias))
+        for workload in profile.workloads
+        if not workload.given
     ]
     deployments = [
         _deployment(chosen, rung, policy_of(profile, chosen.workload).routing, catalog)
@@ -157,25 +160,22 @@ def _deployment(
     chosen: Chosen, rung: Candidate, policy: RoutingPolicy, catalog: Catalog
 ) -> Deployment:
     account, provider = rung.account.settings, catalog.providers[rung.account.provider]
-    secret = account.secret or next(iter(rung.offering.secrets or provider.secrets), None)
+    secret = account.secret or next(iter(rung.offering.secrets or provider.secrets), LEFT_ALONE)
+    api_base = account.api_base or rung.offering.api_base or LEFT_ALONE
     azure = provider.dialect == "azure"
     return Deployment(
         id=_id(chosen, rung),
         provider=provider.id,
         model=rung.wire_model,
-        api_base=account.api_base or rung.offering.api_base or None,
-        secret=f"env:{secret}" if secret else None,
+        api_base=None if api_base == LEFT_ALONE else api_base,
+        secret=None if secret == LEFT_ALONE else f"env:{secret}",
         region=rung.region or rung.offering.pin.location or None,
-        settings=(("api_version", AZURE_API_VERSION),) if azure else (),
+        settings=(("api_version", account.api_version or AZURE_API_VERSION),) if azure else (),
         params=_params(chosen.workload.params),
         quota=_quota(rung),
         timeout_s=policy.timeout,
         first_token_s=None if chosen.workload.task == "embed" else policy.first_token,
-        cooldown=(
-            Cooldown(policy.cooldown, ALLOWED_FAILURES)
-            if policy.cooldown
-            else Cooldown(0.0, yields=False)  # None would leave it to the gateway
-        ),
+        cooldown=_cooldown(policy),
     )
 
 
@@ -196,6 +196,15 @@ def _quota(rung: Candidate) -> Quota | None:
         settings.quota,
     )
     return None if own is None else Quota(own.rpm, own.tpm, own.parallel)
+
+
+def _cooldown(policy: RoutingPolicy) -> Cooldown | None:
+    """None leaves it to the gateway."""
+    if policy.cooldown is None:
+        return None
+    if policy.cooldown == 0:
+        return Cooldown(0.0, yields=False)
+    return Cooldown(policy.cooldown, ALLOWED_FAILURES)
 
 
 def _tree(ids: Sequence[str], policy: RoutingPolicy) -> Node:

@@ -231,7 +231,8 @@ def _limits(profile: Profile, positions: Positions, report: Report) -> None:
     ]
     for path, routing in policies:
         for long, short in (("timeout", "deadline"), ("first_token", "timeout")):
-            if getattr(routing, long) <= getattr(routing, short):
+            long_s, short_s = getattr(routing, long), getattr(routing, short)
+            if long_s is None or short_s is None or long_s <= short_s:
                 continue
             written = [key for key in (short, long) if f"{path}.{key}" in positions]
             if written:
@@ -240,8 +241,8 @@ def _limits(profile: Profile, positions: Positions, report: Report) -> None:
                     positions.place(f"{path}.{written[0]}"),
                     long=long,
                     short=short,
-                    long_s=format_duration_s(getattr(routing, long)),
-                    short_s=format_duration_s(getattr(routing, short)),
+                    long_s=format_duration_s(long_s),
+                    short_s=format_duration_s(short_s),
                 )
 
 

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from designer.profile.scalars import (
+    Alias,
+    CooldownSeconds,
     Count,
     DailyWindow,
     Day,
@@ -19,6 +21,7 @@ from designer.profile.scalars import (
     FormatVersion,
     HourlyMoney,
     LimitMoney,
+    LimitSeconds,
     ModelName,
     MonthlyMoney,
     Name,
@@ -27,11 +30,11 @@ from designer.profile.scalars import (
     RequestRate,
     RouteKey,
     RuleCode,
-    Seconds,
     Share,
     SomeSeconds,
     Switched,
     Text,
+    Tries,
     Url,
 )
 
@@ -169,9 +172,9 @@ class RouteBy(Section):
 
     key: RouteKey
     """What decides: `task`, `team.name`, `team.region`, or a `metadata.<key>` of the request."""
-    cases: dict[Text, Name]
+    cases: dict[Text, Alias]
     """The key's value, and the alias that serves it."""
-    otherwise: Annotated[Name, Field(validation_alias="else", serialization_alias="else")]
+    otherwise: Annotated[Alias, Field(validation_alias="else", serialization_alias="else")]
     """The alias for every other value, and for requests without one."""
 
 
@@ -196,7 +199,7 @@ class RateLimit(Section):
 
 
 class RoutingPolicy(Section):
-    """How failures are met."""
+    """How failures are met. A limit of `gateway` is not written down: the gateway's own applies."""
 
     strategy: Literal[
         "priority", "weighted", "round_robin", "least_busy", "cheapest", "fastest"
@@ -204,16 +207,19 @@ class RoutingPolicy(Section):
     """How a deployment is picked: the best one first (`priority`), or spread over equals."""
     retries: Annotated[int, Field(strict=True, ge=0, le=20)] = 2
     """Further tries on one deployment before the next one is asked."""
-    attempts_per_request: Annotated[int, Field(strict=True, ge=1, le=100)] = 4
-    """Tries in all for one request, over all deployments: what bounds cost and load in an outage."""
-    timeout: SomeSeconds = 30.0
-    """Longest wait for one try."""
-    first_token: SomeSeconds = 10.0
-    """Longest wait for the first token of a stream."""
-    deadline: SomeSeconds = 60.0
-    """Longest time for the whole request: all tries and the waits between them."""
-    cooldown: Seconds = 30.0
-    """How long a failing deployment is left alone; `0s` never leaves one alone."""
+    attempts_per_request: Tries = 4
+    """Tries in all for one request, over all deployments: what bounds cost and load in an outage.
+    `gateway`: no limit beside the gateway's own."""
+    timeout: LimitSeconds = 30.0
+    """Longest wait for one try. `gateway`: no limit beside the gateway's own."""
+    first_token: LimitSeconds = 10.0
+    """Longest wait for the first token of a stream. `gateway`: no limit beside the gateway's own."""
+    deadline: LimitSeconds = 60.0
+    """Longest time for the whole request: all tries and the waits between them. `gateway`: no limit
+    beside the gateway's own."""
+    cooldown: CooldownSeconds = 30.0
+    """How long a failing deployment is left alone; `0s` never leaves one alone, `gateway` leaves it
+    to the gateway."""
     on_refusal: Literal["return", "fallback"] = "return"
     """A content-policy refusal is the answer (`return`), or another model is asked (`fallback`)."""
     mid_stream: Literal["error", "buffer"] = "error"
@@ -319,7 +325,7 @@ def _quality_kind(value: object) -> str:
 class Workload(Section):
     """One kind of request: the name applications call, and what it needs."""
 
-    alias: Name
+    alias: Alias
     """The model name that application code calls."""
     task: Task
     """What the model is asked to do; it decides which models are candidates."""
@@ -346,6 +352,9 @@ class Workload(Section):
     """What decides between models that all will do; `static` keeps the order of `models.allow`."""
     models: ModelChoice = ModelChoice.model_construct()
     """Models that must, may or must not serve."""
+    given: Switched = False
+    """The route stands whole in `passthrough`: nothing is planned for it, nothing that is asked of it
+    is checked, and both are said."""
     experiment: Experiment | None = None
     """Compare models on live traffic."""
     route_by: RouteBy | None = None
@@ -385,7 +394,7 @@ class Team(Section):
     """Where the team's requests may be processed; a residency, as under `compliance`."""
     keys: tuple[TeamKey, ...] = ()
     """Its virtual keys: names, or `{name: …, existing: true}`."""
-    workloads: tuple[Name, ...] | None = None
+    workloads: tuple[Alias, ...] | None = None
     """The aliases it may call. Left out: all."""
     budget: Budget | None = None
     """What it may spend."""
@@ -478,10 +487,14 @@ class ProviderAccount(Section):
     deployment_type: Literal["regional", "datazone", "global"] | None = None
     """How far a request may travel inside the provider: one region, one zone, anywhere."""
     api_base: Url | None = None
-    """The address of its API. Left out: the provider's own."""
+    """The address of its API. Left out: the provider's own; `gateway`: none is written, and the
+    gateway's own for the provider applies."""
+    api_version: Text | None = None
+    """The version of Azure OpenAI's API. Left out: the newest one that is generally available."""
     secret: EnvName | None = None
     """Name of the environment variable with the key; never the key itself. Left out: the
-    provider's customary name."""
+    provider's customary name; `gateway`: none is written, and the gateway finds its own credentials
+    (a machine's role, the variable it looks for by itself)."""
     quota: Quota | None = None
     """What the whole account may use."""
     cost: HourlyMoney | None = None
@@ -544,8 +557,12 @@ class Profile(Section):
     providers: tuple[ProviderAccount, ...] | None = None
     """The accounts you have. Left out: anything in the catalog."""
     passthrough: dict[Text, dict[str, Any]] = {}
-    """Settings merged into a gateway's own file as they are, by gateway; not analysed, and an error
-    where they collide with what is written."""
+    """Settings merged into a gateway's own files as they are, by gateway: under `litellm` what its
+    config.yaml says, under `portkey-oss`, `portkey-cloud` and `openrouter` an entry for each alias
+    (`openrouter` also has `client.json` and `guardrail.json`). Maps are merged key by key and lists are
+    appended (an entry of `model_list` is merged with a planned one that has the same
+    `model_info.id`); another value where the plan has one is an error. Left to its own meaning: the report
+    lists what is not analysed. A workload that is `given` stands here whole."""
     ignore: tuple[IgnoreRule, ...] = ()
     """Findings that are known and accepted."""
     extends: tuple[Text, ...] = ()

@@ -51,6 +51,24 @@ def read_some_seconds(value: object) -> float:
     return seconds
 
 
+LEFT_ALONE: Final = "gateway"
+"""The word for a limit that is left to the gateway: nothing is written for it."""
+
+
+def read_limit_s(value: object) -> float | None:
+    return None if value == LEFT_ALONE else read_some_seconds(value)
+
+
+def read_cooldown_s(value: object) -> float | None:
+    return None if value == LEFT_ALONE else read_seconds(value)
+
+
+def _read_tries(value: object) -> object:
+    if value is None:
+        raise NotAValue(f"nothing; `{LEFT_ALONE}` leaves it to the gateway")
+    return None if value == LEFT_ALONE else value
+
+
 def _read_money(value: object) -> Money:
     return value if isinstance(value, Money) else parse_money(value)
 
@@ -121,6 +139,31 @@ Seconds = Annotated[float, BeforeValidator(read_seconds), WithJsonSchema(_DURATI
 """A duration; zero is allowed."""
 SomeSeconds = Annotated[float, BeforeValidator(read_some_seconds), WithJsonSchema(_DURATION_SCHEMA)]
 """A duration longer than nothing."""
+_LIMIT_SCHEMA: Final = {
+    "oneOf": [_DURATION_SCHEMA, {"const": LEFT_ALONE}],
+    "examples": [*_DURATION_SCHEMA["examples"], LEFT_ALONE],
+}
+_AS_LEFT_ALONE: Final = PlainSerializer(lambda value: LEFT_ALONE if value is None else value)
+LimitSeconds = Annotated[
+    float | None, BeforeValidator(read_limit_s), _AS_LEFT_ALONE, WithJsonSchema(_LIMIT_SCHEMA)
+]
+"""A duration longer than nothing; None where it is left to the gateway."""
+CooldownSeconds = Annotated[
+    float | None, BeforeValidator(read_cooldown_s), _AS_LEFT_ALONE, WithJsonSchema(_LIMIT_SCHEMA)
+]
+"""A duration, zero allowed; None where it is left to the gateway."""
+Tries = Annotated[
+    Annotated[int, Field(strict=True, ge=1, le=100)] | None,
+    BeforeValidator(_read_tries),
+    _AS_LEFT_ALONE,
+    WithJsonSchema(
+        {
+            "oneOf": [{"type": "integer", "minimum": 1, "maximum": 100}, {"const": LEFT_ALONE}],
+            "examples": [4, LEFT_ALONE],
+        }
+    ),
+]
+"""A number of tries; None where it is left to the gateway."""
 PerRequestMoney = Annotated[
     Money,
     BeforeValidator(_read_total),
@@ -234,6 +277,17 @@ Name = Annotated[
     ),
 ]
 """A name that is also part of ids and file names."""
+_UNSEEN: Final = r"\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff"
+_OUTER: Final = rf"[^{_UNSEEN} \u00a0\u3000]"
+Alias = Annotated[
+    str,
+    Shaped(
+        rf"{_OUTER}(?:[^{_UNSEEN}]{{0,198}}{_OUTER})?",
+        "a model name (200 characters at most, none of them invisible, no space at its ends)",
+        ("support-chat", "openai/gpt-4o"),
+    ),
+]
+"""What applications call a route: gateways take nearly any text for it."""
 ModelName = Annotated[
     str,
     Shaped(
@@ -261,11 +315,12 @@ RouteKey = Annotated[
 Url = Annotated[
     str,
     Shaped(
-        r"https?://[^\s/@]+(/\S*)?",
+        rf"https?://[^\s/@]+(/\S*)?|{LEFT_ALONE}",
         "an address; write for example `https://example.openai.azure.com` (no user or password "
         "in it)",
     ),
 ]
+"""An address; `gateway` where none is to be written."""
 RuleCode = Annotated[str, Shaped(r"[A-Z]{3}[0-9]{3}", "a finding's code, for example `LNT402`")]
 FormatVersion = Annotated[Literal[1], BeforeValidator(_read_version)]
 Switched = Annotated[bool, Field(strict=True)]

@@ -15,7 +15,12 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from designer.profile.keys import fields_of, inner
 from designer.profile.model import Profile, Section
-from designer.profile.scalars import read_seconds, read_some_seconds
+from designer.profile.scalars import (
+    read_cooldown_s,
+    read_limit_s,
+    read_seconds,
+    read_some_seconds,
+)
 from designer.profile.units import format_duration_s, format_share, parse_share
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -33,6 +38,8 @@ _SHORT_FORMS: Final[Mapping[str, Mapping[str, Any]]] = {
 _WRITTEN_BY: Final[Mapping[Callable[..., Any], Callable[[Any], str]]] = {
     read_seconds: format_duration_s,
     read_some_seconds: format_duration_s,
+    read_limit_s: format_duration_s,
+    read_cooldown_s: format_duration_s,
     parse_share: format_share,
 }
 """How the default of a typed scalar is written, by what reads it."""

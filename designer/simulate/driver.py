@@ -259,10 +259,8 @@ def _assumptions(
 ) -> tuple[str, ...]:
     semantics = parsed.semantics
     said = list(semantics.assumptions)
-    if not semantics.verified:
-        said.append(
-            f"{semantics.name} {semantics.version} is not measured: the nearest table is used"
-        )
+    if semantics.doubt:
+        said.append(semantics.doubt)
     asked = sorted(set[str]().union(*gathered.asked.values()))
     guessed = [id_ for id_ in asked if services.get(id_, UNKNOWN) == UNKNOWN]
     said.append("speeds are priors, not measured")

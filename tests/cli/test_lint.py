@@ -13,10 +13,16 @@ BAD = """\
 model_list:
   - model_name: chat
     litellm_params: {model: openai/gpt-4o, api_key: os.environ/OPENAI_API_KEY}
+  - model_name: chat
+    litellm_params: {model: anthropic/claude-sonnet-4-6, api_key: os.environ/ANTHROPIC_API_KEY}
   - model_name: spare
-    litellm_params: {model: openai/gpt-4o-mini, api_key: os.environ/OPENAI_API_KEY}
+    litellm_params: {model: openai/gpt-4.1, api_key: os.environ/OPENAI_API_KEY}
+  - model_name: spare
+    litellm_params: {model: anthropic/claude-opus-4-6, api_key: os.environ/ANTHROPIC_API_KEY}
 router_settings:
-  fallbacks:
+  timeout: 30
+  stream_timeout: 10
+  context_window_fallbacks:
     - chat: [spair] # kept as it is
 """
 
@@ -34,9 +40,11 @@ def test_a_finding_has_a_place_a_code_and_says_what_to_do(
     assert run(["lint", str(config)]) == 1
 
     out, err = capsys.readouterr()
-    assert out.startswith("config.yaml:8:14: error[LNT201] `fallbacks` of 'chat' leads to 'spair'")
+    assert out.startswith(
+        "config.yaml:14:14: error[LNT201] `context_window_fallbacks` of 'chat' leads to 'spair'"
+    )
     assert "help: name a `model_name`" in out
-    assert "1 error; 7 of 7 settings analysed" in err
+    assert "1 error; 15 of 15 settings analysed" in err
     assert "--fix" in err
 
 
@@ -115,13 +123,13 @@ def test_own_rules_and_severities(config: Path, capsys: pytest.CaptureFixture[st
     assert run(["lint", str(config), "--rules", "rules.yaml"]) == 1
 
     out = capsys.readouterr().out
-    assert out.count("error[ORG001] no timeout") == 2
+    assert out.count("error[ORG001] no timeout") == 4
     assert "info[LNT201]" in out
 
 
 @pytest.mark.parametrize("level", ["error", "warning", "info"])
 def test_fail_on_says_what_is_a_failure(config: Path, level: str) -> None:
-    config.write_text(BAD.replace("[spair]", "[chat, spare]"), "utf-8")  # a warning
+    config.write_text(BAD.replace("chat: [spair]", "chatt: [spare]"), "utf-8")  # a warning
 
     assert run(["lint", str(config), "--fail-on", level]) == (0 if level == "error" else 1)
 
@@ -132,11 +140,15 @@ def test_json_carries_the_fix_and_the_counts(
     run(["lint", str(config), "--format", "json"])
 
     said = json.loads(capsys.readouterr().out)
-    assert (said["schema_version"], said["settings"], said["analysed"]) == (1, 7, 7)
+    assert (said["schema_version"], said["settings"], said["analysed"]) == (1, 15, 15)
     (finding,) = said["findings"]
-    assert (finding["code"], finding["line"]) == ("LNT201", 8)
+    assert (finding["code"], finding["line"]) == ("LNT201", 14)
     assert finding["fix"]["edits"] == [
-        {"kind": "set", "path": ["router_settings", "fallbacks", 0, "chat", 0], "text": "spare"}
+        {
+            "kind": "set",
+            "path": ["router_settings", "context_window_fallbacks", 0, "chat", 0],
+            "text": "spare",
+        }
     ]
 
 
@@ -156,8 +168,8 @@ def test_several_files_are_linted_in_one_call(
     assert run(["lint", str(config), "other.yaml"]) == 1
 
     out, err = capsys.readouterr()
-    assert "config.yaml:8:14" in out
-    assert "other.yaml:8:14" in out
+    assert "config.yaml:14:14" in out
+    assert "other.yaml:14:14" in out
     assert "2 configurations" in err
 
 

@@ -28,7 +28,7 @@ def case(script: dict[str, Any], config: dict[str, Any] = POOL) -> tuple[Case, P
     text = json.dumps([{"id": "c", "config": config, "script": script}])
     (read,) = read_cases([("cases.json", text)], Report())
     filled = litellm.fill(read.config, lambda number: f"http://127.0.0.1/d/{number}")
-    parsed = litellm.parse(filled, Report())
+    parsed = litellm.parser("")(filled, Report())
     assert parsed is not None
     return read, parsed
 

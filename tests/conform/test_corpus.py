@@ -18,7 +18,7 @@ GATEWAYS = ("litellm", "portkey-oss")
 
 def traced(gateway: str, case: Case) -> bool:
     fill, parse = (
-        (litellm.fill, litellm.parse)
+        (litellm.fill, litellm.parser("1.106"))
         if gateway == "litellm"
         else (portkey.fill, portkey.parser("1.15-npm"))
     )

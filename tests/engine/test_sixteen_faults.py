@@ -1,23 +1,21 @@
-"""The sixteen provider faults of Failover Bench (methodology v0.1, September 2026) on paper.
+"""The sixteen provider faults, under the reference semantics and under the gateways' own.
 
-`pass` is a whole answer (S13: the right error), `safe` a clean error; a truncated answer that looks
-whole, hammering or a repeated 400 would fail. What only a real connection can show, such as being
-alive afterwards, is for the conformance tests.
+The gateways' verdicts are those of `docs/faults.md`, which is written from here.
 """
 
+from __future__ import annotations
+
 import json
-from typing import Any
+import os
+from pathlib import Path
 
 import pytest
-from msgspec import Struct
 from msgspec.structs import replace
 
 from designer.diagnostics import Report
-from designer.engine.call import Program
-from designer.engine.events import Request
-from designer.engine.outcomes import Outcome
-from designer.engine.virtual import Run
 from designer.gateways.base import Parsed
+from designer.gateways.litellm import LITELLM
+from designer.gateways.portkey_oss import PORTKEY_OSS
 from designer.gateways.reference import REFERENCE
 from designer.ir import (
     ANY,
@@ -31,145 +29,187 @@ from designer.ir import (
     Rung,
     Target,
 )
-from designer.trace import Trace, load_outcomes, trace
-from tests.engine.driving import Scripted, drive
+from tests.engine.faults import FAULTS, F, P, Verdict, judged, played
 
-PRIMARY = Deployment("primary", "openai", "p", timeout_s=10.0, first_token_s=10.0)
-FALLBACK = replace(PRIMARY, id="fallback", model="f")
+PAGE = Path(__file__).resolve().parents[2] / "docs/faults.md"
+
+PRIMARY = Deployment(
+    P, "openai", "p", timeout_s=10.0, first_token_s=10.0, cooldown=Cooldown(lasts_s=15.0)
+)
+FALLBACK = replace(PRIMARY, id=F, model="f")
 CHAT = Route(
     "chat",
-    Chain((Rung(Retry(Target("primary"), 2)), Rung(Target("fallback"), ANY - REFUSALS))),
+    Chain((Rung(Retry(Target(P), 2)), Rung(Target(F), ANY - REFUSALS))),
     deadline_s=60.0,
     attempts_limit=4,
 )
-BY_DEFAULT = Routing((CHAT,), (PRIMARY, FALLBACK))
-BUFFERED = replace(BY_DEFAULT, routes=(replace(CHAT, mid_stream="buffer"),))
+BY_DEFAULT = Parsed("reference", Routing((CHAT,), (PRIMARY, FALLBACK)), REFERENCE)
+BUFFERED = replace(
+    BY_DEFAULT,
+    routing=replace(BY_DEFAULT.routing, routes=(replace(CHAT, mid_stream="buffer"),)),
+)
 
-
-class Fault(Struct, frozen=True):
-    primary: list[dict[str, Any]]
-    stream: bool = False
-    fallback: tuple[dict[str, Any], ...] = ()
-    asked: tuple[str, ...] = ()
-    """Which deployments a correct system asks, by default."""
-    verdict: str = "pass"
-    buffered: str = "pass"
-
-
-P, F = "primary", "fallback"
-FAULTS = {
-    "S01": Fault([{"status": 429, "headers": {"retry-after": "2"}}, {}], asked=(P, P)),
-    "S02": Fault([{"status": 429}], asked=(P, P, P, F)),
-    "S03": Fault([{"status": 500}, {}], asked=(P, P)),
-    "S04": Fault([{"status": 503}], asked=(P, P, P, F)),
-    "S05": Fault([{"kind": "reset"}, {}], asked=(P, P)),
-    "S06": Fault([{"kind": "timeout"}], asked=(P, F)),
-    "S07": Fault([{"kind": "slow_first_token"}], stream=True, asked=(P, F)),
-    "S08": Fault([{"kind": "cut_stream", "after_chunks": 40}], True, asked=(P,), verdict="safe"),
-    "S09": Fault([{"kind": "stall_stream", "after_chunks": 20}], True, asked=(P,), verdict="safe"),
-    "S10": Fault([{"kind": "malformed_chunk"}], True, asked=(P,)),
-    "S11": Fault([{"kind": "no_done"}], True, asked=(P,)),
-    "S12": Fault(
-        [{"status": 400, "body": {"error": {"code": "context_length_exceeded"}}}], asked=(P, F)
-    ),
-    "S13": Fault([{"status": 400, "body": {"error": {"code": "content_filter"}}}], asked=(P,)),
-    "S14": Fault(
-        [{"kind": "cut_stream"}],
-        True,
-        fallback=({"kind": "reject_prefill"},),
-        asked=(P,),
-        verdict="safe",
-    ),
-    "S16": Fault([{"status": 503}], asked=(P, P, P, F)),
+LITELLM_CONFIG = """\
+model_list:
+  - {model_name: chat, litellm_params: {model: openai/p}, model_info: {id: primary}}
+  - {model_name: spare, litellm_params: {model: openai/f}, model_info: {id: fallback}}
+router_settings: {num_retries: 2, timeout: 30, fallbacks: [{chat: [spare]}]}
+"""
+PORTKEY_CONFIG = {
+    "strategy": {"mode": "fallback"},
+    "retry": {"attempts": 2, "use_retry_after_header": True},
+    "request_timeout": 30000,
+    "targets": [
+        {"provider": "openai", "api_key": "${KEY}", "override_params": {"model": "p"}},
+        {"provider": "openai", "api_key": "${KEY}", "override_params": {"model": "f"}},
+    ],
 }
 
 
-def traced(routing: Routing, fault: Fault) -> Trace:
-    script = load_outcomes(
-        json.dumps(
-            {
-                "request": {"stream": fault.stream, "messages": [{"role": "user", "content": "?"}]},
-                "outcomes": {"primary": fault.primary, "fallback": list(fault.fallback)},
-            }
-        ),
-        "outcomes.json",
-        Report(),
-    )
-    assert script is not None
-    answer = trace(Parsed("reference", routing, REFERENCE), script, Report())
-    assert answer is not None
-    return answer[0]
+def litellm(version: str = "1.106") -> Parsed:
+    parsed = LITELLM.parse({"config.yaml": LITELLM_CONFIG}, Report(), version)
+    assert parsed is not None
+    return parsed
 
 
-def judged(name: str, one: Trace) -> str:
-    final = one.final
-    if name == "S13":
-        refused = final.failure == "content_policy" and len(one.attempts) == 1
-        return "pass" if refused and final.status == 400 else "fail"
-    if final.failure is None:
-        return "pass"
-    return "safe" if final.told and final.at_s <= 60.0 else "fail"
+def portkey(version: str = "1.15") -> Parsed:
+    parsed = PORTKEY_OSS.parse({"config.json": json.dumps(PORTKEY_CONFIG)}, Report(), version)
+    assert parsed is not None
+    first, second = (deployment.id for deployment in parsed.routing.deployments)
+    return replace(parsed, names={P: first, F: second})
+
+
+SYSTEMS = {
+    "reference": BY_DEFAULT,
+    "reference, buffered": BUFFERED,
+    "litellm@1.106": litellm(),
+    "portkey-oss@1.15": portkey(),
+    "portkey-oss@1.15-npm": portkey("1.15-npm"),
+}
+
+EXCEPTIONS = {
+    "reference": {"S08": "safe", "S09": "safe", "S14": "safe"},
+    "reference, buffered": {},
+    # As published in September 2026, and measured again on 1.106.2, 2026-11-22.
+    "litellm@1.106": {
+        **dict.fromkeys(("S06", "S07", "S13"), "partial"),
+        **dict.fromkeys(("S08", "S09", "S10", "S14"), "safe"),
+    },
+    # As published in September 2026.
+    "portkey-oss@1.15": {
+        **dict.fromkeys(("S07", "S13"), "partial"),
+        **dict.fromkeys(("S08", "S09", "S14"), "fail"),
+    },
+    # Measured on npm's 1.15.2, 2026-11-22: without the official image's patch Retry-After is not read.
+    "portkey-oss@1.15-npm": {
+        **dict.fromkeys(("S01", "S07", "S13"), "partial"),
+        **dict.fromkeys(("S08", "S09", "S14"), "fail"),
+    },
+}
+"""What is not `pass`."""
+
+
+def verdict(system: str, name: str) -> Verdict:
+    return judged(name, played(SYSTEMS[system], name))
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_by_default_a_stream_that_broke_off_is_safe_and_the_rest_passes(name: str) -> None:
-    one = traced(BY_DEFAULT, FAULTS[name])
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_the_verdicts_are_the_published_and_measured_ones(system: str, name: str) -> None:
+    found = verdict(system, name)
 
-    assert judged(name, one) == FAULTS[name].verdict
-    assert tuple(attempt.deployment for attempt in one.attempts) == FAULTS[name].asked
-
-
-@pytest.mark.parametrize("name", FAULTS)
-def test_everything_passes_where_streams_are_held_back(name: str) -> None:
-    assert judged(name, traced(BUFFERED, FAULTS[name])) == "pass"
+    assert found.verdict == EXCEPTIONS[system].get(name, "pass"), found.why
 
 
-def test_with_the_recovery_below_they_are_thirteen_and_three() -> None:
-    verdicts = [fault.verdict for fault in FAULTS.values()] + ["pass"]
+ASKED = {
+    "S01": (P, P),
+    "S02": (P, P, P, F),
+    "S03": (P, P),
+    "S04": (P, P, P, F),
+    "S05": (P, P),
+    "S06": (P, F),
+    "S07": (P, F),
+    "S08": (P,),
+    "S12": (P, F),
+    "S13": (P,),
+    "S14": (P,),
+    "S16": (P, P, P, F),
+}
 
-    assert (verdicts.count("pass"), verdicts.count("safe")) == (13, 3)
 
+@pytest.mark.parametrize("name", ASKED)
+def test_by_default_no_more_is_asked_than_helps(name: str) -> None:
+    (one,) = played(BY_DEFAULT, name)
 
-@pytest.mark.parametrize("name", FAULTS)
-def test_nobody_is_hammered(name: str) -> None:
-    one = traced(BUFFERED, FAULTS[name])
-
-    by_deployment: dict[str, list[float]] = {}
-    for attempt in one.attempts:
-        by_deployment.setdefault(attempt.deployment, []).append(attempt.at_s)
-    for times in by_deployment.values():
-        assert all(later - earlier >= 0.5 for earlier, later in zip(times, times[1:], strict=False))
+    assert tuple(attempt.deployment for attempt in one.attempts) == ASKED[name]
 
 
 def test_s01_waits_as_long_as_it_was_told() -> None:
-    one = traced(BY_DEFAULT, FAULTS["S01"])
+    (one,) = played(BY_DEFAULT, "S01")
 
     assert [attempt.at_s for attempt in one.attempts] == [0.0, 2.0]
 
 
 def test_s14_the_real_error_is_told_and_not_the_prefills() -> None:
-    assert traced(BY_DEFAULT, FAULTS["S14"]).final.failure == "stream_cut"
+    (one,) = played(BY_DEFAULT, "S14")
+
+    assert one.final.failure == "stream_cut"
 
 
 def test_s15_the_fallback_serves_while_the_primary_is_down_and_the_primary_returns() -> None:
-    cooling = replace(PRIMARY, cooldown=Cooldown(lasts_s=15.0))
-    routing = replace(BY_DEFAULT, deployments=(cooling, FALLBACK))
+    traces = played(BY_DEFAULT, "S15")
 
-    class DownForAMinute(Scripted):
-        def answer(self, run: Run, send: Any, at: float) -> Outcome:
-            is_down = send.deployment == "primary" and at < 60.0
-            return Outcome(status=503 if is_down else 200)
-
-    calls = [(5.0 * n, "chat", Request()) for n in range(20)]
-    runs = drive(Program(routing, REFERENCE), DownForAMinute(), calls)
-
-    served_by = [run.finish.served_by for run in runs if run.finish]
-    assert served_by.count(None) == 0
-    assert set(served_by[:12]) == {"fallback"}
-    assert set(served_by[-4:]) == {"primary"}
-    probes = [a.at for run in runs[:12] for a in run.attempts if a.deployment == "primary"]
+    served_by = [one.final.served_by for one in traces]
+    assert set(served_by[:12]) == {F}
+    assert set(served_by[-4:]) == {P}
+    probes = [a for one in traces[:12] for a in one.attempts if a.deployment == P]
     assert 2 < len(probes) < 15, "it is probed, and not with every request"
 
 
 def test_s16_who_answered_is_named() -> None:
-    assert traced(BY_DEFAULT, FAULTS["S16"]).final.served_by == "fallback"
+    (one,) = played(BY_DEFAULT, "S16")
+
+    assert one.final.served_by == F
+
+
+def page() -> str:
+    """`docs/faults.md`."""
+    rows = [(name, {system: verdict(system, name) for system in SYSTEMS}) for name in FAULTS]
+    counts = {
+        system: [sum(found[system].verdict == v for _, found in rows) for v in _VERDICTS]
+        for system in SYSTEMS
+    }
+    lines = [
+        "# Sixteen provider faults",
+        "",
+        "What becomes of the faults of Failover Bench (methodology v0.1, September 2026) on paper: traces",
+        "of a primary with two retries and a fallback, limits of 30 s (the reference: 10 s), judged by that",
+        "document's rules (`tests/engine/faults.py`). LiteLLM's and Portkey's verdicts are the published",
+        "ones; npm's Portkey lacks the patch that makes Retry-After work. `make golden` writes this page.",
+        "",
+        f"| | fault | {' | '.join(SYSTEMS)} |",
+        f"| --- | --- |{' --- |' * len(SYSTEMS)}",
+    ]
+    for name, found in rows:
+        cells = " | ".join(found[system].verdict for system in SYSTEMS)
+        lines.append(f"| {name} | {FAULTS[name].says} | {cells} |")
+    totals = " | ".join(" / ".join(map(str, counts[system])) for system in SYSTEMS)
+    lines += [f"| | {' / '.join(_VERDICTS)} | {totals} |", "", "Why it is not `pass`:", ""]
+    for system in SYSTEMS:
+        why: dict[str, list[str]] = {}
+        for name, found in rows:
+            if found[system].why:
+                why.setdefault(found[system].why, []).append(name)
+        told = "; ".join(f"{', '.join(names)}: {text}" for text, names in why.items())
+        lines += [f"- **{system}**: {told or 'nothing'}."]
+    return "\n".join(lines) + "\n"
+
+
+_VERDICTS = ("pass", "partial", "safe", "fail")
+
+
+def test_the_published_table_is_what_the_engine_says() -> None:
+    if os.environ.get("UPDATE_GOLDEN"):
+        PAGE.write_text(page(), "utf-8")
+
+    assert PAGE.read_text("utf-8") == page(), "UPDATE_GOLDEN=1 rewrites it"

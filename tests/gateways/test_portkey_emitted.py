@@ -81,7 +81,7 @@ def planned(upstream: Upstream, suffix: str = "", retries: int = 1) -> Routing:
 
 def emitted(routing: Routing) -> dict[str, str]:
     legal = legalize(routing, PORTKEY_OSS, Report())
-    files = (*PORTKEY_OSS.lower(legal, {}), *PORTKEY_OSS.artefacts(legal, {}, "plan"))
+    files = (*PORTKEY_OSS.lower(legal, {}), *PORTKEY_OSS.artefacts(legal, {}, "plan", ()))
     return {file.path: render(PORTKEY_OSS.folder, file) for file in files}
 
 

@@ -94,7 +94,7 @@ def test_every_feature_taken_out_stays_out(wish: Routing) -> None:
 @given(routings())
 def test_emitted_files_keep_every_value_and_satisfy_their_schema(wish: Routing) -> None:
     routing = legal(wish)
-    files = (*LITELLM.lower(routing, {}), LITELLM.artefacts(routing, {}, "x")[1])
+    files = (*LITELLM.lower(routing, {}), LITELLM.artefacts(routing, {}, "x", ())[1])
     report = Report()
 
     for file in files:
@@ -294,7 +294,7 @@ def test_a_planned_chain_is_written_word_for_word() -> None:
 
     routing = legalize(routing, LITELLM, report)
 
-    files = (*LITELLM.lower(routing, terms), *LITELLM.artefacts(routing, terms, "eu support"))
+    files = (*LITELLM.lower(routing, terms), *LITELLM.artefacts(routing, terms, "eu support", ()))
     found = {file.path: render(LITELLM.folder, file) for file in files}
     assert_golden("litellm/planned", found | {"losses.txt": "".join(f"{d}\n" for d in report)})
 
@@ -317,7 +317,7 @@ def test_a_database_is_never_asked_for() -> None:
 def test_every_variable_of_the_configuration_is_in_the_example() -> None:
     routing, terms = planned()
     routing = legal(routing)
-    example = render(LITELLM.folder, LITELLM.artefacts(routing, terms, "x")[0])
+    example = render(LITELLM.folder, LITELLM.artefacts(routing, terms, "x", ())[0])
 
     named = set(re.findall(r"os\.environ/(\w+)", "".join(texts(routing).values())))
 
@@ -336,6 +336,43 @@ model_list:
     assert "sk-live" not in repr(found)
     assert "hush" not in repr(found)
     assert found.routing.deployments[0].region == "eu-west-1"
+
+
+def test_the_timeout_of_litellm_settings_counts_before_the_routers() -> None:
+    """Measured, LiteLLM 1.106.2, 2026-11-24: with 5 s there and 1 s here an answer after 2 s came through."""
+    text = """
+model_list:
+  - {model_name: a, litellm_params: {model: openai/x}}
+  - {model_name: b, litellm_params: {model: openai/x, timeout: 3}}
+router_settings: {timeout: 1}
+litellm_settings: {request_timeout: 5}
+"""
+
+    found = parsed({"config.yaml": text}).routing
+
+    assert [d.timeout_s for d in found.deployments] == [5, 3]
+
+
+def test_an_alias_hides_a_group_of_its_name_and_is_followed_once() -> None:
+    """Measured, LiteLLM 1.106.2, 2026-11-24."""
+    text = """
+model_list:
+  - {model_name: a, litellm_params: {model: openai/x}}
+  - {model_name: b, litellm_params: {model: openai/y}}
+  - {model_name: c, litellm_params: {model: openai/z}}
+router_settings:
+  num_retries: 0
+  model_group_alias: {a: b, b: c, d: a}
+"""
+
+    found = parsed({"config.yaml": text}).routing
+
+    assert {n: found.route(n).node for n in "abcd"} == {
+        "a": Target("b#1"),
+        "b": Target("c#1"),
+        "c": Target("c#1"),
+        "d": Target("a#1"),
+    }
 
 
 def test_ids_are_the_given_ones_or_count_within_their_group() -> None:
@@ -415,14 +452,18 @@ def test_shares_are_the_first_of_weight_rpm_and_tpm(
     assert [pool.weights for pool in pools] == ([shares] if "order" not in weights[1] else [])
 
 
-def test_a_second_configuration_is_left_out_and_told_of() -> None:
+def test_of_several_files_the_first_configuration_counts_with_what_it_includes() -> None:
     report = Report()
-    text = "model_list: [{model_name: a, litellm_params: {model: openai/x}}]"
+    text = "model_list: [{model_name: %s, litellm_params: {model: openai/x}}]"
+    first = "include: [c.yaml]\n" + text % "a"
 
-    found = LITELLM.parse({"a.yaml": text, "b.yaml": text, "notes.txt": "x"}, report)
+    found = LITELLM.parse(
+        {"a.yaml": first, "b.yaml": text % "b", "c.yaml": text % "c", "notes.txt": "x"}, report
+    )
 
     assert found is not None
-    assert [d.code for d in report] == ["PAR513"]
+    assert [route.name for route in found.routing.routes] == ["a", "c"]
+    assert not list(report)
 
 
 @pytest.mark.parametrize("version", ["1.106", "1.106.2"])

@@ -881,7 +881,7 @@ def test_a_route_with_demands_is_emitted_word_for_word() -> None:
     )
     routing = with_policy(routing, zdr=True, no_training=True, region="eu")
     made = legal(routing)
-    files = (*GATEWAY.lower(made, {}), *GATEWAY.artefacts(made, {}, "eu-support"))
+    files = (*GATEWAY.lower(made, {}), *GATEWAY.artefacts(made, {}, "eu-support", ()))
 
     assert_golden(
         "openrouter/eu-support", {file.path: render(GATEWAY.folder, file) for file in files}

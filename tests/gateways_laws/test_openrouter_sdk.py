@@ -283,7 +283,7 @@ def emitted_client(tmp_path: Path, stub: Stub, **route: Any) -> Any:
     own = Deployment("chat/openai/big", "openai", "big", params=(("max_tokens", 5),))
     routing = Routing((Route("chat", Target(own.id), sticky="user", **route),), (own,))
     legal = legalize(routing, GATEWAY, Report())
-    for file in (*GATEWAY.lower(legal, {}), *GATEWAY.artefacts(legal, {}, "plan")):
+    for file in (*GATEWAY.lower(legal, {}), *GATEWAY.artefacts(legal, {}, "plan", ())):
         target = tmp_path / file.path
         target.parent.mkdir(parents=True, exist_ok=True)
         text = render(GATEWAY.folder, file).replace("https://openrouter.ai/api/v1", stub.url)

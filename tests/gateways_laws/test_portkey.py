@@ -317,7 +317,7 @@ PLANNED = Routing(
 
 def emitted(gateway: Gateway, routing: Routing) -> dict[str, str]:
     legal = legalize(routing, gateway, Report())
-    files = (*gateway.lower(legal, {}), *gateway.artefacts(legal, {}, "plan"))
+    files = (*gateway.lower(legal, {}), *gateway.artefacts(legal, {}, "plan", ()))
     return {file.path: render(gateway.folder, file) for file in files}
 
 

@@ -304,7 +304,7 @@ def test_an_accepted_finding_is_left_out_until_the_day_it_says() -> None:
     [
         ("cache: {mode: exact, ttl: 1h}\n", "cache.ttl"),
         ("teams: [{name: web, rate_limit: {rpm: 5}}]\n", "teams.rate_limit.rpm"),
-        ("passthrough: {litellm: {litellm_settings: {x: 1}}}\n", "passthrough"),
+        ("passthrough: {kong: {x: 1}}\n", "passthrough"),
         (
             "guardrails: {deny: [{name: d, pattern: 'lethal', examples: {block: [lethal]}}]}\n",
             "guardrails.deny.pattern",

@@ -73,8 +73,8 @@ def test_a_key_is_explained_by_its_meaning_kind_and_default() -> None:
         "  Share of requests that repeat an earlier one, word for word: what a cache can answer.\n"
     )
     assert explain_key("routing.timeout") == (
-        "routing.timeout: for example 800ms, 2s, 5m, 1h30m, default 30s\n"
-        "  Longest wait for one try.\n"
+        "routing.timeout: for example 800ms, 2s, 5m, 1h30m, gateway, default 30s\n"
+        "  Longest wait for one try. `gateway`: no limit beside the gateway's own.\n"
     )
 
 

@@ -1,8 +1,8 @@
 """LiteLLM's proxy, self-hosted: one YAML file for a router with levels, retries and cooldowns."""
 
-from designer.gateways.base import Gateway, later
+from designer.gateways.base import Gateway, Passthrough, later
 from designer.gateways.litellm.lacks import LACKS
-from designer.gateways.litellm.tables import VERSION
+from designer.gateways.litellm.tables import IMAGES, VERSION
 
 LITELLM = Gateway(
     name="litellm",
@@ -15,6 +15,19 @@ LITELLM = Gateway(
     recognises=later(f"{__name__}.parse", "recognises"),
     semantics=later(f"{__name__}.semantics", "semantics"),
     artefacts=later(f"{__name__}.artefacts", "artefacts"),
+    tells=("model_list", "litellm_settings", "router_settings"),
+    images=IMAGES,
+    one_file=True,
+    includes=later(f"{__name__}.includes", "candidates"),
+    passthrough=Passthrough(
+        place=later(f"{__name__}.passthrough", "place"),
+        carry=later(f"{__name__}.passthrough", "carry"),
+        reference="os.environ/{}",
+        yields=frozenset(
+            {"litellm_settings.turn_off_message_logging", "general_settings.master_key"}
+        ),
+        items={"model_list": ("model_info", "id")},
+    ),
     honoured={
         "routing.strategy": "`order` levels of one group; a pool's strategy is routing_strategy",
         "routing.retries": "num_retries",

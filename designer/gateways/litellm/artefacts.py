@@ -1,19 +1,26 @@
 """What stands beside a LiteLLM configuration: the variables it reads, and a compose file."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from designer.documents import Path, dotted
 from designer.gateways.base import File, Terms
 from designer.gateways.litellm.lacks import aws_partner, uses_aws_pair
 from designer.gateways.litellm.tables import IMAGE
 from designer.ir import Deployment, Routing
 
 MASTER_KEY = "LITELLM_MASTER_KEY"
+REFERENCE = "os.environ/"
 
 
-def artefacts(routing: Routing, terms: Mapping[str, Terms], name: str) -> tuple[File, ...]:
+def artefacts(
+    routing: Routing, terms: Mapping[str, Terms], name: str, files: Sequence[File]
+) -> tuple[File, ...]:
     del terms
     variables = _variables(routing)
+    for file in files:
+        for variable, where in _named(file.values, ()):
+            variables.setdefault(variable, f"read by {where}")
     return (
         File(
             "litellm/.env.example",
@@ -34,6 +41,19 @@ def _variables(routing: Routing) -> dict[str, str]:
         MASTER_KEY: "admits callers; at least 32 random characters after sk-, the proxy refuses famous ones"
     }
     return why | {variable: f"read by {', '.join(ids)}" for variable, ids in users.items()}
+
+
+def _named(value: Any, path: Path) -> Iterator[tuple[str, str]]:
+    """Variables that a file's values name, and where."""
+    match value:
+        case Mapping():
+            for key, item in value.items():
+                yield from _named(item, (*path, key))
+        case list() | tuple():
+            for index, item in enumerate(value):
+                yield from _named(item, (*path, index))
+        case str() if value.startswith(REFERENCE) and value.removeprefix(REFERENCE).isidentifier():
+            yield value.removeprefix(REFERENCE), dotted(path)
 
 
 def _read_by(deployment: Deployment) -> list[str]:

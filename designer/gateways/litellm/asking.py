@@ -19,8 +19,7 @@ READ = frozenset({"num_retries", "fallbacks", "disable_fallbacks"})
 
 def for_request(
     routing: Routing,
-    groups: Mapping[str, Group],
-    lists: Lists,
+    groups: Mapping[str, tuple[Group, Lists]],
     route: str,
     params: Mapping[str, Any],
 ) -> tuple[Routing, str]:
@@ -31,13 +30,13 @@ def for_request(
     suffix = f" with {json.dumps(wanted, sort_keys=True, default=str)}"
     if routing.has_route(route + suffix):
         return routing, route + suffix
-    changed = {
-        name: _changed(group, wanted, first=name == route, suffix=suffix)
-        for name, group in groups.items()
-    }
     routes = tuple(
-        Route(name + suffix, tree(group, lists), embeds=routing.route(name).embeds)
-        for name, group in changed.items()
+        Route(
+            name + suffix,
+            tree(_changed(group, wanted, first=name == route, suffix=suffix), lists),
+            embeds=routing.route(name).embeds,
+        )
+        for name, (group, lists) in groups.items()
     )
     return replace(routing, routes=(*routing.routes, *routes)), route + suffix
 

@@ -34,6 +34,7 @@ from designer.gateways.litellm.tables import (
 from designer.ir import Deployment, Guardrail, Pick, Route, Routing
 
 CONFIG = "litellm/config.yaml"
+MASTER_KEY_REFERENCE = "os.environ/LITELLM_MASTER_KEY"
 
 
 def lower(routing: Routing, terms: Mapping[str, Terms]) -> tuple[File, ...]:
@@ -66,7 +67,7 @@ def lower(routing: Routing, terms: Mapping[str, Terms]) -> tuple[File, ...]:
         "model_list": model_list,
         "router_settings": _router(routing, all_groups, retries, shared_s, terms),
         "litellm_settings": {"turn_off_message_logging": True},
-        "general_settings": {"master_key": "os.environ/LITELLM_MASTER_KEY"},
+        "general_settings": {"master_key": MASTER_KEY_REFERENCE},
     }
     if routing.guardrails:
         values["guardrails"] = [_guardrail(rail) for rail in routing.guardrails]

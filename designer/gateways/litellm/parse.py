@@ -7,7 +7,7 @@ as LiteLLM reads them where it goes on, and left out where it stops; finding fau
 
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
-from itertools import count
+from itertools import count, product
 from typing import Any
 
 from msgspec import Struct
@@ -19,6 +19,7 @@ from designer.engine.semantics import Semantics
 from designer.gateways.base import Parsed, Terms
 from designer.gateways.litellm.asking import for_request, without_fallbacks
 from designer.gateways.litellm.groups import Group, Level, Lists, plain_weights, tree
+from designer.gateways.litellm.includes import includes, merged
 from designer.gateways.litellm.lacks import (
     NO_COOLDOWN,
     compiles,
@@ -48,8 +49,10 @@ from designer.gateways.litellm.tables import (
     SECRET_KEY,
     SETTINGS,
     STAGE_OF_MODE,
+    TOP_LEVEL,
     WEIGHTS,
 )
+from designer.gateways.litellm.versions import Habits, habits
 from designer.ir import Cooldown, Deployment, Failures, Guardrail, Pick, Route, Routing
 
 NO_MODELS = Rule(
@@ -77,14 +80,18 @@ SAME_ID = Rule(
     instead="the second is called {other!r} here",
     help="give each deployment an id of its own, or none",
 )
-SECOND_FILE = Rule(
-    "PAR513",
+BARE_TARGET = Rule(
+    "PAR516",
     Severity.WARNING,
-    "{file} is another LiteLLM configuration",
-    "One proxy reads one file; what a second one means depends on the deployment.",
-    instead="it is left out",
-    help="name one of the two",
+    "{where} names one group where LiteLLM {version} wants a list",
+    "LiteLLM 1.109.1 does not start with `fallbacks: [{{A: B}}]` (measured on a hybrid install, "
+    "2026-11-22; router_python_core.py:3180); 1.106.2 takes it for `[{{A: [B]}}]`.",
+    instead="the entry is left out here",
+    help="write `[{{A: [B]}}]`",
 )
+
+NEVER_SO_MANY = 1_000_000
+"""Failures that a group of one is allowed where its count does not apply to it."""
 
 _ROUTER = "router_settings"
 _LITELLM = "litellm_settings"
@@ -94,11 +101,14 @@ def recognises(path: str, value: Any) -> bool:
     del path
     if not isinstance(value, Mapping):
         return False
-    return isinstance(value.get("model_list"), list) or _ROUTER in value or _LITELLM in value
+    if isinstance(value.get("model_list"), list) or _ROUTER in value or _LITELLM in value:
+        return True
+    return bool(includes(value)) and TOP_LEVEL.issuperset(value)
 
 
-def parse(files: Mapping[str, str], report: Report) -> Parsed | None:
-    documents = []
+def parse(files: Mapping[str, str], report: Report, version: str = "") -> Parsed | None:
+    """Of several files the first that is a configuration, with those of the others it includes."""
+    documents = {}
     for path, text in files.items():
         if len(files) > 1 and not path.endswith((".yaml", ".yml", ".json")):
             continue
@@ -108,23 +118,26 @@ def parse(files: Mapping[str, str], report: Report) -> Parsed | None:
             if as_json
             else read_yaml(text, path, report, version="1.1")
         )
-        if document is not None and (len(files) == 1 or recognises(path, document.value)):
-            documents.append(document)
-    if not documents:
+        if document is not None:
+            documents[path] = document
+    own = (d for p, d in documents.items() if len(files) == 1 or recognises(p, d.value))
+    first = next(own, None)
+    if first is None:
         if not report.has_errors:
             report.add(NO_MODELS, Place(next(iter(files), "")))
         return None
-    for other in documents[1:]:
-        report.add(SECOND_FILE, Place(other.file), file=other.file)
-    return _parse(documents[0], report)
+    return _parse(merged(first, documents, report), report, version)
 
 
-def _parse(document: Document, report: Report) -> Parsed | None:
+def _parse(document: Document, report: Report, version: str) -> Parsed | None:
     config = _mapping(document.value)
     if not isinstance(config.get("model_list"), list):
         report.add(NO_MODELS, document.place())
         return None
-    settings = _Settings(_mapping(config.get(_ROUTER)), _mapping(config.get(_LITELLM)))
+    settings = _Settings(
+        _mapping(config.get(_ROUTER)), _mapping(config.get(_LITELLM)), habits(version)
+    )
+    _tell_bare_targets(document, settings, report)
     entries = _entries(config["model_list"], document, report)
     by_group: dict[str, list[_Entry]] = {}
     for entry in entries:
@@ -132,7 +145,7 @@ def _parse(document: Document, report: Report) -> Parsed | None:
     deployments = tuple(
         _deployment(entry, settings, alone=len(by_group[entry.group]) == 1) for entry in entries
     )
-    routes, aliases, groups, lists = _routes(by_group, settings)
+    routes, aliases, groups = _routes(by_group, settings)
     rails, unread = _guardrails(config.get("guardrails"))
     leaves = list(_leaves(document.value, ()))
     places = {entry.id: document.place("model_list", entry.index) for entry in entries}
@@ -141,16 +154,14 @@ def _parse(document: Document, report: Report) -> Parsed | None:
     return Parsed(
         gateway="litellm",
         routing=Routing(routes, deployments, rails, aliases),
-        semantics=_semantics(settings),
+        semantics=_semantics(settings, version),
         terms={entry.id: _terms(entry) for entry in entries},
         places=places,
         names=_names(entries),
         not_analysed=tuple(dotted(path) for path in leaves if not _is_known(path, unread)),
         settings=len(leaves),
         documents=(document,),
-        for_request=lambda routing, route, params: for_request(
-            routing, groups, lists, route, params
-        ),
+        for_request=lambda routing, route, params: for_request(routing, groups, route, params),
     )
 
 
@@ -203,16 +214,27 @@ class _Settings(Struct, frozen=True):
 
     router: Mapping[str, Any]
     litellm: Mapping[str, Any]
+    habits: Habits
 
     def get(self, key: str) -> Any:
         value = self.router.get(key)
         return value if value is not None else self.litellm.get(key)
 
     def fallbacks(self, key: str) -> list[Any]:
+        """The entries of a list that the router starts with."""
         for place in (self.router, self.litellm):
             if isinstance(place.get(key), list) and place[key]:
-                return list(place[key])
+                return [entry for entry in place[key] if not self.stops_at(entry)]
         return []
+
+    def stops_at(self, entry: Any) -> bool:
+        """Whether it does not start with this entry of a list of fallbacks: one name instead of several."""
+        bare = any(isinstance(targets, str) for targets in _mapping(entry).values())
+        return bare and not self.habits.starts_with_bare_targets
+
+    def has_fallbacks(self, group: str) -> bool:
+        listed = _fallback_lists(self).generic
+        return bool(listed.get(group, listed.get("*", ())))
 
     @property
     def retries(self) -> int:
@@ -221,9 +243,10 @@ class _Settings(Struct, frozen=True):
 
     @property
     def allowed_fails(self) -> int | None:
-        """None where the router takes it for unset: when it equals the module's own value."""
+        """None where the router takes it for unset."""
         given = _whole(self.router.get("allowed_fails"))
-        return None if given is None or given == self.own_allowed_fails else given
+        unset = self.habits.takes_default_for_unset and given == self.own_allowed_fails
+        return None if unset else given
 
     @property
     def own_allowed_fails(self) -> int:
@@ -309,7 +332,8 @@ def _deployment(entry: _Entry, settings: _Settings, alone: bool) -> Deployment:
         for name, value in params.items()
         if name in SETTINGS and name not in (region_key, secret_key)
     }
-    timeouts = (params.get("timeout"), settings.router.get("timeout"))
+    # In this order: router.py:4343, and measured on 1.106.2, 2026-11-24.
+    shared = (settings.litellm.get("request_timeout"), settings.router.get("timeout"))
     base = _text(params.get("api_base", params.get("base_url")))
     deployment = Deployment(
         id=entry.id,
@@ -326,7 +350,7 @@ def _deployment(entry: _Entry, settings: _Settings, alone: bool) -> Deployment:
                 if name in PARAMS and value is not None
             )
         ),
-        timeout_s=_first_s((*timeouts, settings.litellm.get("request_timeout"))),
+        timeout_s=_first_s((params.get("timeout"), params.get("request_timeout"), *shared)),
         first_token_s=_first_s(
             (params.get("stream_timeout"), settings.router.get("stream_timeout"))
         ),
@@ -364,12 +388,19 @@ def _cooldown(entry: _Entry, settings: _Settings, alone: bool) -> Cooldown | Non
     policy = settings.allowed_fails_policy
     if policy and fails is None:  # beside a policy the count is no longer taken for unset
         fails = settings.own_allowed_fails
+    if fails is not None and alone and _is_spared(entry, settings):
+        fails = NEVER_SO_MANY
     if own_s is not None and own_s >= 0:
         lasts_s = tidy_s(own_s)
         return Cooldown(lasts_s, fails, False, policy) if lasts_s else NO_COOLDOWN
     if settings.cooldown_s is None and fails is None:
         return None
     return Cooldown(settings.cooldown_s or DEFAULT_COOLDOWN_S, fails, per_failure=policy)
+
+
+def _is_spared(entry: _Entry, settings: _Settings) -> bool:
+    """Whether only failures that the policy names let it cool, being its group's only deployment."""
+    return settings.habits.spares_lone_deployments and not settings.has_fallbacks(entry.group)
 
 
 def _terms(entry: _Entry) -> Terms:
@@ -402,6 +433,11 @@ class _FallbackLists(Struct, frozen=True):
     context: Mapping[str, tuple[str, ...]]
     content: Mapping[str, tuple[str, ...]]
 
+    def lists(self, name: str, binds_all: bool) -> Lists:
+        """Which typed lists there are, for this group; `binds_all`: that of refusals for all, if any."""
+        own = bool(self.content.get(name, self.content.get("*", ())))
+        return Lists(bool(self.context), bool(self.content) if binds_all else own)
+
     def joined(self, group: Group, name: str, lists: Lists) -> Group:
         """With its own entries or, failing that, those for everybody (`*`)."""
 
@@ -423,32 +459,33 @@ class _FallbackLists(Struct, frozen=True):
 
 def _routes(
     by_group: Mapping[str, list[_Entry]], settings: _Settings
-) -> tuple[tuple[Route, ...], tuple[tuple[str, str], ...], dict[str, Group], Lists]:
+) -> tuple[tuple[Route, ...], tuple[tuple[str, str], ...], dict[str, tuple[Group, Lists]]]:
     fallbacks = _fallback_lists(settings)
-    lists = Lists(bool(fallbacks.context), bool(fallbacks.content))
-
-    groups: dict[str, Group] = {}
+    groups: dict[str, tuple[Group, Lists]] = {}
 
     def route(name: str, members: list[_Entry]) -> Route:
+        lists = fallbacks.lists(name, settings.habits.refusal_lists_bind_all)
         group = fallbacks.joined(_group(name, members, settings), name, lists)
         if _whole(settings.get("max_fallbacks")) == 0:
             group = without_fallbacks(group)
-        groups[name] = group
+        groups[name] = group, lists
         embeds = all(entry.info.get("mode") == "embedding" for entry in members)
         return Route(name, tree(group, lists), embeds=embeds)
 
     routes = {name: route(name, members) for name, members in by_group.items()}
     aliases = []
-    for alias, target in _aliases(settings):
+    listed = dict(_aliases(settings))
+    for alias, target in listed.items():
         members = by_group.get(target)
-        if alias in routes or members is None:
+        if alias == target or members is None:
             continue
         own = route(alias, members)
-        if own.node == routes[target].node:
+        hides = alias in by_group or target in listed
+        if not hides and own.node == routes[target].node:
             aliases.append((alias, target))
-        else:  # fallbacks go by the name that was asked for
+        else:  # fallbacks go by the name that was asked for, and an alias hides a group of its name
             routes[alias] = own
-    return tuple(routes.values()), tuple(aliases), groups, lists
+    return tuple(routes.values()), tuple(aliases), groups
 
 
 def _aliases(settings: _Settings) -> Iterator[tuple[str, str]]:
@@ -469,6 +506,19 @@ def _fallback_lists(settings: _Settings) -> _FallbackLists:
         _by_group(settings.fallbacks("context_window_fallbacks")),
         _by_group(settings.fallbacks("content_policy_fallbacks")),
     )
+
+
+def _tell_bare_targets(document: Document, settings: _Settings, report: Report) -> None:
+    for section, key in product((_ROUTER, _LITELLM), _FALLBACKS):
+        listed = _mapping(_mapping(document.value).get(section)).get(key)
+        for index, entry in enumerate(listed if isinstance(listed, list) else []):
+            if settings.stops_at(entry):
+                place = document.place(section, key, index)
+                version, where = settings.habits.version, f"{section}.{key}[{index}]"
+                report.add(BARE_TARGET, place, where=where, version=version)
+
+
+_FALLBACKS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
 
 
 def _by_group(listed: list[Any]) -> dict[str, tuple[str, ...]]:
@@ -542,8 +592,8 @@ def _policy(name: str, settings: _Settings) -> tuple[tuple[str, int], ...]:
     return tuple((key, max(n, 0)) for key, n in counts.items() if n is not None)
 
 
-def _semantics(settings: _Settings) -> Semantics:
-    table = semantics("")
+def _semantics(settings: _Settings, version: str) -> Semantics:
+    table = semantics(version)
     floor_s = _number(settings.router.get("retry_after")) or 0.0
     depth = _whole(settings.get("max_fallbacks"))
     if floor_s > 0:

@@ -1,4 +1,4 @@
-"""How LiteLLM's router behaves, as rows: measured on the real 1.106.2, 2026-11-22.
+"""How LiteLLM's router behaves, as rows: measured on the real 1.106.2, 2026-11-22, and what 1.109 changes.
 
 What a configuration can set (retries, cooldowns, `order`) is in the Routing that `parse` makes;
 here is what it cannot.
@@ -13,6 +13,7 @@ from designer.gateways.litellm.tables import (
     FINAL,
     VERSION,
 )
+from designer.gateways.litellm.versions import habits
 from designer.ir import ANY, failures
 
 _NOT_RETRIED = FINAL | failures(*(set(range(400, 500)) - {401, 403, 408, 409, 429}))
@@ -22,6 +23,12 @@ _CONTENT: frozenset[Phase] = frozenset({"content"})
 _SILENT: frozenset[Phase] = frozenset({"silent"})
 _NEVER_COOLS = failures(403, 409)
 
+_BREAKS_EARLY = Row(
+    f"{_MEASURED}: a stream that breaks before its first chunk goes to the fallback at once",
+    _RETRIED,
+    phases=_SILENT,
+    cools="rate",
+)
 _ROWS = (
     Row(
         f"{_MEASURED}: after content was sent neither retry nor fallback, an error event in the "
@@ -38,12 +45,7 @@ _ROWS = (
         falls=False,
         silent=True,
     ),
-    Row(
-        f"{_MEASURED}: a stream that breaks before its first chunk goes to the fallback at once",
-        _RETRIED,
-        phases=_SILENT,
-        cools="rate",
-    ),
+    _BREAKS_EARLY,
     Row(
         f"{_MEASURED}: 403 and 409 never cool; with nothing healthy left there is no retry",
         _NEVER_COOLS,
@@ -150,12 +152,15 @@ LITELLM_1_106 = Semantics(
         retry_after_on=ANY,
     ),
     waits_after_last=True,
+    one_stream_limit=True,
     reports="last",
     fixes_count_at_first=True,
     counts_overrule=True,
     tells_cooling=True,
     tells_no_route=True,
     depth=DEFAULT_MAX_FALLBACKS,
+    depth_counts="hops",  # fallback_event_handlers.py:711
+    resumes_list=True,  # fallback_event_handlers.py:487
     visits_once=True,
     assumptions=(
         "one worker process, no Redis: cooldowns and counters are the process's own",
@@ -164,8 +169,49 @@ LITELLM_1_106 = Semantics(
 )
 
 
+_HYBRID = "measured on a hybrid install of 1.109.1, 2026-11-22"
+_READ = "read in the source of 1.109.1"
+_STALLS = failures("first_token", "stream_stall")
+
+_STALLED = f"{_READ}, cooldown_handlers.py:846: a stream that stalls does not cool its deployment"
+
+_STALL_ROWS = (
+    Row(_STALLED, _STALLS, phases=_CONTENT, falls=False, status=200),
+    Row(_STALLED, _STALLS, phases=_SILENT, healthy_left=False),
+    Row(f"{_STALLED}; it is retried", _STALLS, phases=_SILENT, group="one", retried=True),
+    Row(f"{_STALLED}; it is retried", _STALLS, phases=_SILENT, retried=True, waits=False),
+)
+
+LITELLM_1_109 = replace(
+    LITELLM_1_106,
+    version="1.109",
+    rows=(
+        *_STALL_ROWS,
+        # Without the row that sends a stream which breaks before its first chunk to the fallback at
+        # once: it is retried in its group as a failure before the headers is.
+        *(
+            replace(row, source=f"{row.source}; the same {_HYBRID.removeprefix('measured ')}")
+            for row in _ROWS
+            if row is not _BREAKS_EARLY
+        ),
+    ),
+    verified=False,
+    basis=f"its own table is used, {_HYBRID} (three requirements other than it pins) and {_READ}",
+    assumptions=(
+        *LITELLM_1_106.assumptions,
+        "callers may use every group: 1.109 skips fallbacks that the caller's key is not allowed",
+        "fallback_on_unsupported_params and enable_mid_stream_fallback_continuation are left at their "
+        "defaults, true and false",
+    ),
+)
+
+_TABLE = {"1.106": LITELLM_1_106, "1.109": LITELLM_1_109}
+
+
 def semantics(version: str) -> Semantics:
-    """1.106 is the one measured; any other gets its table, marked unverified."""
-    if version in ("", "1.106") or version.startswith("1.106."):
-        return LITELLM_1_106
-    return replace(LITELLM_1_106, version=version, verified=False)
+    """1.106 is measured, 1.109 partly; any other has the nearest table, marked unverified."""
+    table = _TABLE[habits(version).version]
+    if not version or version == table.version or version.startswith(f"{table.version}."):
+        return table
+    basis = f"the nearest table is used, that of {table.version}"
+    return replace(table, version=version, verified=False, basis=basis)

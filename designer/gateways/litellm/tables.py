@@ -11,10 +11,27 @@ from designer.ir import ANY, Failures, Pick, failures
 
 VERSION = "1.106.2"
 IMAGE = f"ghcr.io/berriai/litellm:v{VERSION}"
+IMAGES = (
+    *("berriai/litellm", "berriai/litellm-database", "berriai/litellm-non_root"),
+    *("berriai/litellm-spend_logs", "litellm/litellm", "litellm/litellm-database"),
+)
+"""Published under ghcr.io, docker.litellm.ai and Docker Hub (docs.litellm.ai/docs/proxy/deploy)."""
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
+
+
+TOP_LEVEL = _words(
+    """
+    agent_list assistant_settings callback_settings classifier_plugin credential_list
+    default_vertex_config environment_variables files_settings finetune_settings general_settings
+    guardrails include litellm_settings mcp_servers mcp_tools model_list pass_through_endpoints plugins
+    policies policy_attachments prompts router_settings sandbox_tools search_tools
+    vector_store_registry worker_registry
+    """
+)
+"""Sections that `proxy_server.py` reads."""
 
 
 # --- Providers ------------------------------------------------------------------------------------

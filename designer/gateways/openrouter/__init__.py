@@ -6,7 +6,7 @@ A route is one request body. `openrouter(directory)` makes the dialect for a lis
 
 from functools import partial
 
-from designer.gateways.base import Gateway, later
+from designer.gateways.base import Gateway, Passthrough, later
 from designer.gateways.openrouter.directory import Directory, Endpoint, from_catalog
 from designer.gateways.openrouter.lacks import lacks
 from designer.gateways.openrouter.policy import constrain, with_policy
@@ -27,7 +27,13 @@ def openrouter(directory: Directory) -> Gateway:
         recognises=later(f"{__name__}.sources", "recognises"),
         semantics=later(f"{__name__}.semantics", "semantics"),
         artefacts=later(f"{__name__}.artefacts", "artefacts"),
+        passthrough=Passthrough(
+            place=later(f"{__name__}.passthrough", "place"),
+            carry=later(f"{__name__}.passthrough", "carry"),
+            reference="env:{}",
+        ),
         constrain=constrain,
+        tells=("models", "provider"),
         honoured=HONOURED,
     )
 

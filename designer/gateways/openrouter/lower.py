@@ -45,11 +45,11 @@ def _json(path: str, values: Mapping[str, Any], schema: str) -> File:
 
 
 def _client(asks: Sequence[Ask], slugs: Mapping[str, str]) -> File:
-    routes = {ask.name: _client_of(ask, slugs.get(ask.name)) for ask in asks}
+    routes = {ask.name: client_of(ask, slugs.get(ask.name)) for ask in asks}
     return _json("client.json", {"routes": routes}, "openrouter-client")
 
 
-def _client_of(ask: Ask, preset: str | None) -> dict[str, Any]:
+def client_of(ask: Ask, preset: str | None) -> dict[str, Any]:
     return {
         "folder": folder_of(ask.name),
         "path": "/embeddings" if ask.embeds else "/chat/completions",

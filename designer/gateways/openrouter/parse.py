@@ -86,14 +86,16 @@ NO_REQUEST = Rule(
 _REFERENCE = "@preset/"
 
 
-def parse(directory: Directory, files: Mapping[str, str], report: Report) -> Parsed | None:
+def parse(
+    directory: Directory, files: Mapping[str, str], report: Report, _version: str = ""
+) -> Parsed | None:
     sources = sorted_out(files, report)
     if sources.is_empty:
         if not report.has_errors:
             report.add(NOT_OPENROUTER, Place(next(iter(files), "")))
         return None
     directory = directory.with_listings(sources.listings)
-    reader = _Reader(sources, report, is_one_file=len(files) == 1)
+    reader = Reader(sources, report, is_one_file=len(files) == 1)
     asks = reader.asks()
     routing = routing_of(asks, reader.rails(asks), directory)
     reader.note_endpoints(asks, directory)
@@ -124,7 +126,7 @@ def _terms(routing: Routing, directory: Directory) -> dict[str, Terms]:
     return found
 
 
-class _Reader(Struct):
+class Reader(Struct):
     """Turns sources into requests; remembers what it could not make sense of."""
 
     sources: Sources
@@ -155,7 +157,7 @@ class _Reader(Struct):
         preset = self.sources.presets.get(ask.name)
         if preset is None or preset is self.documents[ask.name]:
             return
-        silent = _Reader(self.sources, Report(), self.is_one_file)
+        silent = Reader(self.sources, Report(), self.is_one_file)
         if silent.ask(ask.name, preset) != ask:
             self.report.add(PRESET_DIFFERS, preset.place())
 

@@ -41,6 +41,7 @@ SEMANTICS = Semantics(
     guardrail=403,
     stages=("guard_in", "route", "settle"),
     verified=False,
+    basis="its documentation is the table",
     assumptions=ASSUMPTIONS,
 )
 

@@ -5,8 +5,9 @@ of the gateway, the rest is documentation.
 """
 
 from collections.abc import Mapping
+from functools import partial
 
-from designer.gateways.base import Gateway, later
+from designer.gateways.base import Gateway, Passthrough, later
 from designer.gateways.portkey_cloud.lacks import LACKS
 
 _HONOURED: Mapping[str, str] = {
@@ -33,6 +34,14 @@ PORTKEY_CLOUD = Gateway(
     recognises=later(f"{__name__}.parse", "recognises"),
     semantics=later(f"{__name__}.semantics", "semantics"),
     artefacts=later(f"{__name__}.artefacts", "artefacts"),
+    tells=("strategy", "targets"),
+    passthrough=Passthrough(
+        place=partial(
+            later("designer.gateways.portkey_config.passthrough", "place"), "portkey-cloud"
+        ),
+        carry=later("designer.gateways.portkey_config.passthrough", "carry"),
+        reference="${{{}}}",
+    ),
     honoured=_HONOURED,
 )
 

@@ -1,6 +1,6 @@
 """What is written beside the configurations: a client to try them with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from designer.gateways.base import File, Terms
 from designer.gateways.portkey_cloud.lower import FOLDER
@@ -9,7 +9,9 @@ from designer.gateways.portkey_config.paths import FILE, folders
 from designer.ir import Routing
 
 
-def artefacts(routing: Routing, terms: Mapping[str, Terms], name: str) -> tuple[File, ...]:
+def artefacts(
+    routing: Routing, terms: Mapping[str, Terms], name: str, files: Sequence[File]
+) -> tuple[File, ...]:
     where = folders(route.name for route in routing.routes)
     client = {
         "configs": {route: f"{folder}/{FILE}" for route, folder in where.items()},

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from designer.diagnostics import Report
 from designer.gateways.base import Parsed
 from designer.gateways.portkey_cloud.lower import RETRY_AFTER_KEYS
-from designer.gateways.portkey_cloud.semantics import HOSTED
+from designer.gateways.portkey_cloud.semantics import HOSTED, semantics
 from designer.gateways.portkey_cloud.slugs import provider_of
 from designer.gateways.portkey_cloud.tables import SLUG
 from designer.gateways.portkey_config import rules
@@ -25,8 +25,8 @@ from designer.gateways.portkey_config.targets import read_target
 from designer.ir import Deployment, Guardrail
 
 
-def parse(files: Mapping[str, str], report: Report) -> Parsed | None:
-    return read_files(files, report, _DIALECT)
+def parse(files: Mapping[str, str], report: Report, version: str = "") -> Parsed | None:
+    return read_files(files, report, replace(_DIALECT, semantics=semantics(version)))
 
 
 def recognises(path: str, value: Any) -> bool:

@@ -84,6 +84,7 @@ HOSTED = Semantics(
     reports="last",
     guardrail=446,
     verified=False,
+    basis="branch 2.0.0 of the open-source repository and the documentation are the table",
     assumptions=(
         "the hosted product routes like branch 2.0.0 of the open-source repository",
         "no circuit breaker and no sticky targets, which work in saved configurations only",

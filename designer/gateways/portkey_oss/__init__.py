@@ -4,8 +4,9 @@ It keeps no state, knows no saved providers or guardrails, and expands no variab
 """
 
 from collections.abc import Mapping
+from functools import partial
 
-from designer.gateways.base import Gateway, later
+from designer.gateways.base import Gateway, Passthrough, later
 from designer.gateways.portkey_oss.lacks import LACKS
 
 _HONOURED: Mapping[str, str] = {
@@ -31,6 +32,15 @@ PORTKEY_OSS = Gateway(
     recognises=later(f"{__name__}.parse", "recognises"),
     semantics=later(f"{__name__}.semantics", "semantics"),
     artefacts=later(f"{__name__}.artefacts", "artefacts"),
+    tells=("strategy", "targets"),
+    images=("portkeyai/gateway",),
+    passthrough=Passthrough(
+        place=partial(
+            later("designer.gateways.portkey_config.passthrough", "place"), "portkey-oss"
+        ),
+        carry=later("designer.gateways.portkey_config.passthrough", "carry"),
+        reference="${{{}}}",
+    ),
     honoured=_HONOURED,
 )
 

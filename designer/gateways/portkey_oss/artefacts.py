@@ -1,6 +1,6 @@
 """What is deployed beside the configurations: the gateway's container, and a client to try it with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -15,7 +15,9 @@ IMAGE = "portkeyai/gateway:1.15.2"
 PORT = 8787
 
 
-def artefacts(routing: Routing, terms: Mapping[str, Terms], name: str) -> tuple[File, ...]:
+def artefacts(
+    routing: Routing, terms: Mapping[str, Terms], name: str, files: Sequence[File]
+) -> tuple[File, ...]:
     where = folders(route.name for route in routing.routes)
     client = {
         "configs": {route: f"{folder}/{FILE}" for route, folder in where.items()},

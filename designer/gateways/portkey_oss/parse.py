@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from designer.diagnostics import Report
 from designer.gateways.base import Parsed
 from designer.gateways.portkey_config import rules
@@ -18,12 +20,12 @@ from designer.gateways.portkey_config.read import (
 )
 from designer.gateways.portkey_config.targets import read_target
 from designer.gateways.portkey_oss import tables
-from designer.gateways.portkey_oss.semantics import DOCKER
+from designer.gateways.portkey_oss.semantics import DOCKER, semantics
 from designer.ir import Deployment, Guardrail
 
 
-def parse(files: Mapping[str, str], report: Report) -> Parsed | None:
-    return read_files(files, report, _DIALECT)
+def parse(files: Mapping[str, str], report: Report, version: str = "") -> Parsed | None:
+    return read_files(files, report, replace(_DIALECT, semantics=semantics(version)))
 
 
 def recognises(path: str, value: Any) -> bool:

@@ -114,4 +114,7 @@ _MEASURED = {"": DOCKER, "1.15": DOCKER, "1.15.2": DOCKER, "1.15-npm": NPM, "1.1
 def semantics(version: str = "") -> Semantics:
     """`1.15` is the official image; `1.15-npm` what npm installs. Others are taken for `1.15`."""
     known = _MEASURED.get(version)
-    return known if known is not None else replace(DOCKER, version=version, verified=False)
+    if known is not None:
+        return known
+    basis = f"the nearest table is used, that of {DOCKER.version}"
+    return replace(DOCKER, version=version, verified=False, basis=basis)

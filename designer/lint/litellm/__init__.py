@@ -1,11 +1,31 @@
 """What is wrong with a LiteLLM configuration file."""
 
 from designer.diagnostics import Report
-from designer.lint.litellm import fallbacks
+from designer.lint.litellm import (
+    cooldowns,
+    fallbacks,
+    groups,
+    models,
+    money,
+    picks,
+    retries,
+    timeouts,
+    typed,
+)
 from designer.lint.litellm.view import File
 from designer.lint.subject import Subject
 
-CHECKS = (*fallbacks.CHECKS,)
+CHECKS = (
+    *fallbacks.CHECKS,
+    *typed.CHECKS,
+    *groups.CHECKS,
+    *picks.CHECKS,
+    *retries.CHECKS,
+    *timeouts.CHECKS,
+    *cooldowns.CHECKS,
+    *money.CHECKS,
+    *models.CHECKS,
+)
 
 
 def check(subject: Subject, report: Report) -> None:

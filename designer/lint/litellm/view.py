@@ -12,7 +12,8 @@ from typing import Any
 from msgspec import Struct
 
 from designer.diagnostics import Place
-from designer.documents import Document, Path
+from designer.documents import Document, Path, dotted
+from designer.ir import Deployment
 from designer.lint.subject import Subject
 
 ROUTER, LITELLM, GENERAL = "router_settings", "litellm_settings", "general_settings"
@@ -87,6 +88,14 @@ class File(Struct, frozen=True, dict=True):
         )
 
     @cached_property
+    def deployments(self) -> Mapping[int, Deployment]:
+        """What the entries were understood as, by their index."""
+        listed = self.subject.routing.deployments
+        by_path = {self.subject.place(d.id).path: d for d in listed}
+        found = {entry.index: by_path.get(dotted(entry.path)) for entry in self.entries}
+        return {index: d for index, d in found.items() if d is not None}
+
+    @cached_property
     def groups(self) -> Mapping[str, tuple[Entry, ...]]:
         found: dict[str, list[Entry]] = {}
         for entry in self.entries:
@@ -114,6 +123,10 @@ class File(Struct, frozen=True, dict=True):
             or name in self.aliases
             or any(fnmatchcase(name, pattern) for pattern in self.wildcards)
         )
+
+    def names_a_group(self, name: str) -> bool:
+        """Without a further alias between: by its own name or by a wildcard."""
+        return name in self.groups or any(fnmatchcase(name, p) for p in self.wildcards)
 
     @property
     def router(self) -> Mapping[str, Any]:
@@ -169,3 +182,9 @@ def mapping(value: Any) -> Mapping[str, Any]:
 
 def text(value: Any) -> str:
     return value if isinstance(value, str) else "" if value is None else str(value)
+
+
+def number(value: Any) -> float | None:
+    """A finite number; a quoted one is text, as for LiteLLM."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and abs(value) < 1e18 else None
