@@ -14,6 +14,8 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from designer.documents import Path
+
 Kind = Literal["int", "float", "bool", "str", "list", "dict", "null"]
 Names = Literal[
     "callbacks",
@@ -60,7 +62,68 @@ def sections(gateway: str, version: str = "") -> Sections:
 
 def find(gateway: str, version: str, section: str, name: str) -> Key | None:
     known = sections(gateway, version).get(section, {})
-    return known.get(name) or known.get(OTHERS)
+    return known.get(name) or known.get(_spelled(gateway, name)) or known.get(OTHERS)
+
+
+def _spelled(gateway: str, name: str) -> str:
+    """The documented spelling: Portkey's open-source gateway takes camelCase too (1.15.2)."""
+    return snake(name) if gateway in _CAMEL else name
+
+
+_CAMEL = frozenset({"portkey-oss"})
+
+
+def snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda capital: "_" + capital[1].lower(), name)
+
+
+def locate(gateway: str, version: str, path: Path, start: str = "") -> Key | None:
+    """The key that the setting at a path belongs to, below the section where the file starts.
+
+    None where a key on the way is unknown, or where the setting stands below a mapping whose keys
+    are the user's own.
+    """
+    section, key = start, None
+    for part in path:
+        if isinstance(part, int):
+            section += "[]"
+            continue
+        key = find(gateway, version, section, part)
+        if key is None:
+            return None
+        section = section_below(gateway, section, key.name)
+    return key
+
+
+def section_below(gateway: str, section: str, key: str) -> str:
+    """What the section of a key's own keys is called."""
+    path = f"{section}.{key}" if section else key
+    for end, name in _SECTIONS.get(gateway, {}).items():
+        if path == end or path.endswith(f".{end}"):
+            return name
+    return path
+
+
+_OF_PORTKEY: Mapping[str, str] = {
+    **{key: key for key in ("targets", "strategy", "retry", "cache", "cb_config", "deployments")},
+    **dict.fromkeys(("input_guardrails", "output_guardrails"), "hooks"),
+    **dict.fromkeys(("before_request_hooks", "after_request_hooks"), "hooks"),
+    **dict.fromkeys(("on_fail.feedback", "on_success.feedback"), "hooks[].feedback"),
+}
+_SECTIONS: Mapping[str, Mapping[str, str]] = {
+    "litellm": {
+        "model_list[].litellm_params": "litellm_params",
+        "model_list[].model_info": "model_info",
+        "litellm_settings.cache_params": "cache_params",
+        "router_settings.retry_policy": "retry_policy",
+        "router_settings.model_group_retry_policy.*": "retry_policy",
+        "router_settings.allowed_fails_policy": "allowed_fails_policy",
+        "router_settings.routing_groups": "routing_groups",
+    },
+    "portkey-oss": _OF_PORTKEY,
+    "portkey-cloud": _OF_PORTKEY,
+}
+"""How a path ends → its section, where that is not called like the path."""
 
 
 def elsewhere(gateway: str, version: str, name: str) -> tuple[str, ...]:

@@ -35,6 +35,9 @@ class Source:
     def __init__(self, site: Path) -> None:
         self.site = site
         self.modules: dict[str, ast.Module] = {}
+        self.found: dict[tuple[str, str, bool], Found | None] = {}
+        self.followed: set[str] = set()
+        """Aliases that are being followed; some lead back to themselves."""
 
     @cached_property
     def version(self) -> str:
@@ -52,8 +55,15 @@ class Source:
         for file in sorted((self.site / folder).rglob("*.py")):
             yield file.relative_to(self.site).as_posix()
 
-    def find(self, name: str, path: str) -> Found | None:
+    def find(self, name: str, path: str, stars: bool = True) -> Found | None:
         """A class or an alias by the name it has in a module, through that module's imports."""
+        place = (name, path, stars)
+        if place not in self.found:
+            self.found[place] = None  # where modules import one another
+            self.found[place] = self._find(name, path, stars)
+        return self.found[place]
+
+    def _find(self, name: str, path: str, stars: bool) -> Found | None:
         for node in self.statements(self.module(path).body):
             match node:
                 case ast.ClassDef(name=own) if own == name:
@@ -66,8 +76,11 @@ class Source:
                     return Found(value, path)
                 case ast.ImportFrom(names=names):
                     for item in names:
-                        if (item.asname or item.name) == name:
-                            file = self._file(node, path)
+                        file = self._file(node, path)
+                        if file and file != path and item.name == "*":
+                            if stars and (found := self.find(name, file, False)):
+                                return found
+                        elif (item.asname or item.name) == name:
                             return self.find(item.name, file) if file and file != path else None
         return None
 
@@ -81,6 +94,8 @@ class Source:
     def _file(self, node: ast.ImportFrom, path: str) -> str | None:
         base = [] if not node.level else path.split("/")[: -node.level]
         dotted = "/".join([*base, *(node.module or "").split(".")])
+        if not dotted.startswith("litellm/"):
+            return None
         return next(
             (file for file in (f"{dotted}.py", f"{dotted}/__init__.py") if self.has(file)), None
         )
@@ -112,7 +127,7 @@ _SCALARS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("Timeout", "Client", "AsyncClient", "CustomLogger"), ()),
     "None": ("null",),
     "NoneType": ("null",),
-    **dict.fromkeys(("Any", "object", "Exception"), ("any",)),
+    **dict.fromkeys(("Any", "object", "Exception", "ModelResponse"), ("any",)),
     **dict.fromkeys(("dict", "Dict", "Mapping", "MutableMapping", "TypedDict"), ("dict",)),
     **dict.fromkeys(("list", "List", "Sequence", "tuple", "Tuple", "Set", "set"), ("list",)),
     **dict.fromkeys(("frozenset", "FrozenSet", "Iterable"), ("list",)),
@@ -177,10 +192,13 @@ def _named(source: Source, name: str, path: str) -> tuple[set[str], tuple[str, .
     if name in _SCALARS:
         return set(_SCALARS[name]), ()
     found = source.find(name, path)
-    if found is None:
+    if found is None or name in source.followed:
         return {"any"}, ()
     if not isinstance(found.node, ast.ClassDef):
-        return kinds(source, found.node, found.path)
+        source.followed.add(name)
+        taken = kinds(source, found.node, found.path)
+        source.followed.discard(name)
+        return taken
     values = enum_values(found.node)
     return ({"str"}, values) if values else ({"dict"}, ())
 
@@ -220,6 +238,50 @@ def _declared(source: Source, places: list[tuple[ast.AnnAssign, str]]) -> Row:
     node, file = places[-1]
     parts = [kinds(source, other.annotation, path) for other, path in places]
     return written(*_joined(parts)), _default(node), _at(file, node)
+
+
+def below_class(
+    source: Source, section: str, path: str, *names: str, levels: int = 2
+) -> dict[str, dict[str, Row]]:
+    """The sections of fields that hold objects of a class, lists of them or mappings to them."""
+    found: dict[str, dict[str, Row]] = {}
+    for name in names:
+        for field, file in source.fields(path, name):
+            if _last_name(field.target).startswith("_"):
+                continue
+            for suffix, at, class_ in _inside(source, field.annotation, file):
+                here = f"{section}.{_last_name(field.target)}"
+                if suffix.endswith(".*"):
+                    found.setdefault(here, {"*": ("dict", "", _at(file, field))})
+                rows = found.setdefault(here + suffix, {})
+                rows |= from_class(source, at, class_)
+                if levels > 1:
+                    found |= below_class(source, here + suffix, at, class_, levels=levels - 1)
+    return found
+
+
+def _inside(source: Source, node: ast.AST, path: str) -> Iterator[tuple[str, str, str]]:
+    """How an annotation holds objects (`[]`, `.*` or itself), and their class's module and name."""
+    match node:
+        case ast.BinOp(left=left, right=right):
+            yield from _inside(source, left, path)
+            yield from _inside(source, right, path)
+        case ast.Subscript(value=value, slice=inner):
+            parts = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+            accepted = _SCALARS.get(_last_name(value), ())
+            suffix = "[]" if "list" in accepted else ".*" if "dict" in accepted else ""
+            for part in parts[1:] if suffix == ".*" else parts:
+                for rest, at, name in _inside(source, part, path):
+                    yield suffix + rest, at, name
+        case ast.Name(id=name) if name not in _SCALARS:
+            found = source.find(name, path)
+            if found and isinstance(found.node, ast.ClassDef):
+                if not enum_values(found.node):
+                    yield "", found.path, found.node.name
+            elif found and name not in source.followed:
+                source.followed.add(name)
+                yield from _inside(source, found.node, found.path)
+                source.followed.discard(name)
 
 
 def _default(node: ast.AnnAssign) -> str:
@@ -434,8 +496,36 @@ def sections(source: Source) -> dict[str, dict[str, Row]]:
         "routing_groups[]": from_class(source, _TYPES, "RoutingGroup"),
         "guardrails[]": from_class(source, _RAILS, "Guardrail"),
         "guardrails[].litellm_params": from_class(source, _RAILS, "LitellmParams"),
+        "mcp_servers": {"*": ("dict", "", "proxy/proxy_server.py")},
+        "router_settings.model_group_retry_policy": {"*": ("dict", "", "types/router.py")},
         "environment_variables": {"*": ("bool|float|int|null|str", "", "proxy/proxy_server.py")},
+        **below_class(source, "litellm_params", _TYPES, "LiteLLM_Params", "LiteLLMParamsTypedDict"),
+        **below_class(source, "model_info", _TYPES, "ModelInfo"),
+        **below_class(source, "general_settings", _PROXY_TYPES, "ConfigGeneralSettings"),
+        **below_class(source, "guardrails[].litellm_params", _RAILS, "LitellmParams"),
+        **{
+            section: from_class(source, path, name)
+            for section, path, name in _LISTED
+            if source.find(name, path)
+        },
     }
+
+
+_LISTED = (
+    ("search_tools[]", _TYPES, "SearchToolTypedDict"),
+    ("search_tools[].litellm_params", _TYPES, "SearchToolLiteLLMParams"),
+    ("credential_list[]", _UTILS, "CredentialItem"),
+    ("litellm_settings.default_team_settings[]", _PROXY_TYPES, "TeamDefaultSettings"),
+    ("litellm_settings.default_internal_user_params", _PROXY_TYPES, "DefaultInternalUserParams"),
+    (
+        "litellm_settings.upperbound_key_generate_params",
+        _PROXY_TYPES,
+        "LiteLLM_UpperboundKeyGenerateParams",
+    ),
+    ("general_settings.litellm_jwtauth", _PROXY_TYPES, "LiteLLM_JWTAuth"),
+    ("mcp_servers.*", _PROXY_TYPES, "NewMCPServerRequest"),
+)
+"""Sections of one class each, that no annotation leads to."""
 
 
 def _top_level(source: Source) -> dict[str, Row]:
@@ -565,6 +655,8 @@ def text(source: Source) -> str:
     """One key a line, sorted."""
     parts = []
     for section, rows in sections(source).items():
+        if not rows:
+            continue
         lines = ",\n".join(f"{_json(key)}:{_json(rows[key])}" for key in sorted(rows))
         parts.append(f"{_json(section)}:{{\n{lines}\n}}")
     known = ",\n".join(f"{_json(what)}:{_json(those)}" for what, those in names(source).items())
