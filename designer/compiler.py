@@ -213,7 +213,7 @@ def _pass_through(
     if report.has_errors:
         return None
     texts = {file.path: render(gateway.folder, file) for file in whole}
-    meaning = read_back(gateway, whole, texts, report)
+    meaning = read_back(gateway, whole, texts, report, plan.version)
     if meaning is None:
         return None
     _compare_planned(loaded, planned, meaning.routing, gateway, report)

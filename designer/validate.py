@@ -64,9 +64,14 @@ def check_files(
 
 
 def read_back(
-    gateway: Gateway, files: Sequence[File], texts: Mapping[str, str], report: Report
+    gateway: Gateway,
+    files: Sequence[File],
+    texts: Mapping[str, str],
+    report: Report,
+    version: str = "",
 ) -> Parsed | None:
-    """What files with passed-through settings mean; None where their text is not what was to be said."""
+    """What files with passed-through settings mean to a version of the gateway; None where their text is
+    not what was to be said."""
     for file in files:
         read = read_json if file.path.endswith(".json") else read_yaml
         document = read(texts[file.path], file.path, report)
@@ -74,7 +79,7 @@ def read_back(
             difference = f"{file.path} does not say what was to be written"
             report.add(READ_BACK, gateway=gateway.title, difference=difference)
             return None
-    return gateway.parse({file.path: texts[file.path] for file in files}, report)
+    return gateway.parse({file.path: texts[file.path] for file in files}, report, version)
 
 
 def _difference(planned: Routing, understood: Routing) -> str:

@@ -73,14 +73,20 @@ class Adopted(Struct, frozen=True):
     plan: Plan
 
 
-def adopt(config: Config, source: str, catalog: Catalog, report: Report) -> Adopted | None:
-    """None, with a finding, where no profile means the same. `source` names the configuration."""
-    return _Adoption(config, source, catalog, report).adopted()
+def adopt(
+    config: Config, source: str, catalog: Catalog, report: Report, version: str = ""
+) -> Adopted | None:
+    """None, with a finding, where no profile means the same. `source` names the configuration, and
+    `version` that of its gateway, where it is not the measured one."""
+    return _Adoption(config, source, catalog, report, version).adopted()
 
 
 class _Adoption:
-    def __init__(self, config: Config, source: str, catalog: Catalog, report: Report) -> None:
+    def __init__(
+        self, config: Config, source: str, catalog: Catalog, report: Report, version: str
+    ) -> None:
         self.config = config
+        self.version = version or config.gateway.version
         self.source = source
         self.catalog = catalog
         self.report = report
@@ -120,7 +126,7 @@ class _Adoption:
         aliases = {route.name: True for route in before.routes}
         placed = gateway.passthrough.place(self.section, aliases)
         texts = {p.file.path: render(gateway.folder, p.file) for p in placed}
-        parsed = gateway.parse(texts, Report())
+        parsed = gateway.parse(texts, Report(), self.version)
         if parsed is None or differing(before, without_secrets(parsed.routing, before)):
             return None
         return parsed
@@ -143,7 +149,8 @@ class _Adoption:
         draft = self.draft(planned)
         total, carried = _leaves(self.section), _leaves(draft.section) - draft.added
         name = _profile_name(self.source)
-        text = written(draft, self.config.gateway, name, self.source, (total, carried))
+        token = {"use": self.config.gateway.name, "version": self.version}
+        text = written(draft, token, name, self.source, (total, carried))
         silent = Report()
         loaded = load_profile("-", text, report=silent)
         if loaded is None:

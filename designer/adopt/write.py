@@ -6,7 +6,6 @@ from typing import Any
 
 from designer.adopt.draft import Draft
 from designer.emit import comment, to_yaml
-from designer.gateways.base import Gateway
 
 _INTRO = """\
 # yaml-language-server: $schema=./schemas/profile.schema.json
@@ -28,8 +27,10 @@ _TITLES: Mapping[str, str] = {
 }
 
 
-def written(draft: Draft, gateway: Gateway, name: str, source: str, counts: tuple[int, int]) -> str:
-    """`counts` are all settings of the configuration, and those that are carried."""
+def written(
+    draft: Draft, gateway: Mapping[str, str], name: str, source: str, counts: tuple[int, int]
+) -> str:
+    """`gateway` has `use` and `version`; `counts` are all settings, and those that are carried."""
     total, carried = counts
     intro = _INTRO.format(
         source=comment(PurePath(source).name or source),
@@ -40,11 +41,9 @@ def written(draft: Draft, gateway: Gateway, name: str, source: str, counts: tupl
     return intro + "\n".join(_sections(draft, gateway, name)) + "\n"
 
 
-def _sections(draft: Draft, gateway: Gateway, name: str) -> Iterator[str]:
+def _sections(draft: Draft, gateway: Mapping[str, str], name: str) -> Iterator[str]:
     yield to_yaml({"version": 1, "name": name})
-    yield _titled(
-        "gateway", to_yaml({"gateway": {"use": gateway.name, "version": gateway.version}})
-    )
+    yield _titled("gateway", to_yaml({"gateway": gateway}))
     said: dict[str, Any] = {
         "workloads": list(draft.workloads),
         "routing": draft.routing,
@@ -55,7 +54,7 @@ def _sections(draft: Draft, gateway: Gateway, name: str) -> Iterator[str]:
         if value:
             yield _titled(key, to_yaml({key: value}, draft.notes))
     if draft.section:
-        passed = {"passthrough": {gateway.name: draft.section}}
+        passed = {"passthrough": {gateway["use"]: draft.section}}
         yield _titled("passthrough", to_yaml(passed, draft.notes))
 
 

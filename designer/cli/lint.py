@@ -151,7 +151,7 @@ def _one(
         own.check(config, found)
         report.extend(found if config.is_whole else _without_fixes(found))
     if not configs:
-        return report, False
+        return _located(report, path), False
     graded = own.graded(report)
     texts = {file: text for config in configs for file, text in config.texts.items()}
     documents = [document for config in configs for document in config.parsed.documents]
@@ -159,7 +159,16 @@ def _one(
     left = suppress(graded, said, [*options, *_of_profile(configs[0], day)], day)
     counts.by_comment += left.by_comment
     counts.by_option += left.by_option
-    return left.left, len(configs) == len(loaded)
+    return _located(left.left, path), len(configs) == len(loaded)
+
+
+def _located(report: Report, path: str) -> Report:
+    """Files of a folder by where they are from here, as editors and pull requests name them."""
+    folder = Path(path)
+    if not folder.is_dir():
+        return report
+    places = (replace(f.place, file=(folder / f.place.file).as_posix()) for f in report)
+    return Report([replace(f, place=place) for f, place in zip(report, places, strict=True)])
 
 
 def _without_fixes(report: Report) -> Report:

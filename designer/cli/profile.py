@@ -30,7 +30,7 @@ Examples:
     metavar="CONFIG",
     help="Derive it from a LiteLLM, Portkey or OpenRouter file or folder (- is standard input).",
 )
-@click.option("--gateway", help="With --from: whose configuration it is, where that is unclear.")
+@click.option("--gateway", help="With --from: whose configuration it is, as a token.")
 def init(
     file: Path | None, out: Path | None, overwrite: bool, source: str | None, gateway: str | None
 ) -> None:
@@ -64,7 +64,8 @@ def _derived(source: str, gateway: str | None) -> str:
     config = load_config(source, report, gateway)
     if config is None or report.has_errors:
         _end(report)
-    adopted = adopt(config, source, load_catalog(), report)
+    version = (gateway or "").partition("@")[2]
+    adopted = adopt(config, source, load_catalog(), report, version)
     if adopted is None:
         _end(report)
     tell(report)

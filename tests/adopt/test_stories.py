@@ -198,3 +198,9 @@ def test_a_given_route_is_said_to_be_unchecked() -> None:
     assert "residency eu" in said.message
     assert json.loads(plan.texts["plan.json"])["decision"]["given"] == ["support"]
     assert "nothing is planned or forecast for `support`" in plan.texts["REPORT.md"]
+
+
+def test_a_version_that_is_named_stays(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["init", "--from", str(CASES / "litellm.yaml"), "--gateway", "litellm@1.109"]) == 0
+
+    assert 'version: "1.109"' in capsys.readouterr().out

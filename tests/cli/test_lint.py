@@ -173,6 +173,19 @@ def test_several_files_are_linted_in_one_call(
     assert "2 configurations" in err
 
 
+def test_a_file_of_a_folder_is_named_from_here_and_can_be_mended(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("deploy/litellm").mkdir(parents=True)
+    moved = Path("deploy/litellm/config.yaml")
+    config.rename(moved)
+
+    assert run(["lint", "deploy"]) == 1
+    assert capsys.readouterr().out.startswith("deploy/litellm/config.yaml:14:14: error[LNT201]")
+    assert run(["lint", "deploy", "--fix"]) == 0
+    assert moved.read_text("utf-8") == BAD.replace("spair", "spare")
+
+
 @pytest.mark.parametrize("text", ["a: [", "just text", "services: {x: {image: y}}"])
 def test_what_is_no_configuration_is_exit_2(
     config: Path, text: str, capsys: pytest.CaptureFixture[str]

@@ -2,6 +2,7 @@
 
 from designer.diagnostics import Edit, Fix, Report, Rule, Severity
 from designer.gateways.litellm.tables import DEFAULT_ALLOWED_FAILS
+from designer.gateways.litellm.versions import habits
 from designer.lint.litellm.retries import retries
 from designer.lint.litellm.view import LITELLM, ROUTER, File, mapping, number
 from designer.lint.routes.places import listed
@@ -84,7 +85,6 @@ _REQUESTS_FAULTS = ("BadRequestErrorAllowedFails", "ContentPolicyViolationErrorA
 _MEANT_AS_NEVER = 100
 _MEAN_JITTER_S = 0.375
 _MANY = 100
-_BEFORE_1_109 = ("1.106", "1.107", "1.108")
 
 
 def failing_deployments_are_left_alone(file: File, report: Report) -> None:
@@ -116,11 +116,11 @@ def _waits_s(file: File) -> float:
 def _counts(file: File) -> bool:
     """Whether the router's own number is a setting."""
     own = file.router.get("allowed_fails")
-    return own is not None and (own != _modules_own(file) or not _is_old(file))
+    return own is not None and (own != _modules_own(file) or not _takes_default_for_unset(file))
 
 
-def _is_old(file: File) -> bool:
-    return file.subject.version.startswith(_BEFORE_1_109)
+def _takes_default_for_unset(file: File) -> bool:
+    return habits(file.subject.version).takes_default_for_unset
 
 
 def _modules_own(file: File) -> float:
@@ -132,7 +132,7 @@ def cooldowns_are_set(file: File, report: Report) -> None:
     if number(file.router.get("cooldown_time")) == 0:
         report.add(STILL_COOLS, file.place(ROUTER, "cooldown_time"))
     own, other = file.router.get("allowed_fails"), file.litellm.get("allowed_fails")
-    if file.router.get("allowed_fails_policy") or not _is_old(file):
+    if file.router.get("allowed_fails_policy") or not _takes_default_for_unset(file):
         return  # the number counts
     if own is None and number(other) is not None:
         report.add(NOT_THE_ROUTERS, file.place(LITELLM, "allowed_fails"))

@@ -41,7 +41,7 @@ TO_ITSELF = Rule(
 )
 CIRCLE = Rule(
     "LNT204",
-    Severity.WARNING,
+    Severity.INFO,
     "`fallbacks` go in a circle: {circle}",
     "Every group is asked once at most, so the chain ends where it meets itself, and `default_fallbacks` "
     "are not asked after it.",

@@ -61,12 +61,15 @@ def aliases_lead_somewhere(file: File, report: Report) -> None:
     for alias, target in file.aliases.items() if setting is not None else ():
         assert setting is not None
         place = file.place(*setting.path, alias)
-        if target != alias and not file.names_a_group(target):
+        if target == alias:
+            continue
+        if file.names_a_group(target):
+            if alias in file.groups:
+                report.add(ALIAS_HIDES, place, alias=alias, target=target)
+        elif not file.general.get("store_model_in_db"):  # with it there may be groups in no file
             is_alias = target in file.aliases
             what = "that is an alias itself" if is_alias else "no model is called that"
             report.add(ALIAS_TO_NOTHING, place, alias=alias, target=target, what=what)
-        elif target != alias and alias in file.groups:
-            report.add(ALIAS_HIDES, place, alias=alias, target=target)
 
 
 def orders_are_whole(file: File, report: Report) -> None:

@@ -90,10 +90,15 @@ def base_models_are_known(file: File, report: Report) -> None:
 
 @cache
 def _near(base: str) -> str | None:
-    """Only among names that begin alike: the map has thousands."""
-    names = [name for name in load_price_map().rows if name[:3] == base[:3]]
-    close = get_close_matches(base, names, n=1, cutoff=0.9)
+    """Among names with the same digits: another number is another model, and perhaps a newer one."""
+    digits = _digits(base)
+    names = [name for name in load_price_map().rows if _digits(name) == digits]
+    close = get_close_matches(base, names, n=1, cutoff=0.85)
     return close[0] if close else None
+
+
+def _digits(name: str) -> str:
+    return "".join(c for c in name if c.isdigit())
 
 
 CHECKS = (groups_hold_one_kind, embedders_say_so, base_models_are_known)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from designer.diagnostics import Place, Report, Rule, Severity
 from designer.gateways.litellm.tables import DEFAULT_MAX_FALLBACKS
+from designer.gateways.litellm.versions import habits
 from designer.lint.litellm.view import File, Hop, number
 from designer.lint.routes.places import listed
 
@@ -60,8 +61,6 @@ REFUSALS_GO_ON = Rule(
     source="https://github.com/BerriAI/litellm/issues/40406; measured, LiteLLM 1.106.2, 2026-11-22",
 )
 
-_BEFORE_1_109 = ("1.106", "1.107", "1.108")
-
 
 def typed_lists_are_whole(file: File, report: Report) -> None:
     generic = _targets(file, "fallbacks")
@@ -72,7 +71,7 @@ def typed_lists_are_whole(file: File, report: Report) -> None:
         if groups:
             place = _place(file, "context_window_fallbacks")
             report.add(NO_CONTEXT_ENTRY, place, groups=listed(groups))
-    if policy and "*" not in policy and file.subject.version.startswith(_BEFORE_1_109):
+    if policy and "*" not in policy and habits(file.subject.version).refusal_lists_bind_all:
         groups = [group for group in generic if group not in policy and group != "*"]
         if groups:
             place = _place(file, "content_policy_fallbacks")

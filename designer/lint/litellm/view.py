@@ -116,11 +116,17 @@ class File(Struct, frozen=True, dict=True):
     def wildcards(self) -> tuple[str, ...]:
         return tuple(name for name in self.groups if "*" in name)
 
+    @cached_property
+    def ids(self) -> frozenset[str]:
+        """Those that entries give themselves: a fallback may name one deployment by its id."""
+        return frozenset(text(entry.info.get("id")) for entry in self.entries) - {""}
+
     def is_served(self, name: str) -> bool:
-        """Whether a request for `name` finds a group: by name, alias or wildcard."""
+        """Whether a request for `name` finds somebody: by name, alias, id or wildcard."""
         return (
             name in self.groups
             or name in self.aliases
+            or name in self.ids
             or any(fnmatchcase(name, pattern) for pattern in self.wildcards)
         )
 

@@ -23,7 +23,8 @@ def model_place(subject: Subject, id_: str) -> Place:
     path = tuple(int(i) if i else name for name, i in _PART.findall(place.path))
     for document in subject.parsed.documents:
         for tail in _MODEL:
-            if document.file == place.file and (*path, *tail) in document.places:
+            found = document.places.get((*path, *tail))
+            if found is not None and found.file == place.file:
                 return document.place(*path, *tail)
     return place
 

@@ -188,9 +188,11 @@ def _profile_fits(subject: Subject, deployment: Deployment, region: str, report:
 
 
 def _is_elsewhere(prefix: str, region: str | None) -> bool:
-    """Whether a profile's geography is known not to have the region: it cannot be called there."""
+    """Whether the region belongs to other geographies only, so that the profile is not known there."""
     countries = countries_of(region or "")
-    return prefix in _GEOGRAPHY and bool(countries) and not countries <= _GEOGRAPHY[prefix]
+    own = _GEOGRAPHY.get(prefix, frozenset())
+    others = frozenset[str]().union(*_GEOGRAPHY.values()) - own
+    return bool(own) and bool(countries) and countries <= others
 
 
 CHECKS = (residency_is_kept, profiles_fit_their_region)
