@@ -3,9 +3,10 @@
 from typing import Any
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from designer.engine.events import Request
-from designer.engine.outcomes import KINDS, Outcome
+from designer.engine.outcomes import KINDS, STATUS_OF_KIND, Outcome
 from designer.engine.semantics import Backoff, CooldownRule, RetryAfter, Row, Semantics
 from designer.gateways.reference import REFERENCE
 from designer.ir import (
@@ -179,7 +180,7 @@ faults = st.builds(
     kind=st.sampled_from(sorted(KINDS)),
     delay_s=_delays(),
     after_chunks=st.none() | st.integers(0, 60),
-)
+).map(lambda said: replace(said, status=STATUS_OF_KIND.get(said.kind, 200)))
 answers: st.SearchStrategy[dict[str, list[Outcome]]] = st.fixed_dictionaries(
     {id_: st.lists(ordinary | faults, min_size=1, max_size=4) for id_ in IDS}
 )

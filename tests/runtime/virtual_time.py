@@ -8,14 +8,11 @@ import selectors
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 
-from msgspec.structs import replace
-
 from designer.engine.outcomes import (
     ANSWER_CHUNKS,
     CUT_AFTER_CHUNKS,
     HANGS_S,
     SLOW_FIRST_TOKEN_S,
-    STATUS_OF_KIND,
     Outcome,
 )
 from runtime.upstream import Request, UpstreamError, UpstreamFailure
@@ -56,8 +53,6 @@ class Provider:
         turn = self._used.get(deployment, 0)
         self._used[deployment] = turn + 1
         outcome = listed[min(turn, len(listed) - 1)]
-        if outcome.kind in STATUS_OF_KIND and outcome.status == 200:
-            outcome = replace(outcome, status=STATUS_OF_KIND[outcome.kind])
         loop = asyncio.get_running_loop()
         began = loop.time()
         self.asked.append((deployment, began))
