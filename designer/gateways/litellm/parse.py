@@ -40,9 +40,12 @@ from designer.gateways.litellm.tables import (
     DEFAULT_RETRIES,
     ENTITIES,
     KNOWN_PREFIXES,
+    NOT_MODELLED,
     OTHER_REGION_KEY,
     PARAMS,
+    PARAMS_NOT_MODELLED,
     PICK_OF_STRATEGY,
+    PICKS_ROUGHLY,
     PROVIDER_OF_PREFIX,
     REGION_KEY,
     RETRY_POLICY,
@@ -154,7 +157,7 @@ def _parse(document: Document, report: Report, version: str) -> Parsed | None:
     return Parsed(
         gateway="litellm",
         routing=Routing(routes, deployments, rails, aliases),
-        semantics=_semantics(settings, version),
+        semantics=_semantics(settings, entries, version),
         terms={entry.id: _terms(entry) for entry in entries},
         places=places,
         names=_names(entries),
@@ -592,13 +595,29 @@ def _policy(name: str, settings: _Settings) -> tuple[tuple[str, int], ...]:
     return tuple((key, max(n, 0)) for key, n in counts.items() if n is not None)
 
 
-def _semantics(settings: _Settings, version: str) -> Semantics:
+def _semantics(settings: _Settings, entries: Iterable[_Entry], version: str) -> Semantics:
     table = semantics(version)
+    assumed = dict.fromkeys((*table.assumptions, *_assumed(settings, entries)))
+    table = replace(table, assumptions=tuple(assumed))
     floor_s = _number(settings.router.get("retry_after")) or 0.0
     depth = _whole(settings.get("max_fallbacks"))
     if floor_s > 0:
         table = replace(table, backoff=replace(table.backoff, floor_s=floor_s))
     return table if depth is None else replace(table, depth=max(depth, 0))
+
+
+def _assumed(settings: _Settings, entries: Iterable[_Entry]) -> Iterator[str]:
+    """What is taken to be so because a setting that is there is not modelled."""
+    for key, instead in NOT_MODELLED.items():
+        if settings.router.get(key):
+            yield f"{key} is not modelled: {instead}"
+    keys = {key for entry in entries for key, value in entry.params.items() if value}
+    for key, instead in PARAMS_NOT_MODELLED.items():
+        if key in keys:
+            yield f"{key} is not modelled: {instead}"
+    strategy = str(settings.router.get("routing_strategy"))
+    if strategy in PICKS_ROUGHLY:
+        yield f"{strategy}: {PICKS_ROUGHLY[strategy]}"
 
 
 # --- Guardrails -----------------------------------------------------------------------------------
