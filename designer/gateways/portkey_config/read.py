@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from designer.diagnostics import Place, Report, Rule
+from designer.diagnostics import Edit, Fix, Place, Report, Rule
 from designer.documents import Document, Path, dotted, read_json
 from designer.engine.semantics import Semantics
 from designer.gateways.base import Parsed
@@ -117,7 +117,7 @@ def looks_like_config(value: Any) -> bool:
         return True
     if not isinstance(config, Mapping):
         return False
-    keys = {_snake(key) for key in config}
+    keys = {snake_case(key) for key in config}
     strategy = config.get("strategy")
     if isinstance(strategy, Mapping) and "mode" in strategy:
         return True
@@ -158,6 +158,13 @@ def _is_hosted(node: Mapping[str, Any]) -> bool:
             for key in ("input_guardrails", "output_guardrails")
             for rail in _list(node.get(key))
         )
+        or any(
+            isinstance(hook, Mapping) and set(hook) == {"id"}
+            for key in ("before_request_hooks", "after_request_hooks")
+            for hook in _list(node.get(key))
+        )
+        # The open-source gateway wants a key of its own beside each provider.
+        or (bool(node.get("forward_headers")) and not node.get("api_key"))
     )
 
 
@@ -283,7 +290,7 @@ class _FileReader(Struct):
     reached: set[Path] = field(default_factory=set)
 
     def read(self) -> FileRead:
-        config = _with_underscores(self.source.config)
+        config = with_underscores(self.source.config)
         rails: list[Guardrail] = []
         done: set[str] = set()
         try:
@@ -307,7 +314,7 @@ class _FileReader(Struct):
             raise RejectedError("a target is an object", path)
         if depth > _DEEPEST:
             raise RejectedError(f"targets are nested more than {_DEEPEST} levels deep", path)
-        own = _with_underscores(raw)
+        own = with_underscores(raw)
         _check_types(own, path)
         below = self._inherited(own, path, above)
         if own.get("targets") is not None or own.get("strategy") is not None:
@@ -333,6 +340,8 @@ class _FileReader(Struct):
 
     def _strategy(self, own: Mapping[str, Any], path: Path, below: Inherited, depth: int) -> Node:
         strategy = own.get("strategy")
+        if strategy is None and own.get("fetch_integrated_models"):
+            return NOWHERE  # for the list of models, which asks no target
         if not isinstance(strategy, Mapping):
             # Anything that makes it a target of its own lets it pass the schema, and fail later.
             passes = any(own.get(key) for key in ("retry", "cache", "request_timeout", *_RAILS))
@@ -341,7 +350,7 @@ class _FileReader(Struct):
                 path,
                 NOBODY if passes else NOWHERE,
             )
-        strategy = _with_underscores(strategy)
+        strategy = with_underscores(strategy)
         targets = own.get("targets")
         at = (*path, "strategy")
         self._list_unread(strategy, at, _IN_STRATEGY[_mode(strategy, at)])
@@ -384,7 +393,7 @@ class _FileReader(Struct):
 
     def _pool(self, targets: list[Any], path: Path, child: Callable[[int], Node]) -> Node:
         children = tuple(child(i) for i in range(len(targets)))
-        given = [_with_underscores(target).get("weight") for target in targets]
+        given = [with_underscores(target).get("weight") for target in targets]
         if all(weight is None for weight in given):
             return Pool(children)
         weights = tuple(1.0 if weight is None else float(weight) for weight in given)
@@ -461,12 +470,13 @@ class _FileReader(Struct):
     def _retried(self, target: Target, below: Inherited) -> Node:
         if not isinstance(below.retry, Mapping):
             return target
-        retry = _with_underscores(below.retry)
+        retry = with_underscores(below.retry)
         known = {"attempts", "on_status_codes", *self.dialect.retry_after_keys}
         self._list_unread(below.retry, below.retry_path, known)
         misspelled = {"use_retry_after_headers"} & set(retry) - known
         for key in misspelled:
-            self.report.add(rules.MISSPELLED_RETRY_AFTER, self._place((*below.retry_path, key)))
+            place = self._place((*below.retry_path, key))
+            self.report.add(rules.MISSPELLED_RETRY_AFTER, place, self._spelled(key, below))
         attempts = retry["attempts"]
         if attempts < 0:
             return target
@@ -479,13 +489,20 @@ class _FileReader(Struct):
             honours_retry_after=any(retry.get(k) is True for k in self.dialect.retry_after_keys),
         )
 
+    def _spelled(self, key: str, below: Inherited) -> Fix | None:
+        right = "use_retry_after_header"
+        if right in below.retry or key not in below.retry:
+            return None
+        path = (*self.source.prefix, *below.retry_path, key)
+        return Fix(f"write {right} instead of {key}", (Edit("rename", path, right),))
+
     # --- What is not understood -------------------------------------------------------------------
 
     def _list_unread(self, raw: Mapping[str, Any], path: Path, known: set[str] | Any) -> None:
         self.not_analysed += [
             dotted((*self.source.prefix, *path, str(key)))
             for key in raw
-            if _snake(str(key)) not in known
+            if snake_case(str(key)) not in known
         ]
 
     def _warn_of_ignored(self, own: Mapping[str, Any], path: Path) -> None:
@@ -554,11 +571,11 @@ def _check_types(own: Mapping[str, Any], path: Path) -> None:
         if key in own and not is_right(own[key]):
             raise RejectedError(f"`{key}` is {wanted}", (*path, key))
     for key, inner in (("retry", own.get("retry")), ("strategy", own.get("strategy"))):
-        codes = _with_underscores(inner).get("on_status_codes") if inner is not None else None
+        codes = with_underscores(inner).get("on_status_codes") if inner is not None else None
         if codes is not None and not _is_codes(codes):
             raise RejectedError("`on_status_codes` is a list of numbers", (*path, key))
     retry = own.get("retry")
-    if retry is not None and not _is_number(_with_underscores(retry).get("attempts")):
+    if retry is not None and not _is_number(with_underscores(retry).get("attempts")):
         raise RejectedError("`retry` needs `attempts`, a number", (*path, "retry"))
 
 
@@ -575,14 +592,14 @@ _TYPES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
 )
 
 
-def _with_underscores(raw: Any) -> dict[str, Any]:
+def with_underscores(raw: Any) -> dict[str, Any]:
     """Keys in their documented spelling; camelCase works too (measured on 1.15.2, 2026-11-22)."""
     if not isinstance(raw, Mapping):
         return {}
-    return {_snake(str(key)): value for key, value in raw.items()}
+    return {snake_case(str(key)): value for key, value in raw.items()}
 
 
-def _snake(key: str) -> str:
+def snake_case(key: str) -> str:
     return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda m: "_" + m[1].lower(), key)
 
 
