@@ -39,6 +39,7 @@ BAD_VALUE = Rule(
     "`provider` object without a word (measured, openrouter 1.3.84, 2026-11-22).",
     instead="it is left out of the analysis",
     help="write {wanted}",
+    source="measured, Python SDK openrouter 1.3.84, 2026-11-22; OpenAPI document, 2026-08-22",
 )
 NO_ENDPOINT = Rule(
     "PAR573",
@@ -48,6 +49,7 @@ NO_ENDPOINT = Rule(
     "(api_reference/errors-and-debugging, 2026-08-22).",
     instead="the model is never asked",
     help="loosen `only`, `ignore`, `max_price` or `quantizations`, or take the model out",
+    source="https://openrouter.ai/docs/api_reference/errors-and-debugging, 2026-08-22",
 )
 UNKNOWN_PRESET = Rule(
     "PAR574",
@@ -56,6 +58,7 @@ UNKNOWN_PRESET = Rule(
     "A preset is state of the account: what it holds is merged under the request and can change it.",
     instead="only what the request itself says is analysed",
     help="fetch it with GET /presets/{slug} and give the answer as another file",
+    source="https://openrouter.ai/docs/guides/features/presets, 2026-08-22",
 )
 TOO_MANY_MODELS = Rule(
     "PAR575",
@@ -65,6 +68,7 @@ TOO_MANY_MODELS = Rule(
     "(coder/xum#2963, ever-co/ever-gauzy#9915).",
     instead="every request fails with status 400",
     help="keep the first {most}",
+    source="https://github.com/coder/xum/issues/2963; https://github.com/ever-co/ever-gauzy/issues/9915",
 )
 PRESET_DIFFERS = Rule(
     "PAR576",
@@ -73,6 +77,7 @@ PRESET_DIFFERS = Rule(
     "An application that names the preset gets another behaviour than one that sends the request.",
     instead="the request counts",
     help="make the two agree",
+    source="https://openrouter.ai/docs/guides/features/presets, 2026-08-22",
 )
 NO_REQUEST = Rule(
     "PAR577",
@@ -81,6 +86,7 @@ NO_REQUEST = Rule(
     "The client's settings name a route whose request is not among the files.",
     instead="the route is left out",
     help="give the whole folder",
+    source="by definition; the client's settings name the folder of each route",
 )
 
 _REFERENCE = "@preset/"

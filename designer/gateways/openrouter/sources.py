@@ -18,7 +18,9 @@ NOT_OPENROUTER = Rule(
     "this is no OpenRouter request, preset or guardrail",
     "A request names a `model` or `models`, a preset has a `config`, a guardrail has a name and "
     "filters or limits.",
+    instead="nothing in it is understood",
     help="give the body of a request as JSON",
+    source="OpenAPI document, 2026-08-22",
 )
 
 Kind = Literal["request", "preset", "guardrail", "client", "endpoints"]

@@ -7,6 +7,7 @@ Nothing here raises on any text.
 
 import math
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
@@ -558,7 +559,8 @@ def _seconds(timeout_ms: Any) -> float | None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and abs(value) <= sys.float_info.max
 
 
 def _is_codes(value: Any) -> bool:

@@ -216,7 +216,13 @@ def listed(value: Any) -> list[Any]:
 
 
 def number(value: Any) -> float | None:
-    return None if isinstance(value, bool) or not isinstance(value, int | float) else value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if abs(value) < _LARGEST else None
+
+
+_LARGEST = 1e15
+"""What is larger, or no number at all, is no setting; what is smaller, Python can format."""
 
 
 def codes(value: Any) -> frozenset[int]:
