@@ -7,41 +7,26 @@ and, for what is newer, the Python SDK `openrouter` 1.3.84, on 2026-11-24.
 import re
 from collections.abc import Mapping
 
-from designer.gateways.openrouter.tables import BUILTIN_OF, PREFERENCES
+from designer import keys
 
-KNOWN_PREFERENCES = (*PREFERENCES, "options")
-"""Fields of `provider`; `options` is in the SDK only."""
+_SECTIONS = keys.sections("openrouter")
+KNOWN_PREFERENCES = tuple(_SECTIONS["provider"])
 
 
 WRAPPERS = ("extra_body", "extraBody", "providerOptions", "provider_options", "openrouter")
 """Where client libraries take preferences; none of them is a field of a request."""
 
 FIELDS = (
-    *("model", "models", "messages", "provider", "plugins", "route", "service_tier", "session_id"),
-    *("user", "metadata", "trace", "cache_control", "prompt_cache_key", "prompt_cache_options"),
-    *("debug", "stream", "stream_options", "preset", "usage", "transforms", "prompt", "input"),
-    *("temperature", "top_p", "top_k", "top_a", "min_p", "frequency_penalty", "presence_penalty"),
-    *("repetition_penalty", "seed", "stop", "logit_bias", "logprobs", "top_logprobs"),
-    *("max_tokens", "max_completion_tokens", "max_output_tokens", "reasoning", "reasoning_effort"),
-    *("include_reasoning", "response_format", "structured_outputs", "verbosity", "modalities"),
-    *("image_config", "tools", "tool_choice", "parallel_tool_calls", "prediction", "audio"),
-    *("stop_server_tools_when", "deferred_tools", "web_search_options", "functions"),
-    *("function_call", "n", "suffix", "echo", "best_of", "dimensions", "encoding_format"),
-    *(
-        "input_type",
-        "background",
-        "include",
-        "instructions",
-        "max_tool_calls",
-        "text",
-        "truncation",
-    ),
-    *("previous_response_id", "safety_identifier", "store", "context_management", "output_config"),
-    *("speed", "stop_sequences", "system", "thinking", "cache_enabled", "cache_ttl_seconds"),
-    *("system_prompt", "name", "description", "parameters", "slug", "config", "id"),
+    *_SECTIONS[""],
+    *("transforms", "prompt", "max_output_tokens", "audio", "web_search_options", "functions"),
+    *("function_call", "n", "suffix", "echo", "best_of", "background", "include", "instructions"),
+    *("max_tool_calls", "text", "truncation", "previous_response_id", "safety_identifier", "store"),
+    *("context_management", "output_config", "speed", "stop_sequences", "thinking"),
+    *("cache_enabled", "cache_ttl_seconds", "system_prompt", "parameters"),
+    *_SECTIONS["preset"],
+    "config",
 )
-"""Of the chat, responses, messages, completions and embeddings endpoints and of presets, with what
-older requests have."""
+"""Of the chat endpoint and, here, of responses, messages, completions and presets."""
 
 NOT_OFFERED: Mapping[str, str] = {
     **dict.fromkeys(
@@ -71,11 +56,11 @@ NOT_OFFERED: Mapping[str, str] = {
 
 PLUGINS = frozenset(
     {
-        *("auto-router", "auto-beta-router", "context-compression", "file-parser", "fusion"),
-        *("moderation", "pareto-router", "response-healing", "web", "web-fetch"),
+        *_SECTIONS["plugins[]"]["id"].choices,
         *("switchyard-router", "jev-router", "armor", "alignment"),
     }
 )
+"""With those that only the SDK knows."""
 PLUGIN_OF_ROUTER: Mapping[str, str] = {
     "openrouter/auto": "auto-router",
     "openrouter/auto-beta": "auto-beta-router",
@@ -100,9 +85,6 @@ PROVIDERS = frozenset(
     """.split()  # noqa: SIM905 - 102 quoted names read worse
 )
 """Slugs (`BYOKProviderSlug` of the document)."""
-_OTHER_NAMES = ("Google", "Claude Platform on AWS", "Crucible", "Mancer 2", "VoyageAI by MongoDB")
-"""Display names (`ProviderName` of the document) that are not their slug written otherwise."""
-ALSO_KNOWN = frozenset({*_OTHER_NAMES, "Stealth"})
 
 
 def plain(name: str) -> str:
@@ -110,13 +92,14 @@ def plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-KNOWN_PROVIDERS = frozenset(map(plain, (*PROVIDERS, *ALSO_KNOWN)))
+KNOWN_PROVIDERS = frozenset(map(plain, (*PROVIDERS, *keys.names("openrouter", "", "providers"))))
+"""With display names, which are taken too."""
 
 # --- Guardrails -----------------------------------------------------------------------------------
 
-BUILTINS = (*BUILTIN_OF.values(), "regex-prompt-injection", "secrets")
+BUILTINS = (*_SECTIONS["guardrail.content_filter_builtins[]"]["slug"].choices, "secrets")
 ACTIONS = ("block", "redact", "flag")
-INTERVALS = ("daily", "weekly", "monthly")
+INTERVALS = _SECTIONS["guardrail"]["reset_interval"].choices
 LISTS = (
     *("allowed_models", "ignored_models", "allowed_providers", "ignored_providers"),
     "allowed_data_regions",

@@ -6,23 +6,25 @@ documentation of configurations (snapshot of 2026-08-21).
 
 from collections.abc import Mapping
 
-STRATEGY_KEYS = (*("mode", "on_status_codes", "conditions", "default", "sticky", "cb_config"),)
-CONDITION_KEYS = ("query", "then")
-RETRY_KEYS = ("attempts", "on_status_codes", "use_retry_after_header", "use_retry_after_headers")
-CACHE_KEYS = ("mode", "max_age")
-RAIL_LISTS = (
-    *("input_guardrails", "output_guardrails", "before_request_hooks", "after_request_hooks"),
-    *("input_mutators", "output_mutators", "default_input_guardrails", "default_output_guardrails"),
-)
+from designer import keys
+
+
+def _known(section: str) -> tuple[str, ...]:
+    """Of both products: a key of the other one is told apart by other rules."""
+    hosted, oss = (keys.sections(name)[section] for name in ("portkey-cloud", "portkey-oss"))
+    return tuple(dict.fromkeys((*hosted, *oss)))
+
+
+STRATEGY_KEYS = _known("strategy")
+CONDITION_KEYS = _known("strategy.conditions[]")
+RETRY_KEYS = _known("retry")
+CACHE_KEYS = _known("cache")
 LEVEL_KEYS = (
-    *("strategy", "targets", "name", "weight", "provider", "api_key", "virtual_key", "prompt_id"),
-    *("override_params", "default_params", "drop_params", "passthrough", "retry", "cache"),
-    *("request_timeout", "custom_host", "forward_headers", "strict_open_ai_compliance"),
-    *("on_status_codes", "cb_config", "metadata", "id", "resource_name", "deployment_id"),
-    *("api_version", "deployments", "snowflake_account", "filename", "model_pricing_config"),
-    *("fetch_integrated_models", "description"),
-    *RAIL_LISTS,
+    *_known("targets[]"),
+    *("metadata", "id", "description", "snowflake_account", "filename", "model_pricing_config"),
+    "fetch_integrated_models",
 )
+"""With what the gateway reads beyond its schema (read, 1.15.2, 2026-11-24), and labels."""
 PROVIDER_PREFIXES = (
     *("aws_", "azure_", "vertex_", "openai_", "anthropic_", "fireworks_", "oracle_", "amzn_"),
     *("huggingface_", "mistral_", "stability_", "workers_ai_", "google_", "cohere_", "bedrock_"),
