@@ -67,13 +67,13 @@ def find(gateway: str, version: str, section: str, name: str) -> Key | None:
 
 def _spelled(gateway: str, name: str) -> str:
     """The documented spelling: Portkey's open-source gateway takes camelCase too (1.15.2)."""
-    return snake(name) if gateway in _CAMEL else name
+    return snake_case(name) if gateway in _CAMEL else name
 
 
 _CAMEL = frozenset({"portkey-oss"})
 
 
-def snake(name: str) -> str:
+def snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda capital: "_" + capital[1].lower(), name)
 
 
