@@ -7,7 +7,7 @@ Whether a value is a good one is not known here.
 
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Literal
 
@@ -83,6 +83,16 @@ def locate(gateway: str, version: str, path: Path, start: str = "") -> Key | Non
     None where a key on the way is unknown, or where the setting stands below a mapping whose keys
     are the user's own.
     """
+    return _located(gateway, nearest(gateway, version), _shape(path), start)
+
+
+def _shape(path: Path) -> Path:
+    """The path of any item of the same lists."""
+    return tuple(0 if isinstance(part, int) else part for part in path)
+
+
+@lru_cache(maxsize=4096)
+def _located(gateway: str, version: str, path: Path, start: str) -> Key | None:
     section, key = start, None
     for part in path:
         if isinstance(part, int):
