@@ -6,7 +6,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 import click
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from designer.catalog import load_catalog
@@ -26,6 +26,9 @@ from designer.render import findings as render
 class _Counts(Struct):
     settings: int = 0
     analysed: int = 0
+    simulated: int = 0
+    unmodelled: list[str] = field(default_factory=list)
+    not_analysed: list[str] = field(default_factory=list)
     by_comment: int = 0
     by_option: int = 0
     by_baseline: int = 0
@@ -146,6 +149,9 @@ def _one(
     for config in configs:
         counts.settings += config.parsed.settings
         counts.analysed += config.parsed.settings - len(config.parsed.not_analysed)
+        counts.simulated += config.parsed.simulated
+        counts.unmodelled += config.parsed.unmodelled
+        counts.not_analysed += config.parsed.not_analysed
         found = Report()
         check(config, day, found)
         own.check(config, found)
@@ -233,6 +239,9 @@ def _show(report: Report, counts: _Counts, configs: int, format_: str) -> None:
                 "schema_version": render.SCHEMA_VERSION,
                 "settings": counts.settings,
                 "analysed": counts.analysed,
+                "simulated": counts.simulated,
+                "checked_only": counts.unmodelled,
+                "not_analysed": counts.not_analysed,
                 "suppressed": {
                     "comment": counts.by_comment,
                     "option": counts.by_option,
@@ -259,7 +268,8 @@ def _summary(report: Report, counts: _Counts, configs: int) -> str:
     said = ", ".join(f"{n} by {who}" for who, n in accepted.items() if n)
     parts = [
         render.summary(report),
-        f"{counts.analysed} of {counts.settings} settings analysed",
+        f"{counts.settings} settings: {counts.simulated} simulated, "
+        f"{len(counts.unmodelled)} checked only, {len(counts.not_analysed)} not analysed",
         *([f"accepted: {said}"] if said else []),
         *([f"{configs} configurations"] if configs > 1 else []),
     ]

@@ -44,7 +44,7 @@ def test_a_finding_has_a_place_a_code_and_says_what_to_do(
         "config.yaml:14:14: error[LNT201] `context_window_fallbacks` of 'chat' leads to 'spair'"
     )
     assert "help: name a `model_name`" in out
-    assert "1 error; 15 of 15 settings analysed" in err
+    assert "1 error; 15 settings: 15 simulated, 0 checked only, 0 not analysed" in err
     assert "--fix" in err
 
 

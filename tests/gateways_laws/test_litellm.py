@@ -419,6 +419,8 @@ guardrails: [{guardrail_name: g, litellm_params: {guardrail: presidio, mode: pre
     assert found.not_analysed == (
         "model_list[0].litellm_params.extra_body.a",
         "model_list[0].tags[0]",
+    )
+    assert found.unmodelled == (
         "router_settings.enable_tag_filtering",
         "litellm_settings.cache",
         "litellm_settings.cache_params.type",
@@ -427,7 +429,26 @@ guardrails: [{guardrail_name: g, litellm_params: {guardrail: presidio, mode: pre
         "guardrails[0].litellm_params.guardrail",
         "guardrails[0].litellm_params.mode",
     )
-    assert found.settings == 13
+    assert (found.settings, found.simulated) == (13, 4)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "litellm_settings: {callbacks: [prometheus, hooks.mine]}",
+        "litellm_settings: {success_callback: [langfuse], post_call_rules: hooks.mine}",
+        "general_settings: {store_model_in_db: false, custom_auth: hooks.mine}",
+        "guardrails: [{guardrail_name: g, litellm_params: {guardrail: hooks.mine}}]",
+    ],
+)
+def test_code_is_not_analysed_though_its_key_is_known(settings: str) -> None:
+    text = f"model_list: [{{model_name: a, litellm_params: {{model: openai/x}}}}]\n{settings}\n"
+
+    found = parsed({"config.yaml": text})
+
+    (code,) = found.not_analysed
+    assert code.endswith(("callbacks[1]", "post_call_rules", "custom_auth", "guardrail"))
+    assert len(found.unmodelled) == 1
 
 
 @pytest.mark.parametrize(

@@ -248,3 +248,21 @@ ENTITIES: Mapping[str, tuple[dict[str, Any], ...]] = {
     ),
 }
 """Entity → patterns of the content filter. The prebuilt names are of its patterns.json, 1.106.2."""
+
+CALLBACKS = frozenset(
+    {
+        *("callbacks", "success_callback", "failure_callback"),
+        *("input_callback", "service_callback", "audit_log_callbacks"),
+    }
+)
+"""Of `litellm_settings`: names of built-in integrations, or a module's and an object's of one's own."""
+
+CODE = frozenset(
+    {
+        *("custom_auth", "custom_sso", "custom_ui_sso_sign_in_handler", "custom_code"),
+        *("custom_key_generate", "custom_key_update", "custom_key_policy"),
+        *("custom_team_metadata_validate", "pre_call_rules", "post_call_rules"),
+        *("custom_provider_map", "plugins"),
+    }
+)
+"""Keys whose values name, or are, Python code that the proxy runs (proxy_server.py 1.106.2)."""

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from designer import keys
 from designer.diagnostics import Edit, Fix, Place, Report, Rule
 from designer.documents import Document, Path, dotted, read_json
 from designer.engine.semantics import Semantics
@@ -26,6 +27,7 @@ from designer.gateways.portkey_config.lacks import NOBODY, NOWHERE, in_reading_o
 from designer.gateways.portkey_config.paths import name_of
 from designer.gateways.portkey_config.statuses import DEFAULT_RETRIED, EVERY, LOST, failures_of
 from designer.gateways.portkey_config.write import NO_SUCH_TARGET
+from designer.gateways.settings import Settings, account, is_below, leaves
 from designer.ir import (
     ANY,
     Case,
@@ -42,6 +44,7 @@ from designer.ir import (
     Target,
     deployments_of,
 )
+from designer.keys import snake_case
 
 MODES = ("single", "loadbalance", "fallback", "conditional")
 OTHER_FILES = frozenset({"guardrails.json", "limits.json", "plan.json", "package.json"})
@@ -118,7 +121,7 @@ def looks_like_config(value: Any) -> bool:
         return True
     if not isinstance(config, Mapping):
         return False
-    keys = {snake_case(key) for key in config}
+    named = {snake_case(key) for key in config}
     strategy = config.get("strategy")
     if isinstance(strategy, Mapping) and "mode" in strategy:
         return True
@@ -126,7 +129,7 @@ def looks_like_config(value: Any) -> bool:
         return True
     if isinstance(config.get("provider"), Mapping):  # preferences of OpenRouter
         return False
-    return bool(keys & _TELLING) and not keys & _FOREIGN
+    return bool(named & _TELLING) and not named & _FOREIGN
 
 
 _TELLING = frozenset(
@@ -196,13 +199,16 @@ class Source(NamedTuple):
     document: Document
     config: Any
     prefix: Path
+    around: Any
+    """The whole of the file, which holds the configuration below `prefix`."""
 
 
 def _sources(path: str, text: str, report: Report) -> Iterator[Source]:
     document = read_json(text, path, report)
     if document is None:
         return
-    config, prefix = unwrapped(document.value)
+    around = document.value
+    config, prefix = unwrapped(around)
     if isinstance(config, str):
         if config.startswith("pc-"):
             report.add(rules.SAVED_CONFIG, document.place(*prefix), id=config)
@@ -218,7 +224,7 @@ def _sources(path: str, text: str, report: Report) -> Iterator[Source]:
     if not isinstance(config, Mapping):
         report.add(rules.NOT_AN_OBJECT, document.place(*prefix))
         return
-    yield Source(name_of(path), document, config, prefix)
+    yield Source(name_of(path), document, config, prefix, around)
 
 
 def unwrapped(value: Any) -> tuple[Any, Path]:
@@ -268,8 +274,7 @@ class FileRead(NamedTuple):
     """Its targets are numbers of `leaves`."""
     leaves: tuple[Leaf, ...]
     guardrails: tuple[Guardrail, ...]
-    not_analysed: tuple[str, ...]
-    settings: int
+    settings: Settings
 
 
 class Inherited(NamedTuple):
@@ -287,7 +292,8 @@ class _FileReader(Struct):
     dialect: Dialect
     report: Report
     leaves: dict[Path, Leaf] = field(default_factory=dict)
-    not_analysed: list[str] = field(default_factory=list)
+    unread: list[Path] = field(default_factory=list)
+    """What no part of the route was read from, with all that stands below."""
     reached: set[Path] = field(default_factory=set)
 
     def read(self) -> FileRead:
@@ -300,15 +306,36 @@ class _FileReader(Struct):
         except RejectedError as problem:
             self.report.add(rules.REJECTED, self._place(problem.path), why=str(problem))
             self.leaves.clear()
+            self.unread.append(self.source.prefix)
             node = problem.answer
         return FileRead(
             self.source,
             node,
             tuple(self.leaves.values()),
             tuple(rails),
-            tuple(dict.fromkeys(self.not_analysed)),
-            _leaf_count(self.source.document.value),
+            self.settings(),
         )
+
+    def settings(self) -> Settings:
+        """What stands beside the configuration in its file is nothing that is read."""
+        prefix, unread = self.source.prefix, frozenset(self.unread)
+        within = [((*prefix, *path), value) for path, value in leaves(self.source.config)]
+        around = leaves(self.source.around) if prefix else ()
+        beside = [(path, value) for path, value in around if path[: len(prefix)] != prefix]
+
+        def is_inside(path: Path) -> bool:
+            return path[: len(prefix)] == prefix
+
+        return account(
+            [*within, *beside],
+            lambda path: is_inside(path) and not is_below(path, unread),
+            lambda path, _: is_inside(path) and self.is_known(path[len(prefix) :]),
+        )
+
+    def is_known(self, path: Path) -> bool:
+        spelled = tuple(part if isinstance(part, int) else snake_case(str(part)) for part in path)
+        gateway, version = self.dialect.gateway, self.dialect.semantics.version
+        return keys.locate(gateway, version, spelled) is not None
 
     def node(self, raw: Any, path: Path, above: Inherited, done: set[str], depth: int) -> Node:
         if not isinstance(raw, Mapping):
@@ -379,7 +406,7 @@ class _FileReader(Struct):
                 node = NOBODY
         for index in everyone:
             if (*path, "targets", index) not in self.reached:
-                self.not_analysed.append(dotted((*path, "targets", index)))
+                self.unread.append((*self.source.prefix, *path, "targets", index))
         return node
 
     def _falls_on(self, strategy: Mapping[str, Any], at: Path) -> Any:
@@ -500,10 +527,8 @@ class _FileReader(Struct):
     # --- What is not understood -------------------------------------------------------------------
 
     def _list_unread(self, raw: Mapping[str, Any], path: Path, known: set[str] | Any) -> None:
-        self.not_analysed += [
-            dotted((*self.source.prefix, *path, str(key)))
-            for key in raw
-            if snake_case(str(key)) not in known
+        self.unread += [
+            (*self.source.prefix, *path, key) for key in raw if snake_case(str(key)) not in known
         ]
 
     def _warn_of_ignored(self, own: Mapping[str, Any], path: Path) -> None:
@@ -601,23 +626,6 @@ def with_underscores(raw: Any) -> dict[str, Any]:
     return {snake_case(str(key)): value for key, value in raw.items()}
 
 
-def snake_case(key: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda m: "_" + m[1].lower(), key)
-
-
-def _leaf_count(value: Any) -> int:
-    count, waiting = 0, [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, Mapping) and item:
-            waiting += item.values()
-        elif isinstance(item, list) and item:
-            waiting += item
-        else:
-            count += 1
-    return count
-
-
 # --- All files ------------------------------------------------------------------------------------
 
 
@@ -640,20 +648,23 @@ def _joined(read: list[FileRead], dialect: Dialect) -> Parsed:
     routing = in_reading_order(
         Routing(tuple(routes), tuple(deployments[id_] for id_ in used), _all_guardrails(read))
     )
+    settings = sum((_named(file, len(read)) for file in read), Settings())
     return Parsed(
         gateway=dialect.gateway,
         routing=routing,
         semantics=dialect.semantics,
         places=places,
         names={name: id_ for name, id_ in names.items() if name not in deployments},
-        not_analysed=tuple(
-            path if len(read) == 1 else f"{file.source.document.file}: {path}"
-            for file in read
-            for path in file.not_analysed
-        ),
-        settings=sum(file.settings for file in read),
+        unmodelled=settings.unmodelled,
+        not_analysed=settings.not_analysed,
+        settings=settings.count,
         documents=tuple(file.source.document for file in read),
     )
+
+
+def _named(file: FileRead, files: int) -> Settings:
+    """A file's settings, told apart from those of others by its name."""
+    return file.settings if files == 1 else file.settings.of_file(file.source.document.file)
 
 
 def _with_ids(node: Node, ids: list[str]) -> Node:

@@ -9,7 +9,7 @@ from designer.diagnostics import Edit, Fix, Report, Rule, Severity
 from designer.documents import Path
 from designer.gateways.openrouter.directory import canonical
 from designer.gateways.openrouter.tables import PREFERENCES, is_number, price_text
-from designer.gateways.portkey_config.read import snake_case
+from designer.keys import snake_case
 from designer.lint.openrouter.tables import (
     KNOWN_PREFERENCES,
     KNOWN_PROVIDERS,

@@ -6,7 +6,7 @@ from functools import cache
 from designer.diagnostics import Edit, Fix, Report, Rule, Severity
 from designer.documents import Path
 from designer.gateways.openrouter.tables import MAX_SESSION_ID, PREFERENCES
-from designer.gateways.portkey_config.read import snake_case
+from designer.keys import snake_case
 from designer.lint.openrouter.tables import (
     FIELDS,
     NOT_OFFERED,

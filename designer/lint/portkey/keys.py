@@ -8,8 +8,8 @@ from typing import Any
 
 from designer.diagnostics import Edit, Fix, Report, Rule, Severity
 from designer.documents import Path
-from designer.gateways.portkey_config.read import snake_case
 from designer.gateways.portkey_oss.tables import MAX_HEADER_BYTES
+from designer.keys import snake_case
 from designer.lint.portkey.tables import (
     CACHE_KEYS,
     CONDITION_KEYS,
