@@ -78,6 +78,11 @@ class File(Struct, frozen=True, dict=True):
         return mapping(self.document.value)
 
     @cached_property
+    def texts(self) -> tuple[tuple[Path, str], ...]:
+        """Every text of the file that is a value, with its path, in the order of the file."""
+        return tuple(_texts(self.document.value, ()))
+
+    @cached_property
     def entries(self) -> tuple[Entry, ...]:
         listed = self.value.get("model_list")
         return tuple(
@@ -180,6 +185,18 @@ class File(Struct, frozen=True, dict=True):
             if isinstance(item, Mapping)
             for params in (mapping(item.get("litellm_params")),)
         )
+
+
+def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    match value:
+        case str():
+            yield path, value
+        case Mapping():
+            for key, item in value.items():
+                yield from _texts(item, (*path, key))
+        case list():
+            for index, item in enumerate(value):
+                yield from _texts(item, (*path, index))
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
