@@ -5,17 +5,23 @@ from designer.lint.litellm import (
     cooldowns,
     fallbacks,
     groups,
+    guardrails,
+    keys,
     models,
     money,
     picks,
     retries,
+    secrets,
     timeouts,
     typed,
+    values,
 )
 from designer.lint.litellm.view import File
 from designer.lint.subject import Subject
 
 CHECKS = (
+    *keys.CHECKS,
+    *values.CHECKS,
     *fallbacks.CHECKS,
     *typed.CHECKS,
     *groups.CHECKS,
@@ -25,6 +31,8 @@ CHECKS = (
     *cooldowns.CHECKS,
     *money.CHECKS,
     *models.CHECKS,
+    *guardrails.CHECKS,
+    *secrets.CHECKS,
 )
 
 

@@ -256,9 +256,9 @@ def _home(version: str, section: str, key: str) -> str:
     return ""
 
 
-_ROUTING = frozenset({"weight", "timeout", "stream_timeout", "num_retries", "max_budget", "tags"})
+_ROUTING = frozenset({"timeout", "stream_timeout", "num_retries", "max_budget", "tags"})
 """Of a deployment's keys those that do something, and nothing in `model_info` (measured: `order`, `rpm`
-and `tpm` work there)."""
+and `tpm` work there; `weight` has a rule of its own)."""
 
 
 @cache

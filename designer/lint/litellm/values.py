@@ -12,7 +12,7 @@ from designer import keys
 from designer.diagnostics import Edit, Fix, Report, Rule, Severity
 from designer.documents import Path
 from designer.lint.litellm.names import guess, instead_of, known, near
-from designer.lint.litellm.view import Entry, File, mapping, text
+from designer.lint.litellm.view import ROUTER, Entry, File, mapping, text
 
 _MEASURED = "measured, LiteLLM 1.106.2, 2026-11-24"
 
@@ -158,6 +158,9 @@ _ROUTER: Mapping[str, tuple[str, str]] = {
 """Settings of the router that it calculates with → what they must be, and what happens otherwise
 (measured one by one, LiteLLM 1.106.2, 2026-11-24)."""
 
+_BOTH = frozenset({"num_retries"})
+"""Those of them that litellm_settings sets too."""
+
 _DROPPED = "LiteLLM drops the deployment, writes a line into its log, and starts"
 _TEXTS = frozenset(
     [
@@ -231,7 +234,7 @@ def _router_kinds(file: File) -> Iterator[tuple[Path, str, str, str]]:
     for section in ("router_settings", "litellm_settings"):
         settings = mapping(file.value.get(section))
         for key, (needed, effect) in _ROUTER.items():
-            value = settings.get(key)
+            value = settings.get(key) if section == ROUTER or key in _BOTH else None
             if isinstance(value, str):
                 is_named = value.startswith("os.environ/")
                 found = "an environment variable, which is a text" if is_named else "a text"
