@@ -7,11 +7,14 @@ from designer.lint.litellm import (
     groups,
     guardrails,
     keys,
+    kinds,
     models,
     money,
     picks,
+    references,
     retries,
     secrets,
+    server,
     timeouts,
     typed,
     values,
@@ -21,7 +24,9 @@ from designer.lint.subject import Subject
 
 CHECKS = (
     *keys.CHECKS,
+    *kinds.CHECKS,
     *values.CHECKS,
+    *references.CHECKS,
     *fallbacks.CHECKS,
     *typed.CHECKS,
     *groups.CHECKS,
@@ -32,6 +37,7 @@ CHECKS = (
     *money.CHECKS,
     *models.CHECKS,
     *guardrails.CHECKS,
+    *server.CHECKS,
     *secrets.CHECKS,
 )
 

@@ -25,6 +25,10 @@ def _known(version: str, what: keys.Names) -> frozenset[str]:
     return frozenset(keys.names("litellm", version, what)) | _NOT_LISTED.get(what, frozenset())
 
 
+def words(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
 def near(name: str, names: Collection[str]) -> str | None:
     """The name that was meant, if one is close; letters of the other case are no difference."""
     same = next((other for other in sorted(names) if other.lower() == name.lower()), None)
