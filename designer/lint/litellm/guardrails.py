@@ -269,9 +269,10 @@ def _regex_problem(pattern: str) -> str | None:
 def guardrails_run(file: File, report: Report) -> None:
     if file.value.get("policies"):
         return  # policies say for whom a guardrail runs
-    asked = {name for _, _, name in _asked(file)}
+    told = {name for _, _, name in _asked(file)}
     for rail in _checked(file):
-        if rail.params.get("default_on") is None and rail.name not in asked:
+        if rail.params.get("default_on") is None and rail.name not in told:
+            told.add(rail.name)  # several of one name share its requests
             place = file.place(*rail.path, "litellm_params")
             report.add(NOT_ASKED, place, name=rail.name)
 
@@ -303,19 +304,20 @@ def asked_guardrails_exist(file: File, report: Report) -> None:
 
 def modes_reach_what_they_mask(file: File, report: Report) -> None:
     for rail in _checked(file):
-        modes = _modes(rail)
         place = file.place(*rail.path, "litellm_params", "mode")
-        kind = text(rail.params.get("guardrail"))
-        if kind == CONTENT_FILTER and _masks(rail):
-            if modes == {"during_call"}:
-                report.add(MASKS_NOTHING, place, name=rail.name)
-            elif modes == {"pre_call"}:
-                report.add(ONE_SIDE, place, name=rail.name, side="answers unmasked")
-            elif modes == {"post_call"}:
-                side = "prompts unmasked on their way to the provider"
-                report.add(ONE_SIDE, place, name=rail.name, side=side)
-        elif kind == "custom_code" and "post_call" in modes:
+        if text(rail.params.get("guardrail")) == "custom_code" and "post_call" in _modes(rail):
             report.add(NOT_ON_STREAMS, place, name=rail.name)
+    masks = [rail for rail in _checked(file) if _masks(rail)]
+    reached = {mode for rail in masks for mode in _modes(rail)}
+    for rail in masks:
+        place = file.place(*rail.path, "litellm_params", "mode")
+        if _modes(rail) == {"during_call"}:
+            report.add(MASKS_NOTHING, place, name=rail.name)
+        elif reached == {"pre_call"}:
+            report.add(ONE_SIDE, place, name=rail.name, side="answers unmasked")
+        elif reached == {"post_call"}:
+            side = "prompts unmasked on their way to the provider"
+            report.add(ONE_SIDE, place, name=rail.name, side=side)
 
 
 def _modes(rail: Rail) -> set[str]:
@@ -324,6 +326,8 @@ def _modes(rail: Rail) -> set[str]:
 
 
 def _masks(rail: Rail) -> bool:
+    if rail.params.get("guardrail") != CONTENT_FILTER:
+        return False
     listed = [*_listed(rail.params.get("patterns")), *_listed(rail.params.get("blocked_words"))]
     return any(mapping(one).get("action") == "MASK" for _, one in listed)
 
