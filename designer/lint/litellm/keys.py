@@ -263,11 +263,13 @@ and `tpm` work there; `weight` has a rule of its own)."""
 
 @cache
 def _meant(version: str, section: str, key: str) -> str:
+    """The one key that is close enough for a slip of the fingers; letters that changed places count as one."""
     known = keys.sections("litellm", version).get(section, {})
     names = [name for name, one in known.items() if not one.internal and name != keys.OTHERS]
+    swapped = [name for name in names if sorted(name) == sorted(key)]
     cutoff = 0.9 if section in ("model_info", "litellm_params") else 0.84
-    close = get_close_matches(key, names, n=1, cutoff=cutoff) if len(key) > 4 else []
-    return close[0] if close else ""
+    close = swapped or get_close_matches(key, names, n=1, cutoff=cutoff)
+    return close[0] if close and len(key) > 4 else ""
 
 
 CHECKS = (keys_are_known,)
