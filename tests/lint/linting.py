@@ -1,5 +1,6 @@
 """Lint a text or a file without a command line."""
 
+import re
 from pathlib import Path
 
 from designer.catalog import load_catalog
@@ -16,10 +17,17 @@ def lint_rules() -> dict[str, Rule]:
     return {code: rule for code, rule in all_rules().items() if code.startswith("LNT")}
 
 
+_COMMAND = re.compile(r"# designer lint .*--gateway (\S+)")
+
+
 def linted(path: Path | str, gateway: str | None = None) -> list[Diagnostic]:
-    """Everything that `designer lint` would show, in its order."""
+    """Everything that `designer lint` would show, in its order.
+
+    An example whose finding depends on the version begins with the command that it is for.
+    """
     report = Report()
-    config = load_config(str(path), report, gateway)
+    command = _COMMAND.match(Path(path).read_text("utf-8"))
+    config = load_config(str(path), report, gateway or (command[1] if command else None))
     if config is not None:
         day = load_catalog().date
         lint(config, day, report)
