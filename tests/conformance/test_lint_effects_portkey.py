@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import httpx
@@ -133,7 +134,10 @@ def test_lnt606_text_overrides_nothing(gateway: Gateway) -> None:
 
 
 def test_lnt607_a_long_configuration_is_refused(gateway: Gateway) -> None:
-    assert gateway.ask("LNT607", "fails").status == 431
+    with suppress(httpx.TransportError):  # hanging up in mid-header may cut its own answer off
+        assert gateway.ask("LNT607", "fails").status == 431
+
+    assert gateway.upstream.labels() == []
     assert gateway.ask("LNT607", "passes").status == 200
 
 
