@@ -19,7 +19,7 @@ from designer.lint import fixes
 from designer.lint import lint as check
 from designer.lint.own import OwnRules, read_own_rules
 from designer.lint.suppress import Accepted, comments, suppress
-from designer.load import Config, load_configs
+from designer.load import Config, divided, load_configs
 from designer.render import findings as render
 
 
@@ -142,7 +142,7 @@ def _one(
     day: date,
     counts: _Counts,
 ) -> tuple[Report, bool]:
-    """The findings of one configuration that nobody accepted, and whether it could be read."""
+    """The findings at a path that nobody accepted, and whether all there could be read."""
     report = Report()
     loaded = load_configs(path, report, gateway)
     configs = [config for config in loaded if config is not None]
@@ -170,7 +170,7 @@ def _one(
 
 def _located(report: Report, path: str) -> Report:
     """Files of a folder by where they are from here, as editors and pull requests name them."""
-    folder = Path(path)
+    folder = Path(divided(path)[0])
     if not folder.is_dir():
         return report
     places = (replace(f.place, file=(folder / f.place.file).as_posix()) for f in report)
