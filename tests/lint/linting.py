@@ -26,7 +26,7 @@ def linted(path: Path | str, gateway: str | None = None) -> list[Diagnostic]:
     An example whose finding depends on the version begins with the command that it is for.
     """
     report = Report()
-    command = _COMMAND.match(Path(path).read_text("utf-8"))
+    command = _COMMAND.match(Path(path).read_text("utf-8")) if Path(path).is_file() else None
     config = load_config(str(path), report, gateway or (command[1] if command else None))
     if config is not None:
         day = load_catalog().date
