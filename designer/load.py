@@ -66,6 +66,7 @@ SECOND = Rule(
 
 _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 _MOST_FILES = 2000
+PLAN = "plan.json"
 
 
 class Config(Struct, frozen=True):
@@ -215,7 +216,10 @@ def _find(path: str, report: Report, token: str | None) -> _Found | None:
     texts = _texts(path)
     texts |= mounted(texts, folder, report)
     plan = _plan_json(Path(path)) if path != "-" else {}
-    sources = [source for file, text in texts.items() for source in sources_in(file, text)]
+    ours = {PLAN} if plan else set()  # it holds a Routing in our words, not a configuration
+    sources = [
+        s for file, text in texts.items() if file not in ours for s in sources_in(file, text)
+    ]
     if key:
         sources = _chosen(sources, key, path)
     chosen = _of_plan(plan, sources) or _of_content(sources, token)
@@ -276,7 +280,7 @@ def _texts(path: str) -> dict[str, str]:
 
 def _plan_json(path: Path) -> dict[str, Any]:
     folder = path if path.is_dir() else path.parent
-    for candidate in (folder / "plan.json", folder.parent / "plan.json"):
+    for candidate in (folder / PLAN, folder.parent / PLAN):
         try:
             content = json.loads(candidate.read_text(encoding="utf-8"))
         except FileNotFoundError:
