@@ -539,8 +539,8 @@ def test_what_is_not_modelled_is_assumed_aloud(
     assert any(said in assumption for assumption in found.semantics.assumptions)
     modelled = {"routing_strategy"}
     unread = {key for key in (*router, *params) if key not in modelled}
-    beside = (*found.unmodelled, *found.not_analysed)
-    assert all(any(key in path for path in beside) for key in unread)
+    listed = (*found.unmodelled, *found.not_analysed)
+    assert all(any(key in path for path in listed) for key in unread)
 
 
 def test_what_is_switched_off_is_not_assumed() -> None:
