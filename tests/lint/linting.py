@@ -26,14 +26,18 @@ def linted(path: Path | str, gateway: str | None = None) -> list[Diagnostic]:
     An example whose finding depends on the version begins with the command that it is for.
     """
     report = Report()
-    command = _COMMAND.match(Path(path).read_text("utf-8")) if Path(path).is_file() else None
-    config = load_config(str(path), report, gateway or (command[1] if command else None))
+    config = load_config(str(path), report, gateway or _token(Path(path)))
     if config is not None:
         day = load_catalog().date
         lint(config, day, report)
         said = list(comments(config.texts, config.parsed.documents, report))
         report = suppress(report, said, (), day).left
     return sorted(report, key=lambda f: (f.place.file, f.place.line, f.place.column, f.code))
+
+
+def _token(path: Path) -> str | None:
+    command = _COMMAND.match(path.read_text("utf-8")) if path.is_file() else None
+    return command[1] if command else None
 
 
 def codes(path: Path | str, gateway: str | None = None) -> list[str]:
