@@ -1,6 +1,6 @@
 """Versions of gateways that nobody should run, as facts with their sources.
 
-A version comes from the command line today; a check takes it with the place where it stands.
+A version comes from the command line or from an image's tag; a check takes it with its place.
 """
 
 import re

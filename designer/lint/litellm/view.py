@@ -88,13 +88,15 @@ class File(Struct, frozen=True, dict=True):
     def is_plain_date(self, path: Path, value: str) -> bool:
         """Whether `value` stands without quotes, and is a date to a YAML 1.1 loader."""
         place = self.place(*path)
-        line = self._lines[place.line - 1] if 0 < place.line <= len(self._lines) else ""
+        lines = self._lines.get(place.file, ())
+        line = lines[place.line - 1] if 0 < place.line <= len(lines) else ""
         written = line[place.column - 1 :].partition(":")[2].lstrip()
         return _DATE.fullmatch(value) is not None and written.startswith(value)
 
     @cached_property
-    def _lines(self) -> tuple[str, ...]:
-        return tuple(self.subject.config.texts.get(self.document.file, "").split("\n"))
+    def _lines(self) -> Mapping[str, list[str]]:
+        texts = self.subject.config.texts
+        return {file: text.split("\n") for file, text in texts.items()}
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
