@@ -281,9 +281,10 @@ def _children(spot: _Spot) -> list[_Spot]:
     path, node, value, _ = spot
     found = []
     if isinstance(node, MappingNode) and isinstance(value, Mapping):
-        for key, child in node.value:
-            name = key.value if isinstance(key, ScalarNode) else None
-            if isinstance(name, str) and name in value:
+        # Of a key that stands twice the last one counts, in the values too.
+        last = {key.value: child for key, child in node.value if isinstance(key, ScalarNode)}
+        for name, child in last.items():
+            if name in value:
                 found.append(_Spot((*path, name), child, value[name], value))
     elif isinstance(node, SequenceNode) and isinstance(value, list):
         for index, child in enumerate(node.value):

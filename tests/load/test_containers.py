@@ -535,3 +535,21 @@ def test_a_configuration_means_the_same_as_a_part_of_values(
     assert {n: (p.line - 1, p.column - 2) for n, p in inside.parsed.places.items()} == {
         n: (p.line, p.column) for n, p in alone.parsed.places.items()
     }
+
+
+def test_of_a_key_that_stands_twice_the_last_is_looked_through(tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text(
+        "services:\n"
+        "  gateway:\n"
+        "    ports: [a, b, c]\n"
+        "    ports: [a]\n"
+        "    environment:\n"
+        '      PORTKEY_CONFIG: \'{"strategy": {"mode": "single"}, "targets": []}\'\n',
+        "utf-8",
+    )
+    report = Report()
+
+    config = load_config(str(tmp_path / "compose.yaml"), report)
+
+    assert config is not None
+    assert config.gateway.name == "portkey-oss"
