@@ -1,7 +1,6 @@
 """What hurts users of gateways is found where it was planted, and not in the repaired file.
 
-One folder a pain. Three are not here: what a migration changes is in no single file; drift between file
-and database, guardrails and secrets have their own rules and examples.
+One folder a pain. One is not here: what a migration changes is in no single file.
 """
 
 from pathlib import Path

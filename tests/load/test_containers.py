@@ -202,14 +202,15 @@ def test_all_of_them_can_be_asked_for(tmp_path: Path) -> None:
     assert [_routes(config) for config in configs] == [["chat"], ["talk"]]
 
 
-def test_the_same_configuration_twice_is_one(tmp_path: Path) -> None:
+def test_the_same_configuration_twice_is_no_second_one(tmp_path: Path) -> None:
     _write(tmp_path, config_yaml=CONFIG, deploy__map_yaml=_config_map())
 
     config, findings = _loaded(tmp_path)
 
     assert config is not None
     assert config.name == "config.yaml"
-    assert ["PAR513" in finding for finding in findings] == [False]
+    assert [finding.partition(" ")[0] for finding in findings] == ["config.yaml:5:5:"]
+    assert len(load_configs(str(tmp_path), Report())) == 2
 
 
 def test_portkey_configurations_of_one_map_are_routes_of_one_whole(tmp_path: Path) -> None:
@@ -534,3 +535,21 @@ def test_a_configuration_means_the_same_as_a_part_of_values(
     assert {n: (p.line - 1, p.column - 2) for n, p in inside.parsed.places.items()} == {
         n: (p.line, p.column) for n, p in alone.parsed.places.items()
     }
+
+
+def test_of_a_key_that_stands_twice_the_last_is_looked_through(tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text(
+        "services:\n"
+        "  gateway:\n"
+        "    ports: [a, b, c]\n"
+        "    ports: [a]\n"
+        "    environment:\n"
+        '      PORTKEY_CONFIG: \'{"strategy": {"mode": "single"}, "targets": []}\'\n',
+        "utf-8",
+    )
+    report = Report()
+
+    config = load_config(str(tmp_path / "compose.yaml"), report)
+
+    assert config is not None
+    assert config.gateway.name == "portkey-oss"
