@@ -16,6 +16,7 @@ from designer.gateways.litellm.lacks import (
     shared_cooldown_s,
     uses_aws_pair,
 )
+from designer.gateways.litellm.policies import PERIOD
 from designer.gateways.litellm.tables import (
     ACTION,
     AWS_ID,
@@ -24,23 +25,41 @@ from designer.gateways.litellm.tables import (
     CONTENT_FILTER,
     EMBEDDING_PREFIX,
     ENTITIES,
+    LIMITS_CHECK,
+    NO_MODELS,
     OTHER_REGION_KEY,
     PREFIX,
+    REDIS,
+    REDIS_SERVER,
     REGION_KEY,
     SECRET_KEY,
+    SEMANTIC_CACHE_TYPE,
+    SESSION_CHECK,
     STAGE_OF_MODE,
     STRATEGY,
 )
-from designer.ir import Deployment, Guardrail, Pick, Route, Routing
+from designer.ir import (
+    Budget,
+    Cache,
+    Deployment,
+    Guardrail,
+    Pick,
+    Route,
+    Routing,
+    Team,
+    Telemetry,
+)
 
 CONFIG = "litellm/config.yaml"
 MASTER_KEY_REFERENCE = "os.environ/LITELLM_MASTER_KEY"
+TEAMS = "litellm/teams.json"
 
 
 def lower(routing: Routing, terms: Mapping[str, Terms]) -> tuple[File, ...]:
     all_groups, _ = groups(routing)
     retries = max((lv.retries for g in all_groups.values() for lv in g.levels), default=0)
     shared_s = shared_cooldown_s(routing.deployments)
+    caches = _caches(routing)
     model_list: list[dict[str, Any]] = []
     notes: dict[str, str] = {}
     for route in routing.routes:
@@ -55,6 +74,7 @@ def lower(routing: Routing, terms: Mapping[str, Terms]) -> tuple[File, ...]:
                 if count != retries:
                     params["num_retries"] = count
                 params |= _limits(deployment, shared_s, routing)
+                params |= _of_route(route, routing, caches) | _budget(deployment, routing)
                 entry = {
                     "model_name": route.name,
                     "litellm_params": params,
@@ -66,13 +86,16 @@ def lower(routing: Routing, terms: Mapping[str, Terms]) -> tuple[File, ...]:
     values: dict[str, Any] = {
         "model_list": model_list,
         "router_settings": _router(routing, all_groups, retries, shared_s, terms),
-        "litellm_settings": {"turn_off_message_logging": True},
-        "general_settings": {"master_key": MASTER_KEY_REFERENCE},
+        "litellm_settings": _litellm(routing),
+        "general_settings": _general(routing),
     }
     if routing.guardrails:
         values["guardrails"] = [_guardrail(rail) for rail in routing.guardrails]
     notes |= {path: note for path, note in _NOTES.items() if _holds(values, path)}
-    return (File(CONFIG, "config.yaml.j2", values, "litellm", notes),)
+    config = File(CONFIG, "config.yaml.j2", values, "litellm", notes)
+    if not routing.teams:
+        return (config,)
+    return config, File(TEAMS, "teams.json.j2", teams(routing), "litellm-teams")
 
 
 _NOTES: Mapping[str, str] = {
@@ -85,13 +108,20 @@ _NOTES: Mapping[str, str] = {
     "router_settings.model_group_retry_policy": (
         "0: what only waiting would cure goes to the next level at once"
     ),
+    "router_settings.optional_pre_call_checks": (
+        "rpm and tpm are limits; without it they are read as weights, or not at all"
+    ),
+    "router_settings.model_group_affinity_config": (
+        "a caller that sends metadata.session_id stays with its deployment"
+    ),
     "litellm_settings.turn_off_message_logging": "no prompt in any log",
+    "litellm_settings.max_budget": "USD, of all keys together; needs PostgreSQL",
 }
 
 
 def _holds(values: Mapping[str, Any], path: str) -> bool:
     section, _, key = path.partition(".")
-    return key in values.get(section, {})
+    return bool(values.get(section, {}).get(key))
 
 
 # --- Deployments ----------------------------------------------------------------------------------
@@ -153,6 +183,8 @@ def _place(group: Group, level: Level, order: int, index: int) -> dict[str, Any]
 
 def _limits(deployment: Deployment, shared_s: float | None, routing: Routing) -> dict[str, Any]:
     limits: dict[str, Any] = {}
+    if deployment.quota is not None and deployment.quota.parallel is not None:
+        limits["max_parallel_requests"] = deployment.quota.parallel
     if deployment.timeout_s is not None:
         limits["timeout"] = _number(deployment.timeout_s)
     if deployment.first_token_s is not None:
@@ -172,6 +204,28 @@ def _number(value: float) -> int | float:
     return int(value) if float(value).is_integer() else value
 
 
+def _of_route(route: Route, routing: Routing, caches: Mapping[str, Cache]) -> dict[str, Any]:
+    """What LiteLLM reads from each deployment of a group."""
+    said: dict[str, Any] = {}
+    if routing.caches and route.name not in caches:
+        said["cache"] = {"no-cache": True, "no-store": True}
+    elif routing.caches and caches[route.name].ttl_s != routing.caches[0].ttl_s:
+        said["cache"] = {"ttl": _number(caches[route.name].ttl_s)}
+    rails = [rail.name for rail in routing.guardrails if rail.routes and rail.covers(route.name)]
+    return said | ({"guardrails": rails} if rails else {})
+
+
+def _budget(deployment: Deployment, routing: Routing) -> dict[str, Any]:
+    return next(
+        (
+            {"max_budget": float(b.limit_usd), "budget_duration": PERIOD[b.per]}
+            for b in routing.budgets
+            if (b.scope, b.of) == ("deployment", deployment.id)
+        ),
+        {},
+    )
+
+
 def _info(route: Route, deployment: Deployment, facts: Terms) -> dict[str, Any]:
     info: dict[str, Any] = {"id": deployment.id}
     if facts.base_model:
@@ -181,6 +235,10 @@ def _info(route: Route, deployment: Deployment, facts: Terms) -> dict[str, Any]:
         info["max_input_tokens"] = facts.max_input_tokens
     if deployment.cooldown is not None and deployment.cooldown.allowed_failures is not None:
         info["allowed_fails"] = deployment.cooldown.allowed_failures
+    # Beside the model's own facts: among the parameters they would be read as weights.
+    for key in ("rpm", "tpm"):
+        if (limit := getattr(deployment.quota, key, None)) is not None:
+            info[key] = limit
     return info
 
 
@@ -217,14 +275,120 @@ def _router(
             settings[key] = entries
     if any(_windows_differ(group, terms) for group in all_groups.values()):
         settings["enable_pre_call_checks"] = True
+    if any(d.quota and (d.quota.rpm or d.quota.tpm) for d in routing.deployments):
+        settings["optional_pre_call_checks"] = [LIMITS_CHECK]
+    kept = {r.name: [SESSION_CHECK] for r in routing.routes if r.sticky == "session"}
+    if kept:
+        settings["model_group_affinity_config"] = kept
     if routing.aliases:
         settings["model_group_alias"] = dict(routing.aliases)
+    if routing.rollout.replicas > 1:
+        settings |= REDIS
     return settings
 
 
 def _windows_differ(group: Group, terms: Mapping[str, Terms]) -> bool:
     windows = {terms[id_].max_input_tokens for id_ in group.ids if id_ in terms}
     return len(windows - {None}) > 1
+
+
+# --- Caches, telemetry, money ---------------------------------------------------------------------
+
+
+def _caches(routing: Routing) -> dict[str, Cache]:
+    found = {
+        r.name: next((c for c in routing.caches if c.covers(r.name)), None) for r in routing.routes
+    }
+    return {name: cache for name, cache in found.items() if cache is not None}
+
+
+def _litellm(routing: Routing) -> dict[str, Any]:
+    told = routing.telemetry or Telemetry()
+    settings: dict[str, Any] = {"turn_off_message_logging": told.prompts != "always"}
+    if told.exporters:
+        settings["callbacks"] = sorted(told.exporters)
+    if routing.caches:
+        settings |= {"cache": True, "cache_params": _cache_params(routing)}
+    for budget in routing.budgets:
+        if budget.scope == "all":
+            settings["max_budget"] = float(budget.limit_usd)
+            settings["budget_duration"] = PERIOD[budget.per]
+    return settings
+
+
+def _cache_params(routing: Routing) -> dict[str, Any]:
+    cache = routing.caches[0]
+    if cache.mode == "semantic":
+        embeds = next(route.name for route in routing.routes if route.embeds)
+        own = {
+            "type": SEMANTIC_CACHE_TYPE,
+            "similarity_threshold": cache.similarity,
+            "redis_semantic_cache_embedding_model": embeds,
+        }
+        return {**own, **REDIS_SERVER, "ttl": _number(cache.ttl_s)}
+    if routing.rollout.replicas > 1:
+        return {"type": "redis", **REDIS_SERVER, "ttl": _number(cache.ttl_s)}
+    return {"type": "local", "ttl": _number(cache.ttl_s)}
+
+
+def _general(routing: Routing) -> dict[str, Any]:
+    settings: dict[str, Any] = {"master_key": MASTER_KEY_REFERENCE}
+    if tells(routing):
+        settings |= {"alerting": ["slack"], "alert_types": ["budget_alerts"]}
+    return settings
+
+
+def tells(routing: Routing) -> bool:
+    """Whether anybody is told about money."""
+    return any(b.scope == "team" and (b.alert or not b.refuses) for b in routing.budgets)
+
+
+# --- Callers --------------------------------------------------------------------------------------
+
+
+def teams(routing: Routing) -> dict[str, Any]:
+    """Bodies of /team/new; keys name their team, whose id only the proxy knows."""
+    budgets = {b.of: b for b in routing.budgets if b.scope == "team"}
+    limits = {limit.of: limit for limit in routing.rate_limits}
+    return {
+        "teams": [
+            {
+                "team_alias": team.name,
+                "models": _models(team),
+                "model_aliases": dict(team.aliases),
+                **_spends(budgets.get(team.name)),
+                "rpm_limit": limits[team.name].rpm if team.name in limits else None,
+                "tpm_limit": limits[team.name].tpm if team.name in limits else None,
+                "metadata": {"region": team.region} if team.region else {},
+            }
+            for team in routing.teams
+        ],
+        "keys": [
+            {"key_alias": key.name, "team_alias": team.name, "existing": key.existing}
+            for team in routing.teams
+            for key in team.keys
+        ],
+    }
+
+
+def _models(team: Team) -> list[str]:
+    """LiteLLM takes an empty list for everything."""
+    if team.routes is None:
+        return []
+    return list(team.routes) or [NO_MODELS]
+
+
+def _spends(budget: Budget | None) -> dict[str, Any]:
+    """Nulls where there is no limit, so that an update takes an old one away."""
+    if budget is None:
+        return {"max_budget": None, "soft_budget": None, "budget_duration": None}
+    limit = float(budget.limit_usd)
+    soft = None if budget.alert is None else round(limit * budget.alert, 6)
+    return {
+        "max_budget": limit if budget.refuses else None,
+        "soft_budget": soft if budget.refuses else limit,
+        "budget_duration": PERIOD[budget.per],
+    }
 
 
 # --- Guardrails -----------------------------------------------------------------------------------
@@ -249,7 +413,7 @@ def _guardrail(rail: Guardrail) -> dict[str, Any]:
         "litellm_params": {
             "guardrail": CONTENT_FILTER,
             "mode": [mode for mode, stage in STAGE_OF_MODE.items() if stage in rail.stages],
-            "default_on": True,
+            "default_on": not rail.routes,
             "patterns": patterns,
         },
     }

@@ -141,6 +141,21 @@ PICK_OF_STRATEGY: Mapping[str, Pick] = {
 WEIGHTS = ("weight", "rpm", "tpm")
 """simple-shuffle takes the first of these that anything at hand has (simple_shuffle.py:43)."""
 
+LIMITS_CHECK = "enforce_model_rate_limits"
+"""The optional pre-call check that makes rpm and tpm limits: 429, and on to the next level."""
+SESSION_CHECK = "session_affinity"
+"""The one that keeps (key, metadata.session_id) on a deployment, for an hour."""
+NO_MODELS = "no-default-models"
+"""In a team's `models`: none at all (SpecialModelNames, proxy/_types.py)."""
+SEMANTIC_CACHE_TYPE = "redis-semantic"
+REDIS_SERVER: Mapping[str, str] = {
+    "host": "os.environ/REDIS_HOST",
+    "port": "os.environ/REDIS_PORT",
+    "password": "os.environ/REDIS_PASSWORD",
+}
+REDIS: Mapping[str, str] = {f"redis_{key}": value for key, value in REDIS_SERVER.items()}
+"""router_settings for several copies: cooldowns, counters and budgets in one place."""
+
 CONTEXT = failures("context_length")
 POLICY = failures("content_policy")
 FINAL = failures("context_length", "content_policy", "guardrail", "reject_prefill", "budget")
