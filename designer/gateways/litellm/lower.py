@@ -92,6 +92,10 @@ def lower(routing: Routing, terms: Mapping[str, Terms]) -> tuple[File, ...]:
     if routing.guardrails:
         values["guardrails"] = [_guardrail(rail) for rail in routing.guardrails]
     notes |= {path: note for path, note in _NOTES.items() if _holds(values, path)}
+    if any(cache.mode == "semantic" for cache in routing.caches):
+        notes["litellm_settings.cache_params"] = (
+            "not booted in designer's tests: needs Redis with its search module"
+        )
     config = File(CONFIG, "config.yaml.j2", values, "litellm", notes)
     if not routing.teams:
         return (config,)
@@ -115,6 +119,9 @@ _NOTES: Mapping[str, str] = {
         "a caller that sends metadata.session_id stays with its deployment"
     ),
     "litellm_settings.turn_off_message_logging": "no prompt in any log",
+    "litellm_settings.callbacks": (
+        "their packages come with the Docker image; litellm[proxy] alone does not start with them"
+    ),
     "litellm_settings.max_budget": "USD, of all keys together; needs PostgreSQL",
 }
 

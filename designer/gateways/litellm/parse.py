@@ -818,7 +818,8 @@ def _is_known(path: Path, unread: frozenset[int], settings: _Settings) -> bool:
         case ("router_settings", "optional_pre_call_checks", int() as index):
             return settings.router["optional_pre_call_checks"][index] in _KNOWN_CHECKS
         case ("router_settings", "model_group_affinity_config", str() as group, int() as index):
-            return settings.router["model_group_affinity_config"][group][index] == SESSION_CHECK
+            checks = settings.router["model_group_affinity_config"][group]
+            return str(checks[index]) == SESSION_CHECK
         case ("router_settings", str() as key, *_):
             return key in _KNOWN_ROUTER
         case ("litellm_settings", "cache" | "cache_params", *_):

@@ -88,6 +88,8 @@ def _led_by_name(routing: Routing) -> Routing:
         led = {name: _goal(name, team, routing, fresh) for name in names}
         own = {name: goal for name, goal in led.items() if goal is not None} | dict(team.aliases)
         teams.append(replace(team, aliases=tuple(own.items())))
+    if fresh:  # what stands in for a route is no name to ask for
+        teams = [replace(t, routes=tuple(names)) if t.routes is None else t for t in teams]
     routes = [replace(r, node=_otherwise(r.node)) if r.name in asks else r for r in routing.routes]
     widened = _widened(routing, {name: origin for name, (_, origin) in fresh.items()})
     routes += [route for route, _ in fresh.values()]
@@ -125,7 +127,11 @@ def _goal(
     name: str, team: Team, routing: Routing, fresh: dict[str, tuple[Route, str]]
 ) -> str | None:
     """Where a request of the team for `name` ends, if its name or region decides anything on the way;
-    a route that has no name yet is put into `fresh`, with the one that it stands in for."""
+    a route that has no name yet is put into `fresh`, with the one that it stands in for.
+
+    LiteLLM lets a team ask for every name that leads somewhere, and for a router's alias of what it may
+    call: so nothing leads anywhere from a name that the team may not use.
+    """
     routes, aliases = {route.name: route for route in routing.routes}, dict(routing.aliases)
     at, decided = aliases.get(name, name), False
     for _ in range(len(routes) + 1):
@@ -137,12 +143,18 @@ def _goal(
         if isinstance(chosen, Ref):
             at = aliases.get(chosen.route, chosen.route)
         elif value:
+            if not _may(team, name, at):
+                return None
             own = _free(f"{at}@{value}", {*routes, *aliases})
             fresh.setdefault(own, (replace(route, name=own, node=chosen), at))
             return own
         else:
-            return at if decided else None
+            return at if decided and _may(team, name, at) else None
     return None
+
+
+def _may(team: Team, *names: str) -> bool:
+    return team.routes is None or any(name in team.routes for name in names)
 
 
 def _free(name: str, taken: Collection[str]) -> str:

@@ -16,6 +16,12 @@ IMAGES = (
     *("berriai/litellm-spend_logs", "litellm/litellm", "litellm/litellm-database"),
 )
 """Published under ghcr.io, docker.litellm.ai and Docker Hub (docs.litellm.ai/docs/proxy/deploy)."""
+DATABASE_IMAGE = f"ghcr.io/berriai/litellm-database:v{VERSION}"
+"""The one with the database's client built in (values.yaml of LiteLLM's chart, read 2026-11-24)."""
+POSTGRES_IMAGE = "postgres:17.6"
+REDIS_IMAGE = "redis:7.4.5"
+REDIS_STACK_IMAGE = "redis/redis-stack-server:7.4.0-v3"
+"""Versions that exist; none of the three is started in this project's tests."""
 
 
 def _words(text: str) -> frozenset[str]:
