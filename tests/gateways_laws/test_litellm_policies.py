@@ -219,7 +219,7 @@ def test_only_what_was_asked_for_is_written_beside_the_configuration() -> None:
     kinds = {
         deploy: [
             path for path in texts(legal(organisation(Rollout(deploy)))) if "config" not in path
-        ]  # type: ignore[arg-type]  # its literals
+        ]
         for deploy in ("config", "compose", "kubernetes")
     }
 
@@ -243,6 +243,15 @@ def test_every_variable_that_is_read_is_in_the_example_or_set(deploy: Any, repli
     example = set(re.findall(r"^(\w+)=$", found["litellm/.env.example"], re.M))
 
     assert read - set_there <= example
+
+
+@pytest.mark.parametrize("deploy", ["compose", "kubernetes"])
+@pytest.mark.parametrize("replicas", [1, 3])
+def test_what_is_deployed_is_laid_out_value_for_value(deploy: Any, replicas: int) -> None:
+    routing = legal(organisation(Rollout(deploy, replicas)))
+    file = LITELLM.artefacts(routing, {}, "x")[-1]
+
+    assert loaded(render(LITELLM.folder, file)) == file.values
 
 
 @pytest.mark.parametrize("deploy", ["compose", "kubernetes"])

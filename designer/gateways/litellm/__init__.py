@@ -53,8 +53,8 @@ LITELLM = Gateway(
         "teams.region": "model_aliases of the team lead to a group of its region's deployments; needs "
         f"PostgreSQL, {_CHECKED}",
         "teams.budget.alert": f"soft_budget and Slack alerts; needs PostgreSQL, {_CHECKED}",
-        "providers.quota": "model_info.rpm and tpm, enforced by enforce_model_rate_limits: beyond them "
-        "429 and the next level; max_parallel_requests",
+        "providers.quota": "rpm with enable_pre_call_checks: beyond it the next level is asked, or 429, "
+        "counted per copy of the proxy; max_parallel_requests",
         "providers.models.quota": "as the account's quota, for each deployment",
         "operations.observability": "litellm_settings.callbacks; their packages come with the Docker "
         "image, and `litellm[proxy]` alone does not start with them",

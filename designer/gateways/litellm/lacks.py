@@ -52,6 +52,7 @@ from designer.gateways.litellm.policies import (
     STICKY_USERS,
     TEAM_KEYS,
     TEAM_ROUTES,
+    TOKEN_QUOTAS,
     VECTORS,
     WHOLE_BUDGET,
 )
@@ -211,13 +212,18 @@ NO_COOLDOWN = Cooldown(0.0, yields=False)
 PROVIDERS = Feature(
     "this provider",
     each_deployment(lambda d: replace(d, provider=canonical_provider(d.provider))),
+    keys=("providers.name",),
 )
 SECRETS = Feature("secrets kept elsewhere than in the environment", each_deployment(_known_secret))
 PROVIDER_SETTINGS = Feature("this setting of a provider", each_deployment(_known_settings))
 REQUEST_PARAMS = Feature(
     "this request parameter for a single deployment", each_deployment(_known_params)
 )
-TIMES = Feature("times finer than a millisecond, or of zero", each_deployment(_tidy_times))
+TIMES = Feature(
+    "times finer than a millisecond, or of zero",
+    each_deployment(_tidy_times),
+    keys=("routing.timeout", "routing.first_token", "routing.cooldown"),
+)
 
 
 def _cooldowns_by_count(routing: Routing) -> Routing:
@@ -319,7 +325,7 @@ def _renamed(node: Node, names: Mapping[str, str]) -> Node:
 
 
 NAMELESS = Feature("a deployment without a name", _some_name)
-SHARING = Feature("one deployment in several routes", _own_copies)
+SHARING = Feature("one deployment in several routes", _own_copies, keys=("teams.region",))
 
 
 def _named(routing: Routing) -> Routing:
@@ -384,7 +390,7 @@ def _reachable(route: Route, known: Mapping[str, str]) -> Node:
     return rewrite(route.node, prune)
 
 
-NAMES = Feature("a route without deployments", _named)
+NAMES = Feature("a route without deployments", _named, keys=("workloads.route_by",))
 
 # --- The route tree -------------------------------------------------------------------------------
 
@@ -574,7 +580,14 @@ FALLBACK_CHOICE = Feature(
     _each_unsettled(_as_litellm_falls),
     keys=("routing.on_refusal",),
 )
-ORDER = Feature("a chain that passes over a cooling deployment", _as_groups)
+ORDER = Feature(
+    "a chain that passes over a cooling deployment", _as_groups, keys=("routing.cooldown",)
+)
+WINDOW = Feature(
+    "how far back `fastest` looks",
+    lambda routing: routing,  # a Routing does not say it: the lack is there for the table of keys
+    keys=("routing.latency_window",),
+)
 
 # --- Guardrails -----------------------------------------------------------------------------------
 
@@ -683,7 +696,9 @@ LACKS: tuple[Lack, ...] = (
     ),
     Lack(TIMES, "they are rounded; a limit of zero is none", f"{_READ}: 0 is taken for unset"),
     Lack(NAMELESS, "it is called `deployment`", f"{_READ}: an empty id is replaced at every start"),
-    Lack(SHARING, "each route has a copy, with cooldowns and counters of its own", _MEASURED),
+    Lack(
+        SHARING, "each route has a copy, with cooldowns, quotas and counters of its own", _MEASURED
+    ),
     Lack(
         NESTING,
         "the deployments stand in one chain, in listed order",
@@ -694,6 +709,11 @@ LACKS: tuple[Lack, ...] = (
         STRATEGIES,
         "the first known strategy serves all routes, or simple-shuffle",
         f"{_MEASURED}: routing_strategy is one for the whole router; an unknown one stops the boot",
+    ),
+    Lack(
+        WINDOW,
+        "the last ten answers of each deployment count, until an hour has passed without one",
+        f"{_READ}: max_latency_list_size and ttl of lowest_latency.py",
     ),
     Lack(
         retries_on(RETRIED),
@@ -796,5 +816,11 @@ LACKS: tuple[Lack, ...] = (
         f"{_READ}: turn_off_message_logging is for all text or for none",
     ),
     Lack(PLAIN_TELEMETRY, "it is the same", _READ, told=False),
+    Lack(
+        TOKEN_QUOTAS,
+        "it is left out: the provider's own 429 is what counts",
+        f"{_SEEN}: enforce_model_rate_limits, the check that counts tokens, also cools the deployment "
+        "that steps in for one beyond its limit",
+    ),
     Lack(PLAIN_QUOTAS, "it is the same", _READ, told=False),
 )

@@ -25,7 +25,6 @@ from designer.gateways.litellm.tables import (
     CONTENT_FILTER,
     EMBEDDING_PREFIX,
     ENTITIES,
-    LIMITS_CHECK,
     NO_MODELS,
     OTHER_REGION_KEY,
     PREFIX,
@@ -44,6 +43,7 @@ from designer.ir import (
     Deployment,
     Guardrail,
     Pick,
+    Quota,
     Route,
     Routing,
     Team,
@@ -69,7 +69,7 @@ def lower(routing: Routing, terms: Mapping[str, Terms]) -> tuple[File, ...]:
                 deployment = routing.deployment(level.ids[index])
                 facts = terms.get(deployment.id, Terms())
                 params = _params(route, deployment, facts)
-                params |= _place(group, level, order, index)
+                params |= _place(group, level, order, index, routing)
                 count = dict(level.own).get(deployment.id, level.retries)
                 if count != retries:
                     params["num_retries"] = count
@@ -107,13 +107,10 @@ _NOTES: Mapping[str, str] = {
     "router_settings.cooldown_time": "seconds; a provider's own Retry-After takes its place",
     "router_settings.disable_cooldowns": "the profile sets no cooldown",
     "router_settings.enable_pre_call_checks": (
-        "a prompt too long for a deployment's window passes it over"
+        "a deployment beyond its rpm, or whose window is too short for a prompt, is passed over"
     ),
     "router_settings.model_group_retry_policy": (
         "0: what only waiting would cure goes to the next level at once"
-    ),
-    "router_settings.optional_pre_call_checks": (
-        "rpm and tpm are limits; without it they are read as weights, or not at all"
     ),
     "router_settings.model_group_affinity_config": (
         "a caller that sends metadata.session_id stays with its deployment"
@@ -181,17 +178,26 @@ def thawed(value: Any) -> Any:
             return value
 
 
-def _place(group: Group, level: Level, order: int, index: int) -> dict[str, Any]:
+def _place(group: Group, level: Level, order: int, index: int, routing: Routing) -> dict[str, Any]:
     place: dict[str, Any] = {"order": order} if len(group.levels) > 1 else {}
     if level.weights:
         place["weight"] = _number(level.weights[index])
+    elif group.pick == "weighted" and len(level.ids) > 1 and _any_rpm(level, routing):
+        place["weight"] = 1  # simple-shuffle would take rpm for one
     return place
+
+
+def _any_rpm(level: Level, routing: Routing) -> bool:
+    quotas = [routing.deployment(id_).quota for id_ in level.ids]
+    return any(quota is not None and quota.rpm is not None for quota in quotas)
 
 
 def _limits(deployment: Deployment, shared_s: float | None, routing: Routing) -> dict[str, Any]:
     limits: dict[str, Any] = {}
-    if deployment.quota is not None and deployment.quota.parallel is not None:
-        limits["max_parallel_requests"] = deployment.quota.parallel
+    quota = deployment.quota or Quota()
+    for key, limit in (("rpm", quota.rpm), ("max_parallel_requests", quota.parallel)):
+        if limit is not None:
+            limits[key] = limit
     if deployment.timeout_s is not None:
         limits["timeout"] = _number(deployment.timeout_s)
     if deployment.first_token_s is not None:
@@ -242,10 +248,6 @@ def _info(route: Route, deployment: Deployment, facts: Terms) -> dict[str, Any]:
         info["max_input_tokens"] = facts.max_input_tokens
     if deployment.cooldown is not None and deployment.cooldown.allowed_failures is not None:
         info["allowed_fails"] = deployment.cooldown.allowed_failures
-    # Beside the model's own facts: among the parameters they would be read as weights.
-    for key in ("rpm", "tpm"):
-        if (limit := getattr(deployment.quota, key, None)) is not None:
-            info[key] = limit
     return info
 
 
@@ -280,10 +282,9 @@ def _router(
         entries = [{name: list(targets)} for name, targets in lists.items() if targets]
         if entries:
             settings[key] = entries
-    if any(_windows_differ(group, terms) for group in all_groups.values()):
+    limited = any(d.quota and d.quota.rpm for d in routing.deployments)
+    if limited or any(_windows_differ(group, terms) for group in all_groups.values()):
         settings["enable_pre_call_checks"] = True
-    if any(d.quota and (d.quota.rpm or d.quota.tpm) for d in routing.deployments):
-        settings["optional_pre_call_checks"] = [LIMITS_CHECK]
     kept = {r.name: [SESSION_CHECK] for r in routing.routes if r.sticky == "session"}
     if kept:
         settings["model_group_affinity_config"] = kept

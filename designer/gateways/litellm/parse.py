@@ -402,15 +402,20 @@ def _deployment(entry: _Entry, settings: _Settings, alone: bool) -> Deployment:
 
 
 def _quota(entry: _Entry, settings: _Settings) -> Quota | None:
-    """Only with the check that enforces them are rpm and tpm limits."""
+    """rpm and tpm are limits only with a check that enforces them, and one of the two knows no tpm."""
+
+    def limit(key: str, *places: Mapping[str, Any]) -> int | None:
+        counts = (_whole(place.get(key)) for place in places)
+        return next((count for count in counts if count is not None and count > 0), None)
+
     enforced = LIMITS_CHECK in settings.checks
-
-    def limit(key: str) -> int | None:
-        given = entry.params.get(key, entry.info.get(key))
-        return (_whole(given) or None) if enforced else None
-
-    parallel = _whole(entry.params.get("max_parallel_requests")) or None
-    quota = Quota(limit("rpm"), limit("tpm"), parallel)
+    checked = settings.router.get("enable_pre_call_checks") is True
+    both = (entry.params, entry.info) if enforced else ()
+    quota = Quota(
+        limit("rpm", *(both or ((entry.params,) if checked else ()))),
+        limit("tpm", *both),
+        limit("max_parallel_requests", entry.params),
+    )
     return None if quota == Quota() else quota
 
 
@@ -785,7 +790,7 @@ _KNOWN_ROUTER = frozenset(
     {
         *("num_retries", "timeout", "stream_timeout", "retry_after", "retry_policy"),
         *("model_group_retry_policy", "allowed_fails", "cooldown_time", "disable_cooldowns"),
-        "allowed_fails_policy",
+        *("allowed_fails_policy", "enable_pre_call_checks"),
         *("fallbacks", "context_window_fallbacks", "content_policy_fallbacks"),
         *("default_fallbacks", "max_fallbacks", "model_group_alias", "routing_strategy"),
         *REDIS,

@@ -18,6 +18,7 @@ from designer.ir import (
     Budget,
     Cache,
     Chain,
+    Deployment,
     Guardrail,
     Key,
     Node,
@@ -390,6 +391,18 @@ REDACTED_LOGS = Feature(
     "prompts in logs without their personal data", _whole_or_nothing, keys=("operations.logs",)
 )
 PLAIN_TELEMETRY = Feature("telling nobody anything", _plain_telemetry)
+
+
+def _without_tpm(deployment: Deployment) -> Deployment:
+    quota = deployment.quota
+    return deployment if quota is None else replace(deployment, quota=replace(quota, tpm=None))
+
+
+TOKEN_QUOTAS = Feature(
+    "the tokens a minute of a provider's account",
+    each_deployment(_without_tpm),
+    keys=("providers.quota.tpm", "providers.models.quota.tpm"),
+)
 PLAIN_QUOTAS = Feature(
     "a quota without a limit",
     each_deployment(lambda d: replace(d, quota=None) if d.quota == Quota() else d),
