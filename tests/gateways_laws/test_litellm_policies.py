@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from designer.diagnostics import Report
 from designer.documents import read_yaml
 from designer.emit import render
+from designer.gateways.base import Terms
 from designer.gateways.legalize import legalize
 from designer.gateways.litellm import LITELLM
 from designer.ir import (
@@ -154,6 +155,19 @@ def test_a_team_with_a_region_is_led_to_a_group_of_its_own() -> None:
     assert routing.aliases == (("assistant", "chat"),)
 
 
+def test_no_name_leads_a_team_out_of_its_region() -> None:
+    """Neither a route that passes on, whatever it asks for, nor another name of one."""
+    gold = Case(Condition("metadata.tier", "eq", "gold"), Ref("bulk"))
+    wish = organisation()
+    more = (Route("tiers", Switch((gold,), Ref("chat"))), Route("plain", Ref("tiers")))
+    routing = replace(wish, routes=(*wish.routes, *more), aliases=(("talk", "plain"),))
+
+    web = legal(routing).teams[0]
+
+    led = dict(web.aliases)
+    assert {led[name] for name in ("chat", "assistant", "tiers", "plain", "talk")} == {"chat@eu"}
+
+
 def test_what_covers_a_route_covers_the_groups_that_stand_in_for_it() -> None:
     wish = organisation()
     money = replace(wish, budgets=(Budget("route", "chat", Decimal(5), "day"),))
@@ -163,6 +177,17 @@ def test_what_covers_a_route_covers_the_groups_that_stand_in_for_it() -> None:
     assert routing.guardrails[0].routes == ("chat", "chat@eu")
     assert routing.caches[0].routes == ("chat", "chat@eu")
     assert [b.of for b in routing.budgets if b.of.endswith("@chat@eu")] == ["chat/eu/m@chat@eu"]
+
+
+def test_a_copy_has_the_price_of_what_it_is_a_copy_of() -> None:
+    routing = legal(organisation())
+    terms = {"chat/eu/m": Terms("gpt-4o", Decimal(2), Decimal(8))}
+
+    model_list = LITELLM.lower(routing, terms)[0].values["model_list"]
+
+    (copy,) = (entry for entry in model_list if entry["model_name"] == "chat@eu")
+    assert copy["litellm_params"]["input_cost_per_token"] == 2e-06
+    assert copy["model_info"]["base_model"] == "gpt-4o"
 
 
 def test_a_group_that_stands_in_for_a_route_is_no_name_to_ask_for() -> None:

@@ -55,6 +55,7 @@ from designer.gateways.litellm.policies import (
     TOKEN_QUOTAS,
     VECTORS,
     WHOLE_BUDGET,
+    without_switch,
 )
 from designer.gateways.litellm.tables import (
     AWS_ID,
@@ -411,13 +412,6 @@ def _each_unsettled(change: Callable[[Node], Node]) -> Callable[[Routing], Routi
     return without
 
 
-def _without_switch(node: Node) -> Node:
-    if not isinstance(node, Switch):
-        return node
-    chosen = node.otherwise or next((case.child for case in node.cases), None)
-    return chosen if chosen is not None else Chain(())
-
-
 def _flat(node: Node) -> Node:
     """A chain of levels, each perhaps retried: what the planner makes."""
     rungs: list[Rung] = []
@@ -560,7 +554,7 @@ def _each_route_node(change: Callable[[Node], Node]) -> Callable[[Routing], Rout
 
 CONDITIONS = Feature(
     "routes chosen by task, metadata or parameters",
-    _each_route_node(lambda node: rewrite(node, _without_switch)),
+    _each_route_node(lambda node: rewrite(node, without_switch)),
     keys=("workloads.route_by",),
 )
 NESTING = Feature("chains inside pools, or retries around chains", _each_unsettled(_flat))

@@ -67,7 +67,7 @@ def lower(routing: Routing, terms: Mapping[str, Terms]) -> tuple[File, ...]:
         for order, level in enumerate(group.levels, start=1):
             for index in range(len(level.ids)):
                 deployment = routing.deployment(level.ids[index])
-                facts = terms.get(deployment.id, Terms())
+                facts = _facts(deployment, route, terms)
                 params = _params(route, deployment, facts)
                 params |= _place(group, level, order, index, routing)
                 count = dict(level.own).get(deployment.id, level.retries)
@@ -215,6 +215,12 @@ def _is_off(routing: Routing) -> bool:
 
 def _number(value: float) -> int | float:
     return int(value) if float(value).is_integer() else value
+
+
+def _facts(deployment: Deployment, route: Route, terms: Mapping[str, Terms]) -> Terms:
+    """A copy for a route (`id@route`) has those of what it is a copy of: without a price LiteLLM books 0."""
+    own = terms.get(deployment.id)
+    return own or terms.get(deployment.id.removesuffix(f"@{route.name}"), Terms())
 
 
 def _of_route(route: Route, routing: Routing, caches: Mapping[str, Cache]) -> dict[str, Any]:

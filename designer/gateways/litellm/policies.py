@@ -140,6 +140,8 @@ def _goal(
         if route is None:
             return None
         value, chosen = _chosen(route.node, team)
+        if not value:
+            chosen = without_switch(chosen)
         decided = decided or bool(value)
         if isinstance(chosen, Ref):
             at = aliases.get(chosen.route, chosen.route)
@@ -173,6 +175,13 @@ def _chosen(node: Node, team: Team) -> tuple[str, Node]:
         if case.when.operator == "eq" and case.when.value == own.get(case.when.key, ...):
             return str(case.when.value), case.child
     return "", _otherwise(node)
+
+
+def without_switch(node: Node) -> Node:
+    """The default branch: what LiteLLM takes whatever a request says about itself."""
+    while isinstance(node, Switch):
+        node = node.otherwise or next((case.child for case in node.cases), Chain(()))
+    return node
 
 
 def _otherwise(node: Node) -> Node:
