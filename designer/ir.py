@@ -319,16 +319,16 @@ class Cache(Struct, frozen=True):
         return not self.routes or route in self.routes
 
 
-Scope = Literal["all", "route", "team"]
+Scope = Literal["all", "route", "team", "deployment"]
 Period = Literal["hour", "day", "week", "month", "year"]
 
 
 class Budget(Struct, frozen=True):
-    """Money that may be spent in a period, by everybody, on one route, or by one team."""
+    """Money that may be spent in a period: by everybody, on a route, by a team, on a deployment."""
 
     scope: Scope
     of: str
-    """The route or team; empty for `all`."""
+    """The route, team or deployment; empty for `all`."""
     limit_usd: Decimal
     per: Period
     alert: float | None = None
@@ -363,6 +363,8 @@ class Team(Struct, frozen=True):
     """What it may ask for; None is everything."""
     region: str = ""
     """Where its requests may be processed, a residency; empty is anywhere."""
+    aliases: tuple[tuple[str, str], ...] = ()
+    """Names that lead this team to another route, `(name, route)`."""
 
 
 class Telemetry(Struct, frozen=True):
@@ -371,6 +373,14 @@ class Telemetry(Struct, frozen=True):
     exporters: frozenset[Literal["otel", "prometheus"]] = frozenset()
     prompts: Literal["never", "redacted", "always"] = "never"
     """Whether the text of requests and answers is written down."""
+
+
+class Rollout(Struct, frozen=True):
+    """How the gateway is run: what is written beside its configuration, no part of what that means."""
+
+    deploy: Literal["config", "compose", "kubernetes"] = "config"
+    replicas: int = 1
+    """How many copies of the gateway run; more than one need a place to share what they count."""
 
 
 # --- The whole ------------------------------------------------------------------------------------
@@ -388,6 +398,7 @@ class Routing(Struct, frozen=True, dict=True):
     teams: tuple[Team, ...] = ()
     telemetry: Telemetry | None = None
     """None leaves it to the gateway's defaults."""
+    rollout: Rollout = Rollout()
 
     @cached_property
     def _by_id(self) -> Mapping[str, Deployment]:

@@ -72,7 +72,7 @@ def as_json(plan: Plan, catalog: Catalog, hashes: Mapping[str, str]) -> dict[str
         "gateway": f"{plan.gateway.name}@{plan.version}",
         "routing": encode(plan.routing),
         "deployments": {
-            f"{chosen.workload.alias}/{rung.id}": _facts(rung, catalog)
+            chosen.id_of(rung): _facts(rung, catalog)
             for chosen in plan.chains
             for rung, _ in chosen.deployments
         },

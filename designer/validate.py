@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 import jsonschema
+from msgspec.structs import replace
 
 from designer.diagnostics import Place, Report, Rule, Severity
 from designer.documents import read_json, read_yaml
@@ -58,8 +59,9 @@ def check_files(
         if document is not None:
             against_schema(file.schema, document.value, Place(file.path), report)
     parsed = gateway.parse({f.path: texts[f.path] for f in files}, report)
-    if parsed is None or parsed.routing != legal:
-        difference = "it cannot be read" if parsed is None else _difference(legal, parsed.routing)
+    understood = None if parsed is None else replace(parsed.routing, rollout=legal.rollout)
+    if understood != legal:
+        difference = "it cannot be read" if understood is None else _difference(legal, understood)
         report.add(READ_BACK, gateway=gateway.title, difference=difference)
 
 
@@ -84,7 +86,8 @@ def read_back(
 
 def _difference(planned: Routing, understood: Routing) -> str:
     """The first part that differs, in words."""
-    for name in ("aliases", "guardrails", "deployments", "routes"):
+    tables = ("caches", "budgets", "rate_limits", "teams")
+    for name in ("aliases", "guardrails", "deployments", "routes", *tables):
         wanted, got = getattr(planned, name), getattr(understood, name)
         if len(wanted) != len(got):
             return f"{len(got)} {name} instead of {len(wanted)}"

@@ -33,6 +33,7 @@ _TEXT = st.text(st.characters(codec="utf-8")) | st.sampled_from(
         "=",
         "<<",
         "1:30",
+        "postgres:/data",
     ]
 )
 _VALUES = st.recursive(
@@ -86,6 +87,15 @@ def test_json_says_the_value(value: Any) -> None:
 
 def test_prices_are_written_in_digits_that_every_loader_takes_for_a_number() -> None:
     assert to_yaml({"p": Decimal("2.5") / 1_000_000}) == "p: 0.0000025"
+
+
+def test_a_colon_between_brackets_is_read_by_every_loader() -> None:
+    value = {"volumes": ["postgres:/data"], "command": ["a", "b:"]}
+
+    document = read_yaml(to_yaml(value), "x.yaml", Report())
+
+    assert document is not None
+    assert document.value == value
 
 
 def test_a_comment_stays_on_its_line() -> None:

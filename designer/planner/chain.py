@@ -44,11 +44,16 @@ class Chosen(Struct, frozen=True):
     @property
     def deployments(self) -> tuple[tuple[Candidate, str], ...]:
         """Every deployment that may serve the alias, once, and why it is there."""
-        found = {r.id: (r, why) for r, why in zip(self.rungs, self.reasons, strict=True)}
+        found = {str(r): (r, why) for r, why in zip(self.rungs, self.reasons, strict=True)}
         for variant in self.variants:
             for rung, why in variant.chain.deployments:
-                found.setdefault(rung.id, (rung, f"{variant.kind} {variant.name}: {why}"))
+                found.setdefault(str(rung), (rung, f"{variant.kind} {variant.name}: {why}"))
         return tuple(found.values())
+
+    def id_of(self, rung: Candidate) -> str:
+        """`alias/account/model`, with the region where the alias has it in another one already."""
+        first = next(other for other, _ in self.deployments if other.id == rung.id)
+        return f"{self.workload.alias}/{rung.id if str(first) == str(rung) else rung}"
 
 
 class Variant(Struct, frozen=True):

@@ -14,6 +14,7 @@ from designer.ir import (
     Key,
     Period,
     RateLimit,
+    Rollout,
     Routing,
     Scope,
     Team,
@@ -44,6 +45,7 @@ def with_policies(routing: Routing, profile: Profile) -> Routing:
             for team in profile.teams
         ),
         telemetry=_telemetry(profile.operations),
+        rollout=Rollout(profile.gateway.deploy, profile.operations.replicas),
     )
 
 

@@ -111,12 +111,12 @@ def _node(chosen: Chosen, policy: RoutingPolicy) -> Node:
     """The experiment's arms within each region that a team insists on."""
     experiment = chosen.workload.experiment
     arms = [v for v in chosen.variants if v.kind == "arm"]
-    node = _tree([_id(chosen, rung) for rung in chosen.rungs], policy)
+    node = _tree([chosen.id_of(rung) for rung in chosen.rungs], policy)
     if experiment is not None:
         node = Split(
             experiment.name,
             tuple(
-                Arm(v.name, v.share, _tree([_id(chosen, r) for r in v.chain.rungs], policy))
+                Arm(v.name, v.share, _tree([chosen.id_of(r) for r in v.chain.rungs], policy))
                 for v in arms
             ),
             experiment.by,
@@ -127,7 +127,7 @@ def _node(chosen: Chosen, policy: RoutingPolicy) -> Node:
     cases = tuple(
         Case(
             Condition("team.region", "eq", v.name),
-            _tree([_id(chosen, rung) for rung in v.chain.rungs], policy),
+            _tree([chosen.id_of(rung) for rung in v.chain.rungs], policy),
         )
         for v in inside
     )
@@ -140,7 +140,7 @@ def terms(chains: Iterable[Chosen], catalog: Catalog) -> dict[str, Terms]:
     for chosen in chains:
         for rung, reason in chosen.deployments:
             offering = rung.offering
-            found[_id(chosen, rung)] = Terms(
+            found[chosen.id_of(rung)] = Terms(
                 base_model=offering.names.litellm_base_model or offering.names.litellm,
                 input_usd_per_mtok=offering.price.input,
                 output_usd_per_mtok=offering.price.output,
@@ -152,10 +152,6 @@ def terms(chains: Iterable[Chosen], catalog: Catalog) -> dict[str, Terms]:
     return found
 
 
-def _id(chosen: Chosen, rung: Candidate) -> str:
-    return f"{chosen.workload.alias}/{rung.id}"
-
-
 def _deployment(
     chosen: Chosen, rung: Candidate, policy: RoutingPolicy, catalog: Catalog
 ) -> Deployment:
@@ -164,7 +160,7 @@ def _deployment(
     api_base = account.api_base or rung.offering.api_base or LEFT_ALONE
     azure = provider.dialect == "azure"
     return Deployment(
-        id=_id(chosen, rung),
+        id=chosen.id_of(rung),
         provider=provider.id,
         model=rung.wire_model,
         api_base=None if api_base == LEFT_ALONE else api_base,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from designer.catalog import load_catalog
 from designer.compiler import Options, compile_profile
 from designer.diagnostics import Report
+from designer.ir import deployments_of
 from designer.plan import Plan
 from designer.planner.accounts import accounts, candidates
 from designer.planner.chain import Chosen, choose_chain
@@ -80,6 +81,26 @@ def test_every_rung_of_every_chain_satisfies_every_requirement(
         wanted += ["no_training"] if asks["training"] == "forbid" else []
         for fact in wanted:
             assert CATALOG.fact(rung.offering, fact, CATALOG.date).value in ("yes", "obtainable")
+
+
+@given(region=st.sampled_from(["eu", "us", "de", "eu-central-1"]))
+def test_what_a_team_is_led_to_is_within_its_region(region: str) -> None:
+    """One account has the same model in several regions: each is a deployment of its own."""
+    accounts_ = "[openai, {name: bedrock, regions: [eu-central-1, us-east-1]}]"
+    plan, report = _plan(
+        "version: 1\nname: p\ngateway: litellm\nworkloads: [{alias: chat, task: chat}]\n"
+        f"teams: [{{name: web, region: {region}, keys: [web]}}]\nproviders: {accounts_}\n"
+    )
+
+    if plan is None:
+        assert report.has_errors
+        return
+    places = {chosen.id_of(rung): rung for chosen in plan.chains for rung, _ in chosen.deployments}
+    led = dict(plan.routing.teams[0].aliases).get("chat", "chat")
+    for id_ in deployments_of(plan.routing.route(led).node):
+        rung = places[id_.removesuffix(f"@{led}")]
+        assert region_within(rung.offering.residency, (region,))
+        assert plan.routing.deployment(id_).region in (None, rung.region or rung.offering.region)
 
 
 def _choose(loaded: LoadedProfile, as_of: date = CATALOG.date) -> Chosen | Conflict:

@@ -17,9 +17,6 @@ from designer.gateways.legalize import (
     ATTEMPTS_LIMIT,
     BUFFERING,
     DEADLINE,
-    GUARDRAILS_BY_ROUTE,
-    POLICIES,
-    STICKY,
     each_deployment,
     each_guardrail,
     each_node,
@@ -34,6 +31,31 @@ from designer.gateways.litellm.groups import (
     plain_weights,
     shape,
     tree,
+)
+from designer.gateways.litellm.policies import (
+    ALERTS,
+    BUDGET_ORDER,
+    CACHE_KINDS,
+    CACHE_ORDER,
+    CACHE_TIMES,
+    LIMIT_ORDER,
+    NO_MONEY,
+    OTHER_LIMITS,
+    PLAIN_QUOTAS,
+    PLAIN_TELEMETRY,
+    RAIL_ROUTES,
+    REDACTED_LOGS,
+    ROUTE_BUDGETS,
+    SHARES,
+    SOFT_BUDGETS,
+    SPENT_AND_SERVED,
+    STICKY_USERS,
+    TEAM_KEYS,
+    TEAM_ROUTES,
+    TOKEN_QUOTAS,
+    VECTORS,
+    WHOLE_BUDGET,
+    without_switch,
 )
 from designer.gateways.litellm.tables import (
     AWS_ID,
@@ -76,6 +98,7 @@ from designer.ir import (
 
 _MEASURED = f"measured, LiteLLM {VERSION}, 2026-11-22"
 _READ = f"read in LiteLLM {VERSION}, 2026-11-22"
+_SEEN = f"measured, LiteLLM {VERSION}, 2026-11-24"
 
 # --- Deployments ----------------------------------------------------------------------------------
 
@@ -190,13 +213,18 @@ NO_COOLDOWN = Cooldown(0.0, yields=False)
 PROVIDERS = Feature(
     "this provider",
     each_deployment(lambda d: replace(d, provider=canonical_provider(d.provider))),
+    keys=("providers.name",),
 )
 SECRETS = Feature("secrets kept elsewhere than in the environment", each_deployment(_known_secret))
 PROVIDER_SETTINGS = Feature("this setting of a provider", each_deployment(_known_settings))
 REQUEST_PARAMS = Feature(
     "this request parameter for a single deployment", each_deployment(_known_params)
 )
-TIMES = Feature("times finer than a millisecond, or of zero", each_deployment(_tidy_times))
+TIMES = Feature(
+    "times finer than a millisecond, or of zero",
+    each_deployment(_tidy_times),
+    keys=("routing.timeout", "routing.first_token", "routing.cooldown"),
+)
 
 
 def _cooldowns_by_count(routing: Routing) -> Routing:
@@ -220,7 +248,9 @@ COOLDOWN_POLICY = Feature(
     ),
 )
 COOLDOWN_COUNTS = Feature(
-    "a cooldown after a number of failures where a route has one deployment", _cooldowns_by_count
+    "a cooldown after a number of failures where a route has one deployment",
+    _cooldowns_by_count,
+    keys=("routing.cooldown",),
 )
 
 
@@ -296,7 +326,7 @@ def _renamed(node: Node, names: Mapping[str, str]) -> Node:
 
 
 NAMELESS = Feature("a deployment without a name", _some_name)
-SHARING = Feature("one deployment in several routes", _own_copies)
+SHARING = Feature("one deployment in several routes", _own_copies, keys=("teams.region",))
 
 
 def _named(routing: Routing) -> Routing:
@@ -361,7 +391,7 @@ def _reachable(route: Route, known: Mapping[str, str]) -> Node:
     return rewrite(route.node, prune)
 
 
-NAMES = Feature("a route without deployments", _named)
+NAMES = Feature("a route without deployments", _named, keys=("workloads.route_by",))
 
 # --- The route tree -------------------------------------------------------------------------------
 
@@ -380,13 +410,6 @@ def _each_unsettled(change: Callable[[Node], Node]) -> Callable[[Routing], Routi
         )
 
     return without
-
-
-def _without_switch(node: Node) -> Node:
-    if not isinstance(node, Switch):
-        return node
-    chosen = node.otherwise or next((case.child for case in node.cases), None)
-    return chosen if chosen is not None else Chain(())
 
 
 def _flat(node: Node) -> Node:
@@ -530,17 +553,35 @@ def _each_route_node(change: Callable[[Node], Node]) -> Callable[[Routing], Rout
 
 
 CONDITIONS = Feature(
-    "routes chosen by task, metadata, parameters or team",
-    _each_route_node(lambda node: rewrite(node, _without_switch)),
+    "routes chosen by task, metadata or parameters",
+    _each_route_node(lambda node: rewrite(node, without_switch)),
+    keys=("workloads.route_by",),
 )
 NESTING = Feature("chains inside pools, or retries around chains", _each_unsettled(_flat))
-STRATEGIES = Feature("this picking strategy, or a different one for each route", _one_strategy)
-RETRY_COUNTS = Feature("different retry counts for these failures", each_node(_known_policy))
-WAITS = Feature("waits between the tries of a route with several deployments", _at_once)
-FALLBACK_CHOICE = Feature(
-    "the choice of failures that move a chain on", _each_unsettled(_as_litellm_falls)
+STRATEGIES = Feature(
+    "this picking strategy, or a different one for each route",
+    _one_strategy,
+    keys=("routing.strategy",),
 )
-ORDER = Feature("a chain that passes over a cooling deployment", _as_groups)
+RETRY_COUNTS = Feature("different retry counts for these failures", each_node(_known_policy))
+WAITS = Feature(
+    "waits between the tries of a route with several deployments",
+    _at_once,
+    keys=("routing.retries",),
+)
+FALLBACK_CHOICE = Feature(
+    "the choice of failures that move a chain on",
+    _each_unsettled(_as_litellm_falls),
+    keys=("routing.on_refusal",),
+)
+ORDER = Feature(
+    "a chain that passes over a cooling deployment", _as_groups, keys=("routing.cooldown",)
+)
+WINDOW = Feature(
+    "how far back `fastest` looks",
+    lambda routing: routing,  # a Routing does not say it: the lack is there for the table of keys
+    keys=("routing.latency_window",),
+)
 
 # --- Guardrails -----------------------------------------------------------------------------------
 
@@ -583,7 +624,9 @@ def _plain_rail(rail: Guardrail) -> Guardrail | None:
 ENTITY_CHOICE = Feature("finding this kind of personal data", each_guardrail(_known_entities))
 PATTERNS = Feature("a pattern that Python's `re` cannot compile", each_guardrail(_readable_pattern))
 MESSAGES = Feature(
-    "a guardrail's own message", each_guardrail(lambda rail: replace(rail, message=""))
+    "a guardrail's own message",
+    each_guardrail(lambda rail: replace(rail, message="")),
+    keys=("guardrails.deny.message",),
 )
 LAST_MESSAGE = Feature(
     "a guardrail that sees the last message only",
@@ -592,11 +635,17 @@ LAST_MESSAGE = Feature(
 FAIL_OPEN = Feature(
     "letting a request pass when a guardrail breaks",
     each_guardrail(lambda rail: replace(rail, on_error="block")),
+    keys=("guardrails.on_failure",),
 )
 PLAIN_RAILS = Feature("a guardrail that checks nothing here", each_guardrail(_plain_rail))
 
 LACKS: tuple[Lack, ...] = (
-    *(Lack(feature, "it is left out", "not written yet") for feature in POLICIES),
+    Lack(
+        SHARES,
+        "the arms' first deployments are a pool with the shares as weights, the rest of the arms follows "
+        "for all; a call keeps to its draw only while it sends `metadata.session_id`, for an hour",
+        f"{_SEEN}: session_affinity pins (key, session_id) to a deployment; `user` is not read",
+    ),
     Lack(DEADLINE, "only each attempt has a time limit", f"{_MEASURED}: timeouts are per attempt"),
     Lack(
         ATTEMPTS_LIMIT,
@@ -609,14 +658,15 @@ LACKS: tuple[Lack, ...] = (
         _MEASURED,
     ),
     Lack(
-        STICKY,
-        "every request is routed anew",
-        f"{_READ}: its affinity checks go by LiteLLM's own keys and are not emitted",
+        STICKY_USERS,
+        "whoever sends the same `metadata.session_id` is kept, for an hour; `user` is not looked at",
+        f"{_SEEN}: deployment_affinity_check.py reads the key and the session id only",
     ),
+    Lack(TEAM_ROUTES, "the team's name for it leads to a group of its own", _READ, told=False),
     Lack(
         CONDITIONS,
-        "every request takes the default route",
-        f"{_READ}: routing by tags needs the caller to send them",
+        "every request takes the default route; a caller that wants another asks for it by its alias",
+        f"{_READ}: tags choose among deployments of one group, and only where the caller sends them",
     ),
     Lack(
         PROVIDERS,
@@ -640,7 +690,9 @@ LACKS: tuple[Lack, ...] = (
     ),
     Lack(TIMES, "they are rounded; a limit of zero is none", f"{_READ}: 0 is taken for unset"),
     Lack(NAMELESS, "it is called `deployment`", f"{_READ}: an empty id is replaced at every start"),
-    Lack(SHARING, "each route has a copy, with cooldowns and counters of its own", _MEASURED),
+    Lack(
+        SHARING, "each route has a copy, with cooldowns, quotas and counters of its own", _MEASURED
+    ),
     Lack(
         NESTING,
         "the deployments stand in one chain, in listed order",
@@ -651,6 +703,11 @@ LACKS: tuple[Lack, ...] = (
         STRATEGIES,
         "the first known strategy serves all routes, or simple-shuffle",
         f"{_MEASURED}: routing_strategy is one for the whole router; an unknown one stops the boot",
+    ),
+    Lack(
+        WINDOW,
+        "the last ten answers of each deployment count, until an hour has passed without one",
+        f"{_READ}: max_latency_list_size and ttl of lowest_latency.py",
     ),
     Lack(
         retries_on(RETRIED),
@@ -702,9 +759,62 @@ LACKS: tuple[Lack, ...] = (
         f"{_MEASURED}: guardrails fail open at boot",
         refused=True,
     ),
-    Lack(GUARDRAILS_BY_ROUTE, "they are on for every route", f"{_READ}: default_on"),
+    Lack(RAIL_ROUTES, "it is left out, or on for every route that there is", _READ, told=False),
     Lack(MESSAGES, "the caller reads `Content blocked: NAME pattern detected`", _MEASURED),
     Lack(LAST_MESSAGE, "all messages are checked", _READ),
     Lack(FAIL_OPEN, "the request fails", f"{_MEASURED}: a guardrail that raises answers 500"),
     Lack(PLAIN_RAILS, "it is left out", _READ),
+    Lack(
+        CACHE_KINDS,
+        "all are exact, or as strict as the strictest",
+        f"{_READ}: one `cache_params.type` for the whole proxy",
+    ),
+    Lack(
+        VECTORS,
+        "only the same request is answered from it",
+        f"{_READ}: redis-semantic needs an embedding group of this proxy",
+    ),
+    Lack(CACHE_TIMES, "it is rounded up", f"{_READ}: Redis keeps whole seconds"),
+    Lack(CACHE_ORDER, "it is the same", _READ, told=False),
+    Lack(
+        WHOLE_BUDGET,
+        "it is left out: nothing stops the spending; set a limit at the providers",
+        f"{_MEASURED}: without a database `max_budget` refused nothing",
+    ),
+    Lack(
+        SPENT_AND_SERVED,
+        "it is left out: spending shows in the metrics only",
+        f"{_READ}: a deployment's max_budget always refuses",
+    ),
+    Lack(
+        ALERTS,
+        "nobody is told",
+        f"{_READ}: soft budgets are for teams and keys, and need PostgreSQL",
+    ),
+    Lack(
+        ROUTE_BUDGETS,
+        "each of its deployments may spend the limit: one that has is passed over, and a request is "
+        "refused (429) once all have. Checked before a call, so calls under way overshoot; counted in "
+        "memory, so a restart begins anew",
+        f"{_SEEN}: litellm_params.max_budget",
+    ),
+    Lack(NO_MONEY, "it is left out", f"{_READ}: 0 is taken for unset"),
+    Lack(SOFT_BUDGETS, "its alert is the soft budget", _READ, told=False),
+    Lack(OTHER_LIMITS, "it is left out", f"{_READ}: rpm_limit and tpm_limit are of teams and keys"),
+    Lack(TEAM_KEYS, "the first stays", f"{_READ}: key_alias is unique"),
+    Lack(BUDGET_ORDER, "they are the same", _READ, told=False),
+    Lack(LIMIT_ORDER, "they are the same", _READ, told=False),
+    Lack(
+        REDACTED_LOGS,
+        "nothing of them is written",
+        f"{_READ}: turn_off_message_logging is for all text or for none",
+    ),
+    Lack(PLAIN_TELEMETRY, "it is the same", _READ, told=False),
+    Lack(
+        TOKEN_QUOTAS,
+        "it is left out: the provider's own 429 is what counts",
+        f"{_SEEN}: enforce_model_rate_limits, the check that counts tokens, also cools the deployment "
+        "that steps in for one beyond its limit",
+    ),
+    Lack(PLAIN_QUOTAS, "it is the same", _READ, told=False),
 )

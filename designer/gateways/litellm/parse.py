@@ -5,7 +5,7 @@ timeouts, aliases, content filters. Everything else is listed as not analysed. W
 as LiteLLM reads them where it goes on, and left out where it stops; finding fault is `lint`'s work.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import count, product
 from typing import Any
@@ -29,6 +29,17 @@ from designer.gateways.litellm.lacks import (
     paired,
     tidy_s,
 )
+from designer.gateways.litellm.read_policies import (
+    EXPORTERS,
+    FoundTeam,
+    caches,
+    is_teams,
+    spent_on,
+    teams_of,
+    telemetry,
+    understands_cache,
+    whole_budget,
+)
 from designer.gateways.litellm.semantics import semantics
 from designer.gateways.litellm.tables import (
     ACTION,
@@ -43,6 +54,7 @@ from designer.gateways.litellm.tables import (
     DEFAULT_RETRIES,
     ENTITIES,
     KNOWN_PREFIXES,
+    LIMITS_CHECK,
     NOT_MODELLED,
     OTHER_REGION_KEY,
     PARAMS,
@@ -50,9 +62,11 @@ from designer.gateways.litellm.tables import (
     PICK_OF_STRATEGY,
     PICKS_ROUGHLY,
     PROVIDER_OF_PREFIX,
+    REDIS,
     REGION_KEY,
     RETRY_POLICY,
     SECRET_KEY,
+    SESSION_CHECK,
     SETTINGS,
     STAGE_OF_MODE,
     TOP_LEVEL,
@@ -60,7 +74,7 @@ from designer.gateways.litellm.tables import (
 )
 from designer.gateways.litellm.versions import Habits, habits
 from designer.gateways.settings import account, leaves
-from designer.ir import Cooldown, Deployment, Failures, Guardrail, Pick, Route, Routing
+from designer.ir import Cooldown, Deployment, Failures, Guardrail, Pick, Quota, Route, Routing
 from designer.keys import Key
 
 NO_MODELS = Rule(
@@ -106,9 +120,10 @@ _LITELLM = "litellm_settings"
 
 
 def recognises(path: str, value: Any) -> bool:
-    del path
     if not isinstance(value, Mapping):
         return False
+    if is_teams(path, value):
+        return True
     if isinstance(value.get("model_list"), list) or _ROUTER in value or _LITELLM in value:
         return True
     return bool(includes(value)) and TOP_LEVEL.issuperset(value)
@@ -128,16 +143,20 @@ def parse(files: Mapping[str, str], report: Report, version: str = "") -> Parsed
         )
         if document is not None:
             documents[path] = document
+    beside = next((d for p, d in documents.items() if is_teams(p, d.value)), None)
     own = (d for p, d in documents.items() if len(files) == 1 or recognises(p, d.value))
-    first = next(own, None)
+    first = next((document for document in own if document is not beside), None)
     if first is None:
         if not report.has_errors:
             report.add(NO_MODELS, Place(next(iter(files), "")))
         return None
-    return _parse(merged(first, documents, report), report, version)
+    teams = () if beside is None else teams_of(beside.value)
+    return _parse(merged(first, documents, report), teams, report, version)
 
 
-def _parse(document: Document, report: Report, version: str) -> Parsed | None:
+def _parse(
+    document: Document, teams: Sequence[FoundTeam], report: Report, version: str
+) -> Parsed | None:
     config = _mapping(document.value)
     if not isinstance(config.get("model_list"), list):
         report.add(NO_MODELS, document.place())
@@ -154,10 +173,11 @@ def _parse(document: Document, report: Report, version: str) -> Parsed | None:
         _deployment(entry, settings, alone=len(by_group[entry.group]) == 1) for entry in entries
     )
     routes, aliases, groups = _routes(by_group, settings)
-    rails, unread = _guardrails(config.get("guardrails"))
+    rails, unread = _guardrails(config.get("guardrails"), by_group)
+    cached = understands_cache(settings.litellm)
     accounted = account(
         leaves(document.value),
-        lambda path: _is_simulated(path, unread),
+        lambda path: _is_simulated(path, unread, settings),
         lambda path, value: _is_checked(path, value, version),
     )
     places = {entry.id: document.place("model_list", entry.index) for entry in entries}
@@ -165,7 +185,21 @@ def _parse(document: Document, report: Report, version: str) -> Parsed | None:
         places.setdefault(name, document.place("model_list", members[0].index, "model_name"))
     return Parsed(
         gateway="litellm",
-        routing=Routing(routes, deployments, rails, aliases),
+        routing=Routing(
+            routes,
+            deployments,
+            rails,
+            aliases,
+            caches=caches(settings.litellm, _params_by_group(by_group)) if cached else (),
+            budgets=(
+                *whole_budget(settings.litellm),
+                *(b for e in entries for b in spent_on("deployment", e.id, e.params)),
+                *(b for team in teams for b in team.budgets),
+            ),
+            rate_limits=tuple(limit for team in teams for limit in team.limits),
+            teams=tuple(team.team for team in teams),
+            telemetry=telemetry(settings.litellm),
+        ),
         semantics=_semantics(settings, entries, version),
         terms={entry.id: _terms(entry) for entry in entries},
         places=places,
@@ -266,6 +300,11 @@ class _Settings(Struct, frozen=True):
         return tidy_s(_number(self.router.get("cooldown_time")))
 
     @property
+    def checks(self) -> Collection[str]:
+        listed = self.router.get("optional_pre_call_checks")
+        return listed if isinstance(listed, list) else ()
+
+    @property
     def pick(self) -> Pick:
         return PICK_OF_STRATEGY.get(str(self.router.get("routing_strategy")), "weighted")
 
@@ -356,8 +395,27 @@ def _deployment(entry: _Entry, settings: _Settings, alone: bool) -> Deployment:
             (params.get("stream_timeout"), settings.router.get("stream_timeout"))
         ),
         cooldown=_cooldown(entry, settings, alone),
+        quota=_quota(entry, settings),
     )
     return paired(deployment)
+
+
+def _quota(entry: _Entry, settings: _Settings) -> Quota | None:
+    """rpm and tpm are limits only with a check that enforces them, and one of the two knows no tpm."""
+
+    def limit(key: str, *places: Mapping[str, Any]) -> int | None:
+        counts = (_whole(place.get(key)) for place in places)
+        return next((count for count in counts if count is not None and count > 0), None)
+
+    enforced = LIMITS_CHECK in settings.checks
+    checked = settings.router.get("enable_pre_call_checks") is True
+    both = (entry.params, entry.info) if enforced else ()
+    quota = Quota(
+        limit("rpm", *(both or ((entry.params,) if checked else ()))),
+        limit("tpm", *both),
+        limit("max_parallel_requests", entry.params),
+    )
+    return None if quota == Quota() else quota
 
 
 def _first_s(values: Iterable[Any]) -> float | None:
@@ -471,7 +529,8 @@ def _routes(
             group = without_fallbacks(group)
         groups[name] = group, lists
         embeds = all(entry.info.get("mode") == "embedding" for entry in members)
-        return Route(name, tree(group, lists), embeds=embeds)
+        sticky = "session" if _keeps_sessions(name, settings) else "none"
+        return Route(name, tree(group, lists), sticky=sticky, embeds=embeds)
 
     routes = {name: route(name, members) for name, members in by_group.items()}
     aliases = []
@@ -487,6 +546,12 @@ def _routes(
         else:  # fallbacks go by the name that was asked for, and an alias hides a group of its name
             routes[alias] = own
     return tuple(routes.values()), tuple(aliases), groups
+
+
+def _keeps_sessions(name: str, settings: _Settings) -> bool:
+    """A group's own list of checks stands in the place of the common one."""
+    own = _mapping(settings.router.get("model_group_affinity_config")).get(name)
+    return SESSION_CHECK in (own if isinstance(own, list) else settings.checks)
 
 
 def _aliases(settings: _Settings) -> Iterator[tuple[str, str]]:
@@ -621,12 +686,14 @@ def _assumed(settings: _Settings, entries: Iterable[_Entry]) -> Iterator[str]:
 # --- Guardrails -----------------------------------------------------------------------------------
 
 
-def _guardrails(listed: Any) -> tuple[tuple[Guardrail, ...], frozenset[int]]:
+def _guardrails(
+    listed: Any, by_group: Mapping[str, list[_Entry]]
+) -> tuple[tuple[Guardrail, ...], frozenset[int]]:
     """Those that are understood, and the indexes of the others."""
     found: list[Guardrail] = []
     unread: set[int] = set()
     for index, item in enumerate(listed if isinstance(listed, list) else []):
-        rail = _guardrail(_mapping(item))
+        rail = _guardrail(_mapping(item), by_group)
         if rail is None or any(rail.name == other.name for other in found):
             unread.add(index)
         else:
@@ -637,17 +704,19 @@ def _guardrails(listed: Any) -> tuple[tuple[Guardrail, ...], frozenset[int]]:
 _RAIL_KEYS = frozenset({"guardrail", "mode", "default_on", "patterns"})
 
 
-def _guardrail(item: Mapping[str, Any]) -> Guardrail | None:
+def _guardrail(item: Mapping[str, Any], by_group: Mapping[str, list[_Entry]]) -> Guardrail | None:
     params = _mapping(item.get("litellm_params"))
     mode = params.get("mode")
     modes = mode if isinstance(mode, list) else [mode]
     stages = frozenset(STAGE_OF_MODE[m] for m in modes if isinstance(m, str) and m in STAGE_OF_MODE)
     patterns = params.get("patterns")
     name = _text(item.get("guardrail_name"))
+    always = params.get("default_on") is True
+    routes = () if always or name is None else _asking_for(name, by_group)
     if (
         name is None
         or params.get("guardrail") != CONTENT_FILTER
-        or params.get("default_on") is not True
+        or not (always or routes)
         or not params.keys() <= _RAIL_KEYS
         or not stages
         or len(stages) != len(modes)
@@ -665,11 +734,26 @@ def _guardrail(item: Mapping[str, Any]) -> Guardrail | None:
         kind="pii",
         stages=stages,  # type: ignore[arg-type]  # values of STAGE_OF_MODE
         action=action,  # type: ignore[arg-type]  # keys of ACTION
+        routes=routes,
     )
     entities = _entities(bare)
     if entities:
         return replace(rail, entities=entities)
     return _deny(rail, bare[0]) if len(bare) == 1 else None
+
+
+def _asking_for(rail: str, by_group: Mapping[str, list[_Entry]]) -> tuple[str, ...]:
+    """Groups one of whose deployments names the guardrail: it runs for the whole group then."""
+
+    def listed(entry: _Entry) -> Collection[str]:
+        named = entry.params.get("guardrails")
+        return named if isinstance(named, list) else ()
+
+    return tuple(name for name, own in by_group.items() if any(rail in listed(e) for e in own))
+
+
+def _params_by_group(by_group: Mapping[str, list[_Entry]]) -> dict[str, Mapping[str, Any]]:
+    return {name: members[0].params for name, members in by_group.items()}
 
 
 def _entities(patterns: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -707,42 +791,59 @@ _KNOWN_PARAMS = frozenset(
         *REGION_KEY.values(),
         OTHER_REGION_KEY,
         *("input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost"),
+        *("max_parallel_requests", "max_budget", "budget_duration"),
     }
 )
 _KNOWN_INFO = frozenset(
     {
         *("id", "base_model", "mode", "max_input_tokens", "allowed_fails", "cooldown_time"),
         *("order", "input_cost_per_token", "output_cost_per_token"),
-        "cache_read_input_token_cost",
+        *("cache_read_input_token_cost", "rpm", "tpm"),
     }
 )
 _KNOWN_ROUTER = frozenset(
     {
         *("num_retries", "timeout", "stream_timeout", "retry_after", "retry_policy"),
         *("model_group_retry_policy", "allowed_fails", "cooldown_time", "disable_cooldowns"),
-        "allowed_fails_policy",
+        *("allowed_fails_policy", "enable_pre_call_checks"),
         *("fallbacks", "context_window_fallbacks", "content_policy_fallbacks"),
         *("default_fallbacks", "max_fallbacks", "model_group_alias", "routing_strategy"),
+        *REDIS,
     }
 )
 _KNOWN_LITELLM = frozenset(
     {
         *("num_retries", "request_timeout", "allowed_fails", "fallbacks", "default_fallbacks"),
         *("context_window_fallbacks", "content_policy_fallbacks", "max_fallbacks"),
+        *("turn_off_message_logging", "max_budget", "budget_duration"),
     }
 )
+_KNOWN_CHECKS = frozenset({LIMITS_CHECK, SESSION_CHECK})
 
 
-def _is_simulated(path: Path, unread: frozenset[int]) -> bool:
+def _is_simulated(path: Path, unread: frozenset[int], settings: _Settings) -> bool:
     match path:
         case ("model_list", int(), "model_name"):
             return True
+        case ("model_list", int(), "litellm_params", "cache", *_):
+            return understands_cache(settings.litellm)
+        case ("model_list", int(), "litellm_params", "guardrails", *_):
+            return not unread
         case ("model_list", int(), "litellm_params", str() as key, *_):
             return key in _KNOWN_PARAMS
         case ("model_list", int(), "model_info", str() as key):
             return key in _KNOWN_INFO
+        case ("router_settings", "optional_pre_call_checks", int() as index):
+            return settings.router["optional_pre_call_checks"][index] in _KNOWN_CHECKS
+        case ("router_settings", "model_group_affinity_config", str() as group, int() as index):
+            checks = settings.router["model_group_affinity_config"][group]
+            return str(checks[index]) == SESSION_CHECK
         case ("router_settings", str() as key, *_):
             return key in _KNOWN_ROUTER
+        case ("litellm_settings", "cache" | "cache_params", *_):
+            return understands_cache(settings.litellm)
+        case ("litellm_settings", "callbacks", int() as index):
+            return settings.litellm["callbacks"][index] in EXPORTERS
         case ("litellm_settings", str() as key, *_):
             return key in _KNOWN_LITELLM
         case ("guardrails", int() as index, *_):

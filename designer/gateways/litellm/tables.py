@@ -16,6 +16,12 @@ IMAGES = (
     *("berriai/litellm-spend_logs", "litellm/litellm", "litellm/litellm-database"),
 )
 """Published under ghcr.io, docker.litellm.ai and Docker Hub (docs.litellm.ai/docs/proxy/deploy)."""
+DATABASE_IMAGE = f"ghcr.io/berriai/litellm-database:v{VERSION}"
+"""The one with the database's client built in (values.yaml of LiteLLM's chart, read 2026-11-24)."""
+POSTGRES_IMAGE = "postgres:17.6"
+REDIS_IMAGE = "redis:7.4.5"
+REDIS_STACK_IMAGE = "redis/redis-stack-server:7.4.0-v3"
+"""Versions that exist; none of the three is started in this project's tests."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -168,6 +174,21 @@ PICKS_ROUGHLY: Mapping[str, str] = {
     "counts tokens, and treats rpm and tpm as limits (it stops one short of rpm)",
 }
 """Strategies whose picks follow other figures than LiteLLM's. Measured, 1.106.2, 2026-11-22."""
+LIMITS_CHECK = "enforce_model_rate_limits"
+"""The optional pre-call check that makes rpm and tpm limits. Not emitted: measured on 1.106.2, 2026-11-24,
+its 429 is booked to the deployment that steps in, which is then cooled with the one beyond its limit."""
+SESSION_CHECK = "session_affinity"
+"""The one that keeps (key, metadata.session_id) on a deployment, for an hour."""
+NO_MODELS = "no-default-models"
+"""In a team's `models`: none at all (SpecialModelNames, proxy/_types.py)."""
+SEMANTIC_CACHE_TYPE = "redis-semantic"
+REDIS_SERVER: Mapping[str, str] = {
+    "host": "os.environ/REDIS_HOST",
+    "port": "os.environ/REDIS_PORT",
+    "password": "os.environ/REDIS_PASSWORD",
+}
+REDIS: Mapping[str, str] = {f"redis_{key}": value for key, value in REDIS_SERVER.items()}
+"""router_settings for several copies: cooldowns, counters and budgets in one place."""
 
 CONTEXT = failures("context_length")
 POLICY = failures("content_policy")
