@@ -274,7 +274,7 @@ def test_every_variable_that_is_read_is_in_the_example_or_set(deploy: Any, repli
 @pytest.mark.parametrize("replicas", [1, 3])
 def test_what_is_deployed_is_laid_out_value_for_value(deploy: Any, replicas: int) -> None:
     routing = legal(organisation(Rollout(deploy, replicas)))
-    file = LITELLM.artefacts(routing, {}, "x")[-1]
+    file = LITELLM.artefacts(routing, {}, "x", ())[-1]
 
     assert loaded(render(LITELLM.folder, file)) == file.values
 

@@ -120,10 +120,9 @@ _LITELLM = "litellm_settings"
 
 
 def recognises(path: str, value: Any) -> bool:
+    del path
     if not isinstance(value, Mapping):
         return False
-    if is_teams(path, value):
-        return True
     if isinstance(value.get("model_list"), list) or _ROUTER in value or _LITELLM in value:
         return True
     return bool(includes(value)) and TOP_LEVEL.issuperset(value)
