@@ -1,17 +1,22 @@
 """What the hosted product makes of a configuration."""
 
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from msgspec.structs import replace
 
 from designer.diagnostics import Report
+from designer.documents import read_json
 from designer.gateways.base import Parsed
-from designer.gateways.portkey_cloud.lower import RETRY_AFTER_KEYS
+from designer.gateways.portkey_cloud import limits, rails
+from designer.gateways.portkey_cloud.lacks import as_team
+from designer.gateways.portkey_cloud.lower import HEADERS_FILE, RETRY_AFTER_KEYS, SILENT
 from designer.gateways.portkey_cloud.semantics import HOSTED, semantics
 from designer.gateways.portkey_cloud.slugs import provider_of
 from designer.gateways.portkey_cloud.tables import SLUG
 from designer.gateways.portkey_config import rules
+from designer.gateways.portkey_config.lacks import on_leaves
 from designer.gateways.portkey_config.providers import TARGET_KEYS
 from designer.gateways.portkey_config.read import (
     Dialect,
@@ -22,17 +27,57 @@ from designer.gateways.portkey_config.read import (
     uses_hosted_features,
 )
 from designer.gateways.portkey_config.targets import read_target
-from designer.ir import Deployment, Guardrail
+from designer.ir import Deployment, Guardrail, Telemetry
 
 
 def parse(files: Mapping[str, str], report: Report, version: str = "") -> Parsed | None:
-    return read_files(files, report, replace(_DIALECT, semantics=semantics(version)))
+    parsed = read_files(files, report, replace(_DIALECT, semantics=semantics(version)))
+    return None if parsed is None else _with_workspace(parsed, files, report)
 
 
 def recognises(path: str, value: Any) -> bool:
     if "portkey-oss" in path:
         return False
+    if _is_beside(PurePosixPath(path).name, value):
+        return True
     return looks_like_config(value) and ("portkey-cloud" in path or uses_hosted_features(value))
+
+
+# --- What stands beside the configurations --------------------------------------------------------
+
+
+def _is_beside(name: str, value: Any) -> bool:
+    match name:
+        case rails.FILE:
+            return isinstance(value, Mapping) and set(value) == {rails.SECTION}
+        case limits.FILE:
+            return isinstance(value, Mapping) and set(value) == set(limits.SECTIONS)
+        case str() if name == HEADERS_FILE:
+            return isinstance(value, Mapping) and set(value) == set(SILENT)
+        case _:
+            return False
+
+
+def _with_workspace(parsed: Parsed, files: Mapping[str, str], report: Report) -> Parsed:
+    routing, odd = parsed.routing, []
+    for path, text in files.items() if len(files) > 1 else ():
+        name = PurePosixPath(path.replace("\\", "/")).name
+        if name not in (rails.FILE, limits.FILE, HEADERS_FILE):
+            continue
+        document = read_json(text, path, report)
+        value = None if document is None else document.value
+        if name == rails.FILE:
+            routing = replace(routing, guardrails=tuple(rails.defined(routing.guardrails, value)))
+        elif name == limits.FILE:
+            routing, strange = limits.read(value, routing)
+            odd += [f"{path}: {where}" for where in strange]
+        elif value == SILENT:
+            routing = replace(routing, telemetry=Telemetry(prompts="never"))
+    return replace(
+        parsed,
+        routing=on_leaves(as_team)(routing),
+        not_analysed=(*parsed.not_analysed, *odd),
+    )
 
 
 # --- Targets --------------------------------------------------------------------------------------
@@ -89,8 +134,8 @@ def _guardrails(root: Mapping[str, Any], tell: Tell) -> tuple[list[Guardrail], s
                 stages.setdefault(id_, set()).add(stage)
         if None not in ids:
             understood.add(key)
-    rails = [Guardrail(name, "saved", frozenset(found), "block") for name, found in stages.items()]
-    return rails, understood
+    saved = [Guardrail(name, "saved", frozenset(found), "block") for name, found in stages.items()]
+    return saved, understood
 
 
 def _listed_id(item: Any) -> str | None:
@@ -120,4 +165,6 @@ _DIALECT = Dialect(
     guardrails=_guardrails,
     rejects=_rejects,
     retry_after_keys=RETRY_AFTER_KEYS,
+    caches=True,
+    sticks=True,
 )

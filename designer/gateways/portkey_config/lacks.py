@@ -5,6 +5,7 @@ tree, then its sets of failures, then what is tidied up.
 """
 
 from collections.abc import Callable
+from itertools import count
 
 from msgspec.structs import replace
 
@@ -22,11 +23,14 @@ from designer.gateways.legalize import (
     each_node,
     each_route,
     picks,
+    rewrite,
 )
 from designer.gateways.portkey_config.conditions import portable, without_inline_flags
 from designer.gateways.portkey_config.statuses import EVERY, LOST, UNCAUGHT, as_listed
 from designer.ir import (
     ANY,
+    Arm,
+    Cache,
     Case,
     Chain,
     Condition,
@@ -38,6 +42,7 @@ from designer.ir import (
     Ref,
     Remote,
     Retry,
+    Route,
     Routing,
     Rung,
     Split,
@@ -127,6 +132,42 @@ def _drawn_anew(node: Node) -> Node:
     if not isinstance(node, Split) or node.by != "request":
         return node
     return Pool(tuple(arm.child for arm in node.arms), tuple(arm.share for arm in node.arms))
+
+
+USER = "_user"
+"""The metadata that says who a request is for; the hosted product fills it in from the body's `user`."""
+REMEMBERED_S = 30 * 24 * 3600
+"""How long a caller's target is remembered after it was drawn."""
+
+
+def is_metadata(by: str) -> bool:
+    """Whether a request can say it: one name, without a dot, which is not the user's."""
+    space, _, name = by.partition(".")
+    return space == "metadata" and name not in ("", USER) and "." not in name
+
+
+def stuck(pool: Pool, by: str) -> Split:
+    """A weighted pool that keeps callers on the target they drew."""
+    weights = pool.weights or (1.0,) * len(pool.children)
+    pairs = zip(weights, pool.children, strict=True)
+    return Split("", tuple(Arm("", weight, child) for weight, child in pairs), by)
+
+
+def numbered(routing: Routing) -> Routing:
+    """Experiments and arms by number: the files hold no names of them."""
+
+    def in_route(route: Route) -> Route:
+        numbers = count(1)
+
+        def named(node: Node) -> Node:
+            if not isinstance(node, Split):
+                return node
+            arms = tuple(replace(arm, name=f"arm-{i}") for i, arm in enumerate(node.arms, start=1))
+            return replace(node, name=f"experiment-{next(numbers)}", arms=arms)
+
+        return replace(route, node=rewrite(route.node, named))
+
+    return each_route(in_route)(routing)
 
 
 BY_REQUEST = Feature("an experiment that each request draws for", each_node(_drawn_anew))
@@ -273,6 +314,8 @@ def _whole_ms(deployment: Deployment) -> Deployment:
 def _shares(node: Node) -> Node:
     if isinstance(node, Pool) and node.weights and sum(node.weights) <= 0:
         return replace(node, weights=())
+    if isinstance(node, Split) and node.arms and sum(arm.share for arm in node.arms) <= 0:
+        return replace(node, arms=tuple(replace(arm, share=1.0) for arm in node.arms))
     return node
 
 
@@ -295,7 +338,7 @@ def tidied(routing: Routing) -> Routing:
 
 def _simplest(node: Node) -> Node:
     match node:
-        case Chain(rungs=()) | Pool(children=()):
+        case Chain(rungs=()) | Pool(children=()) | Split(arms=()):
             return NOWHERE
         case Chain(rungs=rungs):
             return Chain((Rung(rungs[0].child), *rungs[1:]))
@@ -330,6 +373,27 @@ def in_reading_order(routing: Routing) -> Routing:
         whole = len(covered) == len(routing.routes)
         rails.append(replace(rail, routes=() if whole else covered))
     return replace(routing, guardrails=tuple(rails))
+
+
+# --- Caches ---------------------------------------------------------------------------------------
+
+CACHE_DEFAULT_S = 7 * 24 * 3600
+CACHE_SIMILARITY = 0.95
+"""What the hosted product takes where a configuration says nothing (documentation, 2026-08-21)."""
+
+
+def caches_in_reading_order(routing: Routing) -> Routing:
+    """One cache a route, the first that covers it, as reading the files back finds them."""
+    found: dict[Cache, list[str]] = {}
+    for route in routing.routes:
+        cache = next((c for c in routing.caches if c.covers(route.name)), None)
+        if cache is not None:
+            found.setdefault(replace(cache, routes=()), []).append(route.name)
+    caches = (
+        replace(cache, routes=() if len(names) == len(routing.routes) else tuple(names))
+        for cache, names in found.items()
+    )
+    return replace(routing, caches=tuple(caches))
 
 
 # --- The lists ------------------------------------------------------------------------------------

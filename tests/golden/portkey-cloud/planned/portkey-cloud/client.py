@@ -3,8 +3,9 @@
     python client.py [--metadata task=code] ROUTE "a prompt"        the answer's text
 
 PORTKEY_API_KEY opens the workspace, which must hold every provider integration (`@slug`) and saved
-guardrail that the configurations name. A workspace that takes saved configurations only wants the
-file's content saved there and its id sent instead. Not run against Portkey in this project's tests.
+guardrail that the configurations name. Where `saved.json` stands beside this file (see main.tf), the
+ids in it are sent instead of the files' content: callers keep to what they drew, and guardrails are
+found, in saved configurations only. Not run against Portkey in this project's tests.
 PORTKEY_URL names another gateway. Needs nothing but Python 3.9 or later.
 """
 
@@ -21,6 +22,8 @@ CONFIGS = {
     "nightly": "nightly/config.json",
     "assistant": "assistant/config.json"
 }
+HEADERS = {}
+ALIAS = "alias"  # the metadata by which limits of one route are counted
 URL = "https://api.portkey.ai"
 MAX_HEADER_BYTES = 16384
 OTHER_HEADERS_BYTES = 1024  # room for what the HTTP client adds
@@ -35,6 +38,15 @@ def config(route):
     if route not in CONFIGS:
         raise ClientError(f"no route {route!r}; there are {', '.join(map(repr, CONFIGS))}")
     return json.loads((HERE / CONFIGS[route]).read_text(encoding="utf-8"))
+
+
+def named(route):
+    """The header's value: the id of the saved configuration, else the configuration itself."""
+    written = config(route)
+    saved = HERE / "saved.json"
+    if saved.exists():
+        return json.loads(saved.read_text(encoding="utf-8"))[route]
+    return json.dumps(written, separators=(",", ":"))
 
 
 def headers(route, env=os.environ, metadata=None, user=None):
@@ -52,10 +64,10 @@ def headers(route, env=os.environ, metadata=None, user=None):
     found = {
         "content-type": "application/json",
         "x-portkey-api-key": key,
-        "x-portkey-config": json.dumps(config(route), separators=(",", ":")),
+        "x-portkey-config": named(route),
+        "x-portkey-metadata": json.dumps({ALIAS: route, **metadata}, separators=(",", ":")),
+        **HEADERS,
     }
-    if metadata:
-        found["x-portkey-metadata"] = json.dumps(metadata, separators=(",", ":"))
     size = sum(len(name) + len(value) + 4 for name, value in found.items())
     if size > MAX_HEADER_BYTES - OTHER_HEADERS_BYTES:
         raise ClientError(
