@@ -38,6 +38,8 @@ _HONOURED: Mapping[str, str] = {
     "Requests with other metadata, such as another user, do not share answers",
     "teams": "metadata of each key of the team, made by main.tf; it takes the place of what a request "
     "says (not observed here: needs an account)",
+    "teams.keys.existing": "no key is made; until it is given its team's metadata by hand, neither the "
+    "team's region nor its limits hold for it",
     "teams.budget": "a usage policy on the team's keys (Enterprise plan)",
     "teams.rate_limit": "rate policies on the team's keys (Enterprise plan)",
     "operations.logs": "`x-portkey-debug: false` in headers.json, sent by client.py, for `never`",

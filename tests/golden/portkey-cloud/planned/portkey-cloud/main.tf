@@ -1,4 +1,5 @@
-# What Portkey has to hold for the configurations beside this file: they are saved here, with the guardrails.
+# What Portkey has to hold for the files beside this one: saved configurations and, where the files say
+# so, guardrails, keys of teams, and limits.
 #
 #     export PORTKEY_API_KEY=…          an admin key; Terraform's state will hold the keys it makes
 #     terraform init && terraform apply -var workspace_id=…

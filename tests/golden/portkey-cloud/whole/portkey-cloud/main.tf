@@ -1,5 +1,5 @@
-# What Portkey has to hold for the configurations beside this file: they are saved here, with the guardrails,
-# the keys of the teams, and the limits.
+# What Portkey has to hold for the files beside this one: saved configurations and, where the files say
+# so, guardrails, keys of teams, and limits.
 #
 #     export PORTKEY_API_KEY=…          an admin key; Terraform's state will hold the keys it makes
 #     terraform init && terraform apply -var workspace_id=…
@@ -9,7 +9,8 @@
 # checked against the provider's documentation of 2026-06-24.
 # The workspace must hold every provider integration (`@slug`) that the configurations name.
 # Policies (usage and rate limits by what a request says of itself) are of Portkey's Enterprise plan.
-# A key that exists already must be given its team's metadata by hand: see limits.json.
+# A key that exists already must be given its team's metadata by hand (limits.json has it); until then
+# neither the team's region nor its limits hold for it.
 
 terraform {
   required_providers {
