@@ -5,7 +5,6 @@ of the gateway, the rest is documentation.
 """
 
 from collections.abc import Mapping
-from functools import partial
 
 from designer.gateways.base import Gateway, Passthrough, later
 from designer.gateways.portkey_cloud.lacks import LACKS
@@ -59,10 +58,8 @@ PORTKEY_CLOUD = Gateway(
     artefacts=later(f"{__name__}.artefacts", "artefacts"),
     tells=("strategy", "targets"),
     passthrough=Passthrough(
-        place=partial(
-            later("designer.gateways.portkey_config.passthrough", "place"), "portkey-cloud"
-        ),
-        carry=later("designer.gateways.portkey_config.passthrough", "carry"),
+        place=later(f"{__name__}.passthrough", "place"),
+        carry=later(f"{__name__}.passthrough", "carry"),
         reference="${{{}}}",
     ),
     honoured=_HONOURED,

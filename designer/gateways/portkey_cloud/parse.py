@@ -59,13 +59,16 @@ def _is_beside(name: str, value: Any) -> bool:
 
 
 def _with_workspace(parsed: Parsed, files: Mapping[str, str], report: Report) -> Parsed:
-    routing, odd = parsed.routing, []
+    routing, odd, documents = parsed.routing, list[str](), list(parsed.documents)
     for path, text in files.items() if len(files) > 1 else ():
         name = PurePosixPath(path.replace("\\", "/")).name
         if name not in (rails.FILE, limits.FILE, HEADERS_FILE):
             continue
         document = read_json(text, path, report)
-        value = None if document is None else document.value
+        if document is None:
+            continue
+        documents.append(document)
+        value = document.value
         if name == rails.FILE:
             routing = replace(routing, guardrails=tuple(rails.defined(routing.guardrails, value)))
         elif name == limits.FILE:
@@ -77,6 +80,7 @@ def _with_workspace(parsed: Parsed, files: Mapping[str, str], report: Report) ->
         parsed,
         routing=on_leaves(as_team)(routing),
         not_analysed=(*parsed.not_analysed, *odd),
+        documents=tuple(documents),
     )
 
 
