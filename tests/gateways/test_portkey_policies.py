@@ -1,6 +1,8 @@
 """What the open-source gateway honours of a profile beside its chains, seen at the provider's side."""
 
 import json
+import subprocess
+import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,9 +10,14 @@ from typing import Any
 
 import pytest
 
+from designer.catalog import load_catalog
+from designer.compiler import Options, compile_profile
+from designer.diagnostics import Report
 from designer.gateways.portkey_oss import PORTKEY_OSS
 from designer.gateways.portkey_oss.lacks import POLICIES
 from designer.ir import Arm, Case, Condition, Deployment, Ref, Route, Routing, Split, Switch, Target
+from designer.planner.lock import Lock
+from designer.profile.load import load_profile
 from tests.gateways.asking import ask_portkey
 from tests.gateways.processes import RunningGateway
 from tests.gateways.test_portkey_emitted import configuration, emitted, run_client
@@ -121,3 +128,42 @@ def test_a_condition_on_the_callers_team_reads_what_the_client_says(
     text = (tmp_path / "portkey-oss/r/config.json").read_text("utf-8")
     assert "metadata.team_name" in text
     assert PORTKEY_OSS.recognises("portkey-oss/r/config.json", json.loads(text))
+
+
+PROFILE = """
+version: 1
+name: p
+gateway: {{use: portkey-oss}}
+workloads:
+  - {{alias: chat, task: chat, availability: 90%, params: {{max_tokens: 80}}}}
+providers:
+  - {{name: vllm, as: gpu, api_base: "{base}", cost: 9 USD/hour, models: {{qwen3-coder: {{context: 131k}}}}}}
+"""
+
+
+def test_the_snippet_for_application_teams_runs(
+    portkey: RunningGateway, upstream: Upstream, tmp_path: Path
+) -> None:
+    report = Report()
+    loaded = load_profile("p.yaml", PROFILE.format(base=upstream.url("a")), report=report)
+    assert loaded is not None, [str(finding) for finding in report]
+    plan = compile_profile(loaded, load_catalog(), Lock(), Options(), report)
+    assert plan is not None, [str(finding) for finding in report]
+    for path, text in plan.texts.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text, "utf-8")
+    snippet = plan.texts["CLIENT.md"].split("```python\n")[1].split("```")[0]
+    told = f"GATEWAY_URL = {portkey.base_url + '/v1'!r}\n{snippet}"
+
+    done = subprocess.run(
+        [sys.executable, "-c", told],
+        env={"PYTHONPATH": str(tmp_path / "portkey-oss"), "NO_PROXY": "*"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    (attempt,) = upstream.attempts
+    assert (attempt.label, attempt.body["max_tokens"]) == ("a", 80)
