@@ -224,7 +224,13 @@ def _pass_through(
         place = loaded.positions.place(source.path)
         report.add(NOT_ANALYSED, place, count=len(meaning.not_analysed), listed=listed)
     terms = {**meaning.terms, **plan.terms}
-    passed = replace(plan, routing=meaning.routing, terms=terms, not_analysed=meaning.not_analysed)
+    passed = replace(
+        plan,
+        routing=meaning.routing,
+        terms=terms,
+        unmodelled=meaning.unmodelled,
+        not_analysed=meaning.not_analysed,
+    )
     return passed, whole
 
 

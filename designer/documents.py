@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from designer.diagnostics import Place, Report, Rule, Severity
+from designer.diagnostics import Diagnostic, Place, Report, Rule, Severity
 
 UNREADABLE = Rule(
     "PAR501",
@@ -79,11 +79,26 @@ def dotted(path: Path) -> str:
 
 
 def read_yaml(text: str, file: str, report: Report, version: str = "1.2") -> Document | None:
-    """The one document of `text`; None, with a finding, when it cannot be read."""
-    nodes = _nodes(text, file, report, lambda: [_composed(text)])
+    """The one document of `text`; None, with a finding, when it cannot be read.
+
+    Nobody may change its values: a file that is looked at to tell whose it is, and then read, is the
+    same document both times.
+    """
+    document, found = _read_yaml(text, file, version)
+    report.diagnostics += found
+    return document
+
+
+@lru_cache(maxsize=2)
+def _read_yaml(
+    text: str, file: str, version: str
+) -> tuple[Document | None, tuple[Diagnostic, ...]]:
+    report = Report()
+    nodes = _nodes(text, file, report, lambda: [YAML(typ="safe", pure=False).compose(text)])
     if nodes is None:
-        return None
-    return _Builder(file, report, version, len(text) + SPARE_VALUES).document(nodes[0])
+        return None, tuple(report)
+    builder = _Builder(file, report, version, len(text) + SPARE_VALUES)
+    return builder.document(nodes[0]), tuple(report)
 
 
 class Composed(NamedTuple):
@@ -125,13 +140,6 @@ def _nodes(
         problem = " ".join(str(error).split())[:200] or type(error).__name__
         report.add(UNREADABLE, Place(file), language="YAML", problem=problem)
     return None
-
-
-@lru_cache(maxsize=2)
-def _composed(text: str) -> Node | None:
-    """A file is looked at to tell whose it is, and then read: it is taken apart once for both."""
-    node: Node | None = YAML(typ="safe", pure=False).compose(text)
-    return node
 
 
 def read_json(text: str, file: str, report: Report) -> Document | None:

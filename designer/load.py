@@ -31,7 +31,7 @@ from designer.containers import (
     with_included,
 )
 from designer.diagnostics import Place, Report, Rule, Severity
-from designer.documents import UNREADABLE, read_json, read_stream, read_yaml
+from designer.documents import UNREADABLE, read_stream
 from designer.errors import UsageError
 from designer.gateways.base import Gateway, Parsed, Terms
 from designer.gateways.reference import REFERENCE
@@ -66,6 +66,7 @@ SECOND = Rule(
 
 _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 _MOST_FILES = 2000
+PLAN = "plan.json"
 
 
 class Config(Struct, frozen=True):
@@ -77,6 +78,8 @@ class Config(Struct, frozen=True):
     """The profile that the plan was made from, as plan.json keeps it."""
     texts: Mapping[str, str] = field(default_factory=dict)
     """The files' texts, by the path that findings name them by."""
+    read: Mapping[str, str] = field(default_factory=dict)
+    """The texts that its gateway reads; not the same where they stand inside other files."""
     name: str = ""
     """What chooses it: a path, or `manifest.yaml#data.config.yaml`."""
     is_whole: bool = True
@@ -139,8 +142,9 @@ def load_config(path: str, report: Report, gateway: str | None = None) -> Config
         return None
     first, *others = found.wholes
     for other in others:
-        name, title = other[0].name, found.gateway.title
-        report.add(SECOND, other[0].place, name=name, first=first[0].name, title=title)
+        source, title = other.sources[0], found.gateway.title
+        if source.value != first.sources[0].value:
+            report.add(SECOND, source.place, name=source.name, first=first.name, title=title)
     return found.config(first, report)
 
 
@@ -150,23 +154,36 @@ def load_configs(path: str, report: Report, gateway: str | None = None) -> list[
     return [] if found is None else [found.config(whole, report) for whole in found.wholes]
 
 
+class _Whole(Struct, frozen=True):
+    """What makes up one configuration."""
+
+    sources: tuple[Source, ...]
+    told: Report = field(default_factory=Report)
+    """Of finding them."""
+
+    @property
+    def name(self) -> str:
+        return self.sources[0].name
+
+
 class _Found(Struct, frozen=True):
     """What stands at a path, before it is understood."""
 
     gateway: Gateway
     version: str
     """The one asked for; empty for the one that was measured."""
-    wholes: tuple[tuple[Source, ...], ...]
-    """The sources of each configuration."""
+    wholes: tuple[_Whole, ...]
     plan: Mapping[str, Any]
     texts: Mapping[str, str]
 
-    def config(self, whole: tuple[Source, ...], report: Report) -> Config | None:
-        moves = {source.key: source.move for source in whole if source.move is not None}
+    def config(self, whole: _Whole, report: Report) -> Config | None:
+        sources = whole.sources
+        moves = {source.key: source.move for source in sources if source.move is not None}
         found = Report()
-        texts = {source.key: source.text() for source in whole}
+        texts = {source.key: source.text() for source in sources}
         parsed = self.gateway.parse(texts, found, self.version)
-        report.diagnostics += [finding for source in whole for finding in source.findings]
+        report.extend(whole.told)
+        report.diagnostics += [finding for source in sources for finding in source.findings]
         report.diagnostics += moved_findings(found, moves)
         if parsed is None:
             return None
@@ -175,9 +192,10 @@ class _Found(Struct, frozen=True):
             moved(parsed, moves),
             self.plan.get("deployments", {}),
             self.plan.get("profile", {}),
-            {source.file: self.text(source) for source in whole},
-            whole[0].name,
-            is_whole=not moves and not (self.gateway.one_file and whole[1:]),
+            {source.file: self.text(source) for source in sources},
+            texts,
+            whole.name,
+            is_whole=not moves and not (self.gateway.one_file and sources[1:]),
             images=tuple(self.images()),
         )
 
@@ -193,12 +211,15 @@ class _Found(Struct, frozen=True):
 
 
 def _find(path: str, report: Report, token: str | None) -> _Found | None:
-    path, key = _divided(path)
+    path, key = divided(path)
     folder = Folder.of(path)
     texts = _texts(path)
     texts |= mounted(texts, folder, report)
     plan = _plan_json(Path(path)) if path != "-" else {}
-    sources = [source for file, text in texts.items() for source in sources_in(file, text)]
+    ours = {PLAN} if plan else set()  # it holds a Routing in our words, not a configuration
+    sources = [
+        s for file, text in texts.items() if file not in ours for s in sources_in(file, text)
+    ]
     if key:
         sources = _chosen(sources, key, path)
     chosen = _of_plan(plan, sources) or _of_content(sources, token)
@@ -208,8 +229,8 @@ def _find(path: str, report: Report, token: str | None) -> _Found | None:
             report.add(NOT_A_CONFIG, Place(path), where=path)
         return None
     gateway, own = chosen
-    wholes = _wholes(gateway, own, folder, report)
-    _tell_of_others(sources, own, wholes[0][0], report)
+    wholes = _wholes(gateway, own, folder)
+    _tell_of_others(sources, own, wholes[0].name, report)
     name, _, version = (token or str(plan.get("gateway", ""))).partition("@")
     version = version if name == gateway.name else ""
     if version != gateway.version:
@@ -217,17 +238,16 @@ def _find(path: str, report: Report, token: str | None) -> _Found | None:
     return _Found(gateway, version, wholes, plan, texts)
 
 
-def _tell_of_others(
-    sources: list[Source], own: list[Source], first: Source, report: Report
-) -> None:
-    """What files hold for other gateways than the one that was chosen."""
+def _tell_of_others(sources: list[Source], own: list[Source], first: str, report: Report) -> None:
+    """What files hold beside the configurations of the gateway that was chosen."""
+    known = [source.value for source in own]
     for source in sources:
         title = next((g.title for g in GATEWAYS.values() if fits(g, source)), None)
-        if title is not None and source.path and source not in own:
-            report.add(SECOND, source.place, name=source.name, first=first.name, title=title)
+        if title is not None and source.path and source.value not in known:
+            report.add(SECOND, source.place, name=source.name, first=first, title=title)
 
 
-def _divided(path: str) -> tuple[str, str]:
+def divided(path: str) -> tuple[str, str]:
     """`FILE#KEY` taken apart; a file whose own name has a `#` is a file."""
     if path == "-" or Path(path).exists():
         return path, ""
@@ -260,7 +280,7 @@ def _texts(path: str) -> dict[str, str]:
 
 def _plan_json(path: Path) -> dict[str, Any]:
     folder = path if path.is_dir() else path.parent
-    for candidate in (folder / "plan.json", folder.parent / "plan.json"):
+    for candidate in (folder / PLAN, folder.parent / PLAN):
         try:
             content = json.loads(candidate.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -295,37 +315,26 @@ def _of_content(sources: list[Source], token: str | None) -> tuple[Gateway, list
     return best
 
 
-def _wholes(
-    gateway: Gateway, own: list[Source], folder: Folder, report: Report
-) -> tuple[tuple[Source, ...], ...]:
-    """The sources of each configuration; files come before what stands inside others."""
+def _wholes(gateway: Gateway, own: list[Source], folder: Folder) -> tuple[_Whole, ...]:
+    """The configurations that the sources are; files come before what stands inside others."""
     own = sorted(own, key=lambda source: bool(source.path))
     if not gateway.one_file:
-        return (tuple(own),)
+        return (_Whole(tuple(own)),)
     known = {posixpath.normpath(source.key): source for source in own}
-    told = {source.key: Report() for source in own}
-    wholes = [with_included(s, known, gateway, folder, told[s.key]) for s in own]
-    included = {source.key for whole in wholes for source in whole[1:]}
-    apart = [whole for whole in wholes if whole[0].key not in included] or wholes[:1]
-    distinct: list[tuple[Source, ...]] = []
-    for whole in apart:
-        if all(whole[0].value != other[0].value for other in distinct):
-            distinct.append(whole)
-            report.extend(told[whole[0].key])
-    return tuple(distinct)
+    wholes = []
+    for source in own:
+        told = Report()
+        wholes.append(_Whole(with_included(source, known, gateway, folder, told), told))
+    included = {source.key for whole in wholes for source in whole.sources[1:]}
+    apart = tuple(whole for whole in wholes if whole.sources[0].key not in included)
+    return apart or (wholes[0],)
 
 
 def _tell_unreadable(sources: list[Source], report: Report) -> None:
     """When nothing was recognised, a syntax error is the likely cause."""
     for source in sources:
-        if source.value is not None:
-            continue
-        found = Report()
-        text = source.text()
-        (read_json if source.key.endswith(".json") else read_yaml)(text, source.key, found)
-        findings = moved_findings(found, {source.key: source.move} if source.move else {})
-        for finding in findings:
-            if "{{" in text and finding.rule is UNREADABLE:
+        for finding in source.unread:
+            if finding.rule is UNREADABLE and "{{" in source.text():
                 report.add(TEMPLATE, finding.place, problem=finding.message)
             else:
                 report.diagnostics.append(finding)

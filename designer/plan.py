@@ -43,6 +43,8 @@ class Plan(Struct, frozen=True):
     """By path below the output folder, plan.json last."""
     version: str
     """The gateway's: the one that was asked for, or else the one that was measured."""
+    unmodelled: tuple[str, ...] = ()
+    """Settings of the files that the profile passes through and that are checked only."""
     not_analysed: tuple[str, ...] = ()
     """What is passed through and not understood, as paths in the gateway's files."""
 
@@ -81,6 +83,7 @@ def as_json(plan: Plan, catalog: Catalog, hashes: Mapping[str, str]) -> dict[str
             "loosened": list(plan.loosened),
             "not_honoured": list(plan.not_honoured),
             "given": [workload.alias for workload in plan.given],
+            "unmodelled": list(plan.unmodelled),
             "not_analysed": list(plan.not_analysed),
         },
         "forecast": {alias: encode(f) for alias, f in plan.forecasts.items()},
@@ -238,6 +241,7 @@ def _report_values(plan: Plan) -> dict[str, Any]:
         "loosened": plan.loosened,
         "not_honoured": plan.not_honoured,
         "given": [workload.alias for workload in plan.given],
+        "unmodelled": plan.unmodelled,
         "not_analysed": plan.not_analysed,
         "secrets": sorted({d.secret[4:] for d in plan.routing.deployments if d.secret}),
     }

@@ -26,6 +26,11 @@ from runtime.upstream import (
 
 Body = dict[str, Any]
 
+_PASSED = {
+    "deadline": "the route's deadline passed",
+    "first_token": "the stream stayed without content for too long",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -56,6 +61,8 @@ class Attempt:
     _decoder: StreamDecoder | None = None
     _ends_at: float | None = None
     """When the route's deadline is, on this clock."""
+    _first_by: float | None = None
+    """When a stream's first content has to be there, on this clock."""
 
     async def begin(self, send: Send, body: Body) -> Event:
         """`Headers` for a stream that was opened, otherwise how it ended."""
@@ -75,7 +82,9 @@ class Attempt:
             asks, answers = dialect.embedding.request, dialect.embedding.response
         translated = translate(asks, target, body)
         self.dropped = translated.dropped
-        self._ends_at = None if send.left_s is None else self.clock() + send.left_s
+        began = self.clock()
+        self._ends_at = None if send.left_s is None else began + send.left_s
+        self._first_by = None if send.first_token_s is None else began + send.first_token_s
         is_stream = translated.request.is_stream
         request = replace(translated.request, timeout_s=send.timeout_s, idle_s=send.first_token_s)
         self._response = await self.upstream(request)
@@ -96,13 +105,14 @@ class Attempt:
         assert self._decoder is not None
         assert self._pieces is not None
         decoder, had_content = self._decoder, self._decoder.has_content
-        left_s = None if self._ends_at is None else self._ends_at - self.clock()
+        limit = self._limit()
         try:
-            async with asyncio.timeout(left_s):
+            async with asyncio.timeout(limit and limit[0] - self.clock()):
                 piece = await anext(self._pieces, None)
         except TimeoutError:
+            assert limit is not None
             await self.close()
-            return self._failed(UpstreamFailure("deadline", message="the route's deadline passed"))
+            return self._failed(UpstreamFailure(limit[1], message=_PASSED[limit[1]]))
         except UpstreamError as error:
             if decoder.is_complete:
                 return self._closed(decoder)
@@ -120,6 +130,13 @@ class Attempt:
         if decoder.has_content and not had_content:
             return FirstToken(self.clock())
         return None
+
+    def _limit(self) -> tuple[float, str] | None:
+        """When listening ends, whatever comes, and the failure that it then is."""
+        assert self._decoder is not None
+        first_by = None if self._decoder.has_content else self._first_by
+        limits = ((self._ends_at, "deadline"), (first_by, "first_token"))
+        return min(((at, token) for at, token in limits if at is not None), default=None)
 
     def take(self) -> list[Body]:
         """The content that has come since the last time."""

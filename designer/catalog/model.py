@@ -624,4 +624,8 @@ def _pinned(candidates: tuple[Offering, ...], host: str, region: str | None) -> 
 
 
 def _host(api_base: str) -> str:
-    return urlsplit(api_base).hostname or "" if api_base else ""
+    """Empty where the address has none, or is no address."""
+    try:
+        return urlsplit(api_base).hostname or ""
+    except ValueError:
+        return ""

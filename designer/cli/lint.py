@@ -6,7 +6,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 import click
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from designer.catalog import load_catalog
@@ -19,13 +19,16 @@ from designer.lint import fixes
 from designer.lint import lint as check
 from designer.lint.own import OwnRules, read_own_rules
 from designer.lint.suppress import Accepted, comments, suppress
-from designer.load import Config, load_configs
+from designer.load import Config, divided, load_configs
 from designer.render import findings as render
 
 
 class _Counts(Struct):
     settings: int = 0
     analysed: int = 0
+    simulated: int = 0
+    unmodelled: list[str] = field(default_factory=list)
+    not_analysed: list[str] = field(default_factory=list)
     by_comment: int = 0
     by_option: int = 0
     by_baseline: int = 0
@@ -139,13 +142,16 @@ def _one(
     day: date,
     counts: _Counts,
 ) -> tuple[Report, bool]:
-    """The findings of one configuration that nobody accepted, and whether it could be read."""
+    """The findings at a path that nobody accepted, and whether all there could be read."""
     report = Report()
     loaded = load_configs(path, report, gateway)
     configs = [config for config in loaded if config is not None]
     for config in configs:
         counts.settings += config.parsed.settings
         counts.analysed += config.parsed.settings - len(config.parsed.not_analysed)
+        counts.simulated += config.parsed.simulated
+        counts.unmodelled += config.parsed.unmodelled
+        counts.not_analysed += config.parsed.not_analysed
         found = Report()
         check(config, day, found)
         own.check(config, found)
@@ -164,7 +170,7 @@ def _one(
 
 def _located(report: Report, path: str) -> Report:
     """Files of a folder by where they are from here, as editors and pull requests name them."""
-    folder = Path(path)
+    folder = Path(divided(path)[0])
     if not folder.is_dir():
         return report
     places = (replace(f.place, file=(folder / f.place.file).as_posix()) for f in report)
@@ -233,6 +239,9 @@ def _show(report: Report, counts: _Counts, configs: int, format_: str) -> None:
                 "schema_version": render.SCHEMA_VERSION,
                 "settings": counts.settings,
                 "analysed": counts.analysed,
+                "simulated": counts.simulated,
+                "checked_only": counts.unmodelled,
+                "not_analysed": counts.not_analysed,
                 "suppressed": {
                     "comment": counts.by_comment,
                     "option": counts.by_option,
@@ -259,7 +268,8 @@ def _summary(report: Report, counts: _Counts, configs: int) -> str:
     said = ", ".join(f"{n} by {who}" for who, n in accepted.items() if n)
     parts = [
         render.summary(report),
-        f"{counts.analysed} of {counts.settings} settings analysed",
+        f"{counts.settings} settings: {counts.simulated} simulated, "
+        f"{len(counts.unmodelled)} checked only, {len(counts.not_analysed)} not analysed",
         *([f"accepted: {said}"] if said else []),
         *([f"{configs} configurations"] if configs > 1 else []),
     ]

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from designer.diagnostics import Diagnostic, Report, Severity
+from designer.gateways.base import Parsed
 from designer.render import findings as render
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -50,6 +51,19 @@ def tell(report: Report, err: bool = True) -> None:
     """Findings as text, coloured on a terminal only."""
     for finding in sorted(report, key=lambda f: f.severity.rank):
         click.echo(_coloured(finding), err=err)
+
+
+def tell_settings(parsed: Parsed, err: bool = True) -> None:
+    """What became of a configuration's settings, where some of them are not simulated."""
+    if parsed.simulated == parsed.settings:
+        return
+    few = ", ".join(parsed.not_analysed[:_MOST_LISTED])
+    more = len(parsed.not_analysed) - _MOST_LISTED
+    listed = f": {few}" + (f" and {more} more" if more > 0 else "") if few else ""
+    click.echo(f"{parsed.summary}{listed}", err=err)
+
+
+_MOST_LISTED = 5
 
 
 def _coloured(finding: Diagnostic) -> str:

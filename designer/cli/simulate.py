@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from designer.cli.output import echo_json, format_option, play_options, tell
+from designer.cli.output import echo_json, format_option, play_options, tell, tell_settings
 from designer.diagnostics import Report
 from designer.errors import UsageError
 from designer.load import load_config
@@ -65,6 +65,7 @@ def simulate(
             parsed = config.with_semantics(semantics).parsed
             traffic = loads(config)
             results.append(dry_run(parsed, played, services(config), traffic, report, seed))
+            tell_settings(parsed)
     tell(report)
     if report.has_errors:
         raise click.exceptions.Exit(2)

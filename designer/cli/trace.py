@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from designer.cli.output import echo_json, format_option, play_options, tell
+from designer.cli.output import echo_json, format_option, play_options, tell, tell_settings
 from designer.diagnostics import Report
 from designer.errors import UsageError
 from designer.load import load_config
@@ -54,6 +54,7 @@ def trace(
     parsed = loaded.with_semantics(semantics).parsed
     traced = run_trace(parsed, script, report, route, seed, loaded.terms)
     tell(report)
+    tell_settings(parsed)
     if traced is None:
         raise click.exceptions.Exit(2)
     if format_ == "json":

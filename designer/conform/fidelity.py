@@ -103,8 +103,9 @@ def page(runs: Sequence[Mapping[str, Any]]) -> str:
         "asked and in which order, when (±0.4 s), the status the caller got, who served it, and for broken",
         "streams whether the caller was told. Random picks are not compared: the gateway's are fed to the",
         "engine, and all else must follow. Two cases are distinct when their configuration or their script",
-        "differs. A case that differs in its times alone, or of which a request was still under way on the",
-        "busy machine when the next one was due, is run once more by itself, and that run counts.",
+        "differs. A case that differs in its times alone, or in one of several requests in a row, is run",
+        "once more by itself, and that run counts: on a busy machine attempts come late, and LiteLLM counts",
+        "a failure behind its answer, so that the next request may come before.",
         "This page is written by `make fidelity`; nothing in it is written by hand.",
         "",
         "| gateway | version | date | cases | distinct | generated | requests | attempts | agree | agreement |",
@@ -124,7 +125,7 @@ def page(runs: Sequence[Mapping[str, Any]]) -> str:
         lines += ["", f"## {run['gateway']} {run['version']}", ""]
         if run["notes"]:
             lines += [f"Installed: {', '.join(run['notes'])}.", ""]
-        lines += [f"{run['run_twice']} cases were run twice because of their times.", ""]
+        lines += [f"{run['run_twice']} cases were run twice.", ""]
         if not run["disagreements"]:
             lines += ["No case disagrees."]
             continue

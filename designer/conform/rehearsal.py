@@ -50,7 +50,7 @@ def rehearsal(config: Config, address: Callable[[str], str]) -> Rehearsal:
     copy = _filled(config, (address(ids.get(str(n), f"unused {n}")) for n in count()))
     if without_reach(copy.parsed.routing) != without_reach(config.parsed.routing):
         raise UsageError(
-            f"{config.gateway.title} does not accept {', '.join(config.texts)} as it stands, and a copy "
+            f"{config.gateway.title} does not accept {config.name} as it stands, and a copy "
             "for the stub provider would hide that: mend the configuration first"
         )
     return copy
@@ -84,10 +84,17 @@ def is_copy(text: str) -> bool:
 
 def _filled(config: Config, addresses: Iterator[str]) -> Rehearsal:
     fill = _FILL[config.gateway.name]
-    filled = {p: fill(_read(p, text), addresses) for p, text in config.texts.items()}
+    filled = {path: fill(content, addresses) for path, content in _contents(config).items()}
     parsed = config.gateway.parse({p: json.dumps(c) for p, c in filled.items()}, Report())
     assert parsed is not None, "it was parsed before, and only addresses have changed"
     return Rehearsal(filled, parsed)
+
+
+def _contents(config: Config) -> Mapping[str, Any]:
+    """What the gateway makes of its files: one that includes others is one with them."""
+    if config.gateway.one_file:
+        return {next(iter(config.read)): config.parsed.documents[0].value}
+    return {path: _read(path, text) for path, text in config.read.items()}
 
 
 def _read(path: str, text: str) -> Any:

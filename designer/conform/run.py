@@ -35,10 +35,8 @@ class Result(Struct, frozen=True):
     case: Case
     compared: Compared
     seen: tuple[Observed, ...]
-    late: bool = False
-    """Whether a request was still under way when the next one came, which the engine does not see."""
     times: int = 1
-    """How often it was run: what differs in its times alone, or was late, is run again, by itself."""
+    """How often it was run: what differs because the machine was busy, perhaps, is run again alone."""
 
     @property
     def agrees(self) -> bool:
@@ -68,11 +66,12 @@ class Runner:
         """Results as they come. Raises NetworkError when the gateway does not start, or ends."""
         hasty: list[Case] = []
         for result in self._all(cases):
-            if result.compared.only_times or (result.late and not result.agrees):
+            if result.compared.only_times or (result.case.script.is_list and not result.agrees):
                 hasty.append(result.case)
             else:
                 yield result
-        # On a busy machine an attempt may come late. What is late again, alone, is a difference.
+        # On a busy machine an attempt may come late, or the next request before the gateway has counted
+        # the last one's failure, which it does behind its answer. What differs alone is a difference.
         for result in self._all(hasty, together=1):
             yield replace(result, times=2)
 
@@ -153,19 +152,7 @@ class Runner:
             observed(asked, answer, self._provider.reached(mark), one.names)
             for asked, answer, mark in zip(requests, answers, marks, strict=True)
         )
-        compared = compare(one.case, one.parsed, seen)
-        return Result(one.case, compared, seen, _is_late(requests, answers, compared))
-
-
-def _is_late(requests: Sequence[Asked], answers: Sequence[Answered], compared: Compared) -> bool:
-    """Whether a request came before an answer that it follows on paper."""
-    ends = [
-        (one.final.at_s, asked.at_s + answer.took_s)
-        for one, asked, answer in zip(compared.traces, requests, answers, strict=False)
-    ]
-    return any(
-        traced_s <= asked.at_s < answered_s for traced_s, answered_s in ends for asked in requests
-    )
+        return Result(one.case, compare(one.case, one.parsed, seen), seen)
 
 
 def _asked(stage: Stage, requests: Sequence[Asked]) -> list[Answered]:

@@ -42,6 +42,8 @@ class Source(Struct, frozen=True):
     """To places in its file."""
     findings: tuple[Diagnostic, ...] = ()
     """Of reading this part of its file."""
+    unread: tuple[Diagnostic, ...] = ()
+    """Why it is not what it is called, JSON or YAML."""
 
     @property
     def name(self) -> str:
@@ -79,16 +81,26 @@ def _is_named(text: str) -> bool:
     return any(name in text.lower() for name in _NAMES)
 
 
-def content(path: str, text: str, version: str = "1.2") -> Any:
-    """What a text says, as JSON or else as YAML; None when it is neither."""
-    document = read_json(text, path, Report()) if path.endswith(".json") else None
+class _Content(NamedTuple):
+    value: Any
+    """None when it is neither JSON nor YAML."""
+    unread: tuple[Diagnostic, ...]
+
+
+def _content(path: str, text: str, version: str = "1.2") -> _Content:
+    """What a text says, as JSON where it is called so, or else as YAML."""
+    report = Report()
+    document = read_json(text, path, report) if path.endswith(".json") else None
     if document is None:
-        document = read_yaml(text, path, Report(), version)
-    return None if document is None else document.value
+        document = read_yaml(text, path, Report() if report else report, version)
+    own = document is None or report.has_errors
+    return _Content(None if document is None else document.value, tuple(report) if own else ())
 
 
 def whole_file(file: str, text: str) -> Source:
-    return Source(file, file, content(file, text), lambda: text)
+    # As LiteLLM reads YAML, so that its files are read once; it makes no difference to whose they are.
+    value, unread = _content(file, text, "1.1")
+    return Source(file, file, value, lambda: text, unread=unread)
 
 
 def sources_in(file: str, text: str) -> list[Source]:
@@ -105,15 +117,15 @@ def sources_in(file: str, text: str) -> list[Source]:
     is_whole = own and not is_container and (not others or own & others)
     if inside and not is_whole:
         return inside
-    return [replace(whole, value=_manifests(text))] if whole.value is None else [whole]
+    return [replace(whole, unread=())] if _are_manifests(text) else [whole]
 
 
-def _manifests(text: str) -> list[Any] | None:
-    """Several documents that Kubernetes reads, and gateways do not."""
+def _are_manifests(text: str) -> bool:
+    """Documents that Kubernetes reads, and gateways do not when they are several."""
     if "apiVersion" not in text:
-        return None
-    values = [document.value for _, document in read_stream(text, "", Report())]
-    return values if any(map(_is_container, values)) else None
+        return False
+    stream = read_stream(text, "", Report())
+    return any(_is_container(document.value) for _, document in stream)
 
 
 def _gateways(sources: list[Source]) -> set[str]:
@@ -228,10 +240,12 @@ class _Search(NamedTuple):
         if not _may_be_config(text, label):
             return
         name = _file_name(label, text)
-        value = content(name, text, version="1.1")
+        value, unread = _content(name, text, version="1.1")
+        move = self._around(self._move(spot, skipped))
         source = replace(
             self._candidate(spot, name, value, lambda: text),
-            move=self._around(self._move(spot, skipped)),
+            move=move,
+            unread=tuple(replace(finding, place=move(finding.place)) for finding in unread),
         )
         if value is None or any(fits(gateway, source) for gateway in GATEWAYS.values()):
             yield source

@@ -546,7 +546,8 @@ class _Walk:
         if row is None:
             return None
         overruled = frame.overruled if frame.count is not None else self._overrules(retry, fault)
-        if not overruled and not (row.retried and fault.failure in retry.on):
+        # A stream that had begun has left the retries behind it, unless its row says otherwise.
+        if not (overruled and not fault.opened) and not (row.retried and fault.failure in retry.on):
             return None
         count = frame.count if frame.count is not None else _count_for(retry, fault)
         rule = self.semantics.retry_after

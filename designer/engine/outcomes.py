@@ -192,9 +192,14 @@ def _failed(outcome: Outcome, before: tuple[Event, ...], failure: str, at: float
 def _silence(outcome: Outcome, at: float, limit_s: float, failure: str, takes_s: float) -> Played:
     """Nothing comes until the limit, or at all."""
     hung = limit_s == inf
-    # A scripted delay says how long the provider itself keeps silent before it gives up.
-    ends_s = limit_s if not hung else max(takes_s, outcome.delay_s) or HANGS_S
-    return Played((Failed(at + ends_s, failure),), failure, hung=hung and not takes_s)
+    ends_s, gives_up_s = limit_s, 0.0
+    if hung and outcome.kind == "timeout":
+        # A scripted delay says how long the provider itself keeps silent before it gives up.
+        gives_up_s = max(takes_s, outcome.delay_s)
+        ends_s = gives_up_s or HANGS_S
+    elif hung:
+        ends_s = takes_s + HANGS_S
+    return Played((Failed(at + ends_s, failure),), failure, hung=hung and not gives_up_s)
 
 
 def _first_content_s(outcome: Outcome) -> float:

@@ -60,8 +60,10 @@ class Parsed(Struct, frozen=True):
     """Where each deployment (by id) and each route (by name) stands."""
     names: Mapping[str, str] = field(default_factory=dict)
     """Further names of deployments → id, for people and outcome files."""
+    unmodelled: tuple[str, ...] = ()
+    """Dotted paths of settings whose place is known and that do not change what is simulated."""
     not_analysed: tuple[str, ...] = ()
-    """Dotted paths of settings that the model does not cover."""
+    """Dotted paths of settings that nothing is known of."""
     settings: int = 0
     """How many settings (leaves) the text holds in all."""
     documents: tuple[Document, ...] = ()
@@ -69,6 +71,19 @@ class Parsed(Struct, frozen=True):
     for_request: Callable[[Routing, str, Mapping[str, Any]], tuple[Routing, str]] | None = None
     """What the parameters of a request for a route change for it: a Routing with the routes that it
     takes, and the name of its own. None where a request cannot change anything."""
+
+    @property
+    def simulated(self) -> int:
+        """How many settings the Routing and the Semantics hold: all that no list names."""
+        return self.settings - len(self.unmodelled) - len(self.not_analysed)
+
+    @property
+    def summary(self) -> str:
+        """What became of the settings, in one line."""
+        return (
+            f"{self.settings} settings: {self.simulated} simulated, "
+            f"{len(self.unmodelled)} checked only, {len(self.not_analysed)} not analysed"
+        )
 
 
 class Placed(Struct, frozen=True):

@@ -7,7 +7,7 @@ Whether a value is a good one is not known here.
 
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Literal
 
@@ -67,13 +67,13 @@ def find(gateway: str, version: str, section: str, name: str) -> Key | None:
 
 def _spelled(gateway: str, name: str) -> str:
     """The documented spelling: Portkey's open-source gateway takes camelCase too (1.15.2)."""
-    return snake(name) if gateway in _CAMEL else name
+    return snake_case(name) if gateway in _CAMEL else name
 
 
 _CAMEL = frozenset({"portkey-oss"})
 
 
-def snake(name: str) -> str:
+def snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda capital: "_" + capital[1].lower(), name)
 
 
@@ -83,6 +83,16 @@ def locate(gateway: str, version: str, path: Path, start: str = "") -> Key | Non
     None where a key on the way is unknown, or where the setting stands below a mapping whose keys
     are the user's own.
     """
+    return _located(gateway, nearest(gateway, version), _shape(path), start)
+
+
+def _shape(path: Path) -> Path:
+    """The path of any item of the same lists."""
+    return tuple(0 if isinstance(part, int) else part for part in path)
+
+
+@lru_cache(maxsize=4096)
+def _located(gateway: str, version: str, path: Path, start: str) -> Key | None:
     section, key = start, None
     for part in path:
         if isinstance(part, int):

@@ -5,7 +5,7 @@ from datetime import date
 from importlib import import_module
 
 from designer.diagnostics import Report
-from designer.lint import routes
+from designer.lint import images, routes
 from designer.lint.subject import Subject
 from designer.load import Config
 
@@ -22,4 +22,5 @@ def lint(config: Config, as_of: date, report: Report) -> None:
     """Adds every breach of a rule, in no order that means anything."""
     subject = Subject(config, as_of)
     routes.check(subject, report)
+    images.check(subject, report)
     import_module(CHECKS_OF[config.gateway.name]).check(subject, report)

@@ -38,7 +38,11 @@ class Subject(Struct, frozen=True, dict=True):
 
     def offering(self, deployment: Deployment) -> Offering | None:
         """What the catalog knows the deployment as."""
-        return self.config.offering(deployment)
+        return self._offerings[deployment.id]
+
+    @cached_property
+    def _offerings(self) -> Mapping[str, Offering | None]:
+        return {d.id: self.config.offering(d) for d in self.routing.deployments}
 
     @cached_property
     def known(self) -> Mapping[str, Known]:

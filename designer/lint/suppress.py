@@ -62,6 +62,8 @@ class Accepted(Struct, frozen=True):
     """0 is any."""
     below: str = ""
     """The dotted path of what stands on the line: what is nested below it is accepted as well."""
+    lines: frozenset[int] = frozenset()
+    """Where that stands: a file may hold several configurations with such a path."""
     until: date | None = None
     place: Place = Place()
     """Of the comment."""
@@ -70,13 +72,12 @@ class Accepted(Struct, frozen=True):
         place = finding.place
         return (
             finding.code in self.codes
-            and (not self.line or self.line == place.line or self._is_above(place.path))
+            and (not self.line or self.line == place.line or self._is_above(place))
             and (self.file in ("**", place.file) or fnmatchcase(place.file, self.file))
         )
 
-    def _is_above(self, path: str) -> bool:
-        rest = path.removeprefix(self.below)
-        return bool(self.below) and rest != path and rest[:1] in (".", "[")
+    def _is_above(self, place: Place) -> bool:
+        return place.line in self.lines and _is_below(place.path, self.below)
 
 
 class Suppressed(Struct, frozen=True):
@@ -105,22 +106,43 @@ def comments(
                     yield accepted
 
 
-def _heads(file: str, documents: Sequence[Document]) -> Mapping[int, str]:
-    """The outermost value that begins on a line, by line; a document may stand in several files."""
-    heads: dict[int, str] = {}
+class _Head(Struct, frozen=True):
+    """The outermost value that begins on a line."""
+
+    path: str = ""
+    document: Document | None = None
+
+    def lines(self) -> frozenset[int]:
+        """Where it and what is nested below it stand."""
+        places = self.document.places.values() if self.document is not None else ()
+        return frozenset(
+            place.line
+            for place in places
+            if place.path == self.path or _is_below(place.path, self.path)
+        )
+
+
+def _is_below(path: str, above: str) -> bool:
+    rest = path.removeprefix(above)
+    return bool(above) and rest != path and rest[:1] in (".", "[")
+
+
+def _heads(file: str, documents: Sequence[Document]) -> Mapping[int, _Head]:
+    """By line; a document may stand in several files, and a file may hold several documents."""
+    heads: dict[int, _Head] = {}
     for document in documents:
         for place in document.places.values():
             if place.file == file and place.path:
                 known = heads.get(place.line)
-                if known is None or len(place.path) < len(known):
-                    heads[place.line] = place.path
+                if known is None or len(place.path) < len(known.path):
+                    heads[place.line] = _Head(place.path, document)
     return heads
 
 
 def _accepted(
     found: re.Match[str],
     lines: list[str],
-    heads: Mapping[int, str],
+    heads: Mapping[int, _Head],
     place: Place,
     report: Report,
 ) -> Accepted | None:
@@ -132,8 +154,8 @@ def _accepted(
     if found["scope"] == "ignore-file":
         return Accepted(codes, place.file, until=until, place=place)
     line = _line_of(place.line, lines)
-    below = heads.get(line, "") if line != place.line else ""
-    return Accepted(codes, place.file, line, below, until, place)
+    head = heads.get(line, _Head()) if line != place.line else _Head()
+    return Accepted(codes, place.file, line, head.path, head.lines(), until, place)
 
 
 def _line_of(number: int, lines: list[str]) -> int:

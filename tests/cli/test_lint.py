@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
@@ -44,7 +45,7 @@ def test_a_finding_has_a_place_a_code_and_says_what_to_do(
         "config.yaml:14:14: error[LNT201] `context_window_fallbacks` of 'chat' leads to 'spair'"
     )
     assert "help: name a `model_name`" in out
-    assert "1 error; 15 of 15 settings analysed" in err
+    assert "1 error; 15 settings: 15 simulated, 0 checked only, 0 not analysed" in err
     assert "--fix" in err
 
 
@@ -207,3 +208,40 @@ def test_it_starts_without_the_heavy_libraries(config: Path) -> None:
     )
 
     assert said.stdout.splitlines()[-1] == "[]"
+
+
+# --- Configurations inside other files ------------------------------------------------------------
+
+
+def _manifest(*texts: str) -> str:
+    return "---\n".join(
+        "apiVersion: v1\nkind: ConfigMap\ndata:\n  config.yaml: |\n" + indent(text, "    ")
+        for text in texts
+    )
+
+
+def test_every_configuration_of_a_manifest_is_linted_at_its_own_lines(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    comment = "# designer: ignore LNT201 the list is filled by a script\n    - chat: [spair]"
+    accepted = BAD.replace("- chat: [spair]", comment)
+    config.write_text(_manifest(accepted, BAD), "utf-8")
+
+    assert run(["lint", str(config)]) == 1
+
+    out, err = capsys.readouterr()
+    assert [line.partition(" `")[0] for line in out.splitlines() if "LNT" in line] == [
+        "config.yaml:38:18: error[LNT201]"
+    ]
+    assert "accepted: 1 by comment" in err
+
+
+def test_what_stands_inside_another_file_is_not_mended_there(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.write_text(_manifest(BAD), "utf-8")
+
+    assert run(["lint", str(config), "--fix"]) == 1
+
+    assert config.read_text("utf-8") == _manifest(BAD)
+    assert "--fix" not in capsys.readouterr().err

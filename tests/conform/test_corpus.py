@@ -52,6 +52,14 @@ def test_the_published_figures_are_about_the_packaged_cases(gateway: str) -> Non
     assert record["agreement"] >= 0.99
 
 
+def test_every_disagreement_is_explained() -> None:
+    unexplained = [
+        one["id"] for record in records() for one in record["disagreements"] if not one["known"]
+    ]
+
+    assert unexplained == []
+
+
 def test_no_record_says_where_it_was_made() -> None:
     folder = str(Path(__file__).resolve().parents[2])
 

@@ -129,3 +129,18 @@ def test_the_copy_is_the_yaml_that_it_was_made_of(tmp_path: Path) -> None:
 def test_a_gateway_that_nobody_can_start_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="cannot be put in front of the stub provider"):
         rehearsed(loaded(ROOT / "tests/golden/examples" / name))
+
+
+@pytest.mark.parametrize("name", ["map.yaml", "config.yaml"])
+def test_a_copy_is_one_file_wherever_its_configuration_stands(name: str, tmp_path: Path) -> None:
+    model = "model_list: [{model_name: %s, litellm_params: {model: azure/x, timeout: 5}}]\n"
+    (tmp_path / "config.yaml").write_text("include: [more.yaml]\n" + model % "own", "utf-8")
+    (tmp_path / "more.yaml").write_text(model % "more", "utf-8")
+    (tmp_path / "map.yaml").write_text(
+        "kind: ConfigMap\napiVersion: v1\ndata:\n  config.yaml: |\n    " + model % "mapped", "utf-8"
+    )
+
+    config = loaded(tmp_path / name)
+
+    assert_only_the_reach_changes(config)
+    assert len(rehearsed(config).contents) == 1

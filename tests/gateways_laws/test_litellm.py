@@ -1,5 +1,6 @@
 """LiteLLM's dialect: laws over random Routings, then stories."""
 
+import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -418,6 +419,8 @@ guardrails: [{guardrail_name: g, litellm_params: {guardrail: presidio, mode: pre
     assert found.not_analysed == (
         "model_list[0].litellm_params.extra_body.a",
         "model_list[0].tags[0]",
+    )
+    assert found.unmodelled == (
         "router_settings.enable_tag_filtering",
         "litellm_settings.cache",
         "litellm_settings.cache_params.type",
@@ -426,7 +429,26 @@ guardrails: [{guardrail_name: g, litellm_params: {guardrail: presidio, mode: pre
         "guardrails[0].litellm_params.guardrail",
         "guardrails[0].litellm_params.mode",
     )
-    assert found.settings == 13
+    assert (found.settings, found.simulated) == (13, 4)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "litellm_settings: {callbacks: [prometheus, hooks.mine]}",
+        "litellm_settings: {success_callback: [langfuse], post_call_rules: hooks.mine}",
+        "general_settings: {store_model_in_db: false, custom_auth: hooks.mine}",
+        "guardrails: [{guardrail_name: g, litellm_params: {guardrail: hooks.mine}}]",
+    ],
+)
+def test_code_is_not_analysed_though_its_key_is_known(settings: str) -> None:
+    text = f"model_list: [{{model_name: a, litellm_params: {{model: openai/x}}}}]\n{settings}\n"
+
+    found = parsed({"config.yaml": text})
+
+    (code,) = found.not_analysed
+    assert code.endswith(("callbacks[1]", "post_call_rules", "custom_auth", "guardrail"))
+    assert len(found.unmodelled) == 1
 
 
 @pytest.mark.parametrize(
@@ -492,3 +514,43 @@ def test_prebuilt_patterns_compile_and_find_what_they_are_for() -> None:
         own = [p["pattern"] for p in ENTITIES[entity] if p["pattern_type"] == "regex"]
         for text in found_in:
             assert any(re.search(pattern, text, re.IGNORECASE) for pattern in own), text
+
+
+@pytest.mark.parametrize(
+    ("router", "params", "said"),
+    [
+        ({"enable_tag_filtering": True}, {}, "enable_tag_filtering is not modelled"),
+        ({"enable_pre_call_checks": True}, {}, "enable_pre_call_checks is not modelled"),
+        ({"enable_weighted_failover": True}, {}, "enable_weighted_failover is not modelled"),
+        ({"provider_budget_config": {"openai": {"budget_limit": 1}}}, {}, "no provider's budget"),
+        ({}, {"max_budget": 0.1, "budget_duration": "1d"}, "no deployment's budget runs out"),
+        ({"routing_strategy": "latency-based-routing"}, {}, "seconds per completion token"),
+        ({"routing_strategy": "usage-based-routing-v2"}, {}, "one short of rpm"),
+    ],
+)
+def test_what_is_not_modelled_is_assumed_aloud(
+    router: dict[str, Any], params: dict[str, Any], said: str
+) -> None:
+    model = {"model_name": "a", "litellm_params": {"model": "openai/x"} | params}
+    text = json.dumps({"model_list": [model], "router_settings": router})
+
+    found = parsed({"config.json": text})
+
+    assert any(said in assumption for assumption in found.semantics.assumptions)
+    modelled = {"routing_strategy"}
+    unread = {key for key in (*router, *params) if key not in modelled}
+    listed = (*found.unmodelled, *found.not_analysed)
+    assert all(any(key in path for path in listed) for key in unread)
+
+
+def test_what_is_switched_off_is_not_assumed() -> None:
+    text = json.dumps(
+        {
+            "model_list": [{"model_name": "a", "litellm_params": {"model": "openai/x"}}],
+            "router_settings": {"enable_tag_filtering": False},
+        }
+    )
+
+    found = parsed({"config.json": text})
+
+    assert found.semantics.assumptions == LITELLM.semantics("").assumptions

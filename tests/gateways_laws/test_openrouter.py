@@ -731,7 +731,8 @@ def test_values_of_a_wrong_kind_are_found_and_left_out() -> None:
         "chat.json:1:38: warning[PAR572] provider.order should be a list of provider slugs; "
         "it is left out of the analysis"
     ]
-    assert found.not_analysed == ("provider.order", "provider.zrd", "plugins")
+    assert found.not_analysed == ("provider.zrd",)
+    assert found.unmodelled == ("provider.order", "plugins[0]")
     assert found.settings == 4
 
 
@@ -801,11 +802,29 @@ def test_a_hand_written_guardrail_is_read_as_far_as_it_is_understood() -> None:
         ("pii-block", "pii", "block"),
         ("deny", "deny", "redact"),
     ]
-    assert found.not_analysed == (
+    assert found.unmodelled == (
+        "name",
         "limit_usd",
         "content_filter_builtins[0].slug",
         "content_filter_builtins[0].action",
     )
+    assert found.not_analysed == ()
+
+
+def test_what_stands_around_a_preset_is_no_part_of_the_routing() -> None:
+    found, _ = read(
+        preset={
+            "data": {
+                "slug": "chat",
+                "nmae": "Chat",
+                "designated_version": {"version": 2, "config": {"model": "openai/big"}},
+            }
+        }
+    )
+
+    assert found.unmodelled == ("data.slug", "data.designated_version.version")
+    assert found.not_analysed == ("data.nmae",)
+    assert (found.settings, found.simulated) == (4, 1)
 
 
 @pytest.mark.parametrize(

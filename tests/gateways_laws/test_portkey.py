@@ -608,7 +608,10 @@ def test_a_conditional_is_a_switch() -> None:
         ),
         Target("small"),
     )
-    assert parsed.not_analysed == ("targets[2]",)
+    assert parsed.not_analysed == ("targets[2].override_params.model",)
+    assert parsed.unmodelled == tuple(
+        f"targets[2].{key}" for key in CONDITIONAL["targets"][2] if key != "override_params"
+    )
 
 
 def test_a_condition_that_leads_nowhere_is_found() -> None:
@@ -689,8 +692,32 @@ def test_an_odd_target_without_a_key_is_accepted_once_it_has_a_retry() -> None:
 def test_what_the_model_does_not_cover_is_listed() -> None:
     parsed = read(target("a", cache={"mode": "simple"}, strict_open_ai_compliance=False))
 
-    assert parsed.not_analysed == ("cache", "strict_open_ai_compliance")
-    assert parsed.settings == 5
+    assert parsed.unmodelled == ("cache.mode", "strict_open_ai_compliance")
+    assert parsed.not_analysed == ()
+    assert (parsed.settings, parsed.simulated) == (5, 3)
+
+
+def test_what_nobody_knows_is_not_analysed() -> None:
+    parsed = read(
+        {**target("a"), "cahce": {"mode": "simple"}, "retry": {"atempts": 2, "attempts": 1}}
+    )
+
+    assert parsed.not_analysed == ("cahce.mode", "retry.atempts")
+    assert parsed.unmodelled == ()
+
+
+def test_nothing_of_a_configuration_that_is_rejected_is_simulated() -> None:
+    parsed = read({**target("a"), "weight": "1", "mine": 1})
+
+    assert parsed.simulated == 0
+    assert parsed.not_analysed == ("override_params.model", "mine")
+
+
+def test_what_stands_beside_a_saved_configuration_is_not_analysed() -> None:
+    parsed = read({"name": "chat", "config": target("a")})
+
+    assert parsed.not_analysed == ("name",)
+    assert (parsed.settings, parsed.simulated) == (4, 3)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """Every rule has a page, a file that breaks it and one that does not; both are tests."""
 
+import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -87,3 +89,18 @@ def test_the_pages_are_current() -> None:
     kept = {path.name: path.read_text("utf-8") for path in DOCS.glob("*.md")}
 
     assert kept == pages
+
+
+@pytest.mark.parametrize(
+    "folder",
+    sorted((Path(__file__).parents[1] / "golden/examples").iterdir()),
+    ids=lambda p: p.name,
+)
+def test_what_we_emit_has_nothing_to_warn_of(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "out")
+    routing = {"deployments": [{"model": "openai/gpt-5.4", "provider": "openai"}]}
+    (tmp_path / "out/plan.json").write_text(json.dumps({"routing": routing}), "utf-8")
+
+    found = linted(tmp_path / "out")
+
+    assert [str(f) for f in found if f.severity is not Severity.INFO] == []

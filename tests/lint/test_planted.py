@@ -1,7 +1,7 @@
 """What hurts users of gateways is found where it was planted, and not in the repaired file.
 
-One folder a pain. Three are not here: what a migration changes is in no single file; drift between file
-and database, guardrails and secrets have their own rules and examples.
+One folder a pain. Two are not here: what a migration changes, and drift between file and database, are in
+no single file.
 """
 
 from pathlib import Path

@@ -78,6 +78,7 @@ def performed(
     try:
         return loop.run_until_complete(everything()), world
     finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 
 

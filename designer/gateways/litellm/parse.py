@@ -13,8 +13,9 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from designer import keys
 from designer.diagnostics import Place, Report, Rule, Severity
-from designer.documents import Document, Path, dotted, read_json, read_yaml
+from designer.documents import Document, Path, read_json, read_yaml
 from designer.engine.semantics import Semantics
 from designer.gateways.base import Parsed, Terms
 from designer.gateways.litellm.asking import for_request, without_fallbacks
@@ -33,16 +34,21 @@ from designer.gateways.litellm.tables import (
     ACTION,
     ALLOWED_FAILS_POLICY,
     BARE_NAMES,
+    CALLBACKS,
     CASE_SENSITIVE,
+    CODE,
     CONTENT_FILTER,
     DEFAULT_ALLOWED_FAILS,
     DEFAULT_COOLDOWN_S,
     DEFAULT_RETRIES,
     ENTITIES,
     KNOWN_PREFIXES,
+    NOT_MODELLED,
     OTHER_REGION_KEY,
     PARAMS,
+    PARAMS_NOT_MODELLED,
     PICK_OF_STRATEGY,
+    PICKS_ROUGHLY,
     PROVIDER_OF_PREFIX,
     REGION_KEY,
     RETRY_POLICY,
@@ -53,7 +59,9 @@ from designer.gateways.litellm.tables import (
     WEIGHTS,
 )
 from designer.gateways.litellm.versions import Habits, habits
+from designer.gateways.settings import account, leaves
 from designer.ir import Cooldown, Deployment, Failures, Guardrail, Pick, Route, Routing
+from designer.keys import Key
 
 NO_MODELS = Rule(
     "PAR510",
@@ -147,19 +155,24 @@ def _parse(document: Document, report: Report, version: str) -> Parsed | None:
     )
     routes, aliases, groups = _routes(by_group, settings)
     rails, unread = _guardrails(config.get("guardrails"))
-    leaves = list(_leaves(document.value, ()))
+    accounted = account(
+        leaves(document.value),
+        lambda path: _is_simulated(path, unread),
+        lambda path, value: _is_checked(path, value, version),
+    )
     places = {entry.id: document.place("model_list", entry.index) for entry in entries}
     for name, members in by_group.items():
         places.setdefault(name, document.place("model_list", members[0].index, "model_name"))
     return Parsed(
         gateway="litellm",
         routing=Routing(routes, deployments, rails, aliases),
-        semantics=_semantics(settings, version),
+        semantics=_semantics(settings, entries, version),
         terms={entry.id: _terms(entry) for entry in entries},
         places=places,
         names=_names(entries),
-        not_analysed=tuple(dotted(path) for path in leaves if not _is_known(path, unread)),
-        settings=len(leaves),
+        unmodelled=accounted.unmodelled,
+        not_analysed=accounted.not_analysed,
+        settings=accounted.count,
         documents=(document,),
         for_request=lambda routing, route, params: for_request(routing, groups, route, params),
     )
@@ -195,18 +208,6 @@ def _reference(value: Any) -> str | None:
     prefix = "os.environ/"
     is_named = isinstance(value, str) and value.startswith(prefix) and len(value) > len(prefix)
     return f"env:{value.removeprefix(prefix)}" if is_named else None
-
-
-def _leaves(value: Any, path: Path) -> Iterator[Path]:
-    match value:
-        case Mapping() if value:
-            for key, item in value.items():
-                yield from _leaves(item, (*path, key))
-        case list() if value:
-            for index, item in enumerate(value):
-                yield from _leaves(item, (*path, index))
-        case _:
-            yield path
 
 
 class _Settings(Struct, frozen=True):
@@ -592,13 +593,29 @@ def _policy(name: str, settings: _Settings) -> tuple[tuple[str, int], ...]:
     return tuple((key, max(n, 0)) for key, n in counts.items() if n is not None)
 
 
-def _semantics(settings: _Settings, version: str) -> Semantics:
+def _semantics(settings: _Settings, entries: Iterable[_Entry], version: str) -> Semantics:
     table = semantics(version)
+    assumed = dict.fromkeys((*table.assumptions, *_assumed(settings, entries)))
+    table = replace(table, assumptions=tuple(assumed))
     floor_s = _number(settings.router.get("retry_after")) or 0.0
     depth = _whole(settings.get("max_fallbacks"))
     if floor_s > 0:
         table = replace(table, backoff=replace(table.backoff, floor_s=floor_s))
     return table if depth is None else replace(table, depth=max(depth, 0))
+
+
+def _assumed(settings: _Settings, entries: Iterable[_Entry]) -> Iterator[str]:
+    """What is taken to be so because a setting that is there is not modelled."""
+    for key, instead in NOT_MODELLED.items():
+        if settings.router.get(key):
+            yield f"{key} is not modelled: {instead}"
+    keys = {key for entry in entries for key, value in entry.params.items() if value}
+    for key, instead in PARAMS_NOT_MODELLED.items():
+        if key in keys:
+            yield f"{key} is not modelled: {instead}"
+    strategy = str(settings.router.get("routing_strategy"))
+    if strategy in PICKS_ROUGHLY:
+        yield f"{strategy}: {PICKS_ROUGHLY[strategy]}"
 
 
 # --- Guardrails -----------------------------------------------------------------------------------
@@ -681,7 +698,7 @@ def _deny(rail: Guardrail, pattern: Mapping[str, Any]) -> Guardrail | None:
     )
 
 
-# --- What is understood ---------------------------------------------------------------------------
+# --- What is simulated, and what is known ---------------------------------------------------------------------------
 
 _KNOWN_PARAMS = frozenset(
     {
@@ -712,13 +729,11 @@ _KNOWN_LITELLM = frozenset(
     {
         *("num_retries", "request_timeout", "allowed_fails", "fallbacks", "default_fallbacks"),
         *("context_window_fallbacks", "content_policy_fallbacks", "max_fallbacks"),
-        # These do not change where a request goes.
-        *("turn_off_message_logging", "set_verbose", "json_logs"),
     }
 )
 
 
-def _is_known(path: Path, unread: frozenset[int]) -> bool:
+def _is_simulated(path: Path, unread: frozenset[int]) -> bool:
     match path:
         case ("model_list", int(), "model_name"):
             return True
@@ -730,11 +745,25 @@ def _is_known(path: Path, unread: frozenset[int]) -> bool:
             return key in _KNOWN_ROUTER
         case ("litellm_settings", str() as key, *_):
             return key in _KNOWN_LITELLM
-        case ("general_settings", "master_key"):
-            return True
         case ("guardrails", int() as index, *_):
             return index not in unread
         case () | ("model_list",):
             return True
         case _:
             return False
+
+
+def _is_checked(path: Path, value: Any, version: str) -> bool:
+    """Whether the inventory knows the key; what a key names as code, nothing here can know."""
+    key = keys.locate("litellm", version, path)
+    return key is not None and not _is_code(key, value, version)
+
+
+def _is_code(key: Key, value: Any, version: str) -> bool:
+    if value is None or value == []:
+        return False
+    if key.section == "litellm_settings" and key.name in CALLBACKS:
+        return value not in keys.names("litellm", version, "callbacks")
+    if key.section == "guardrails[].litellm_params" and key.name == "guardrail":
+        return value not in keys.names("litellm", version, "guardrails")
+    return key.name in CODE

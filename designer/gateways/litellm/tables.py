@@ -141,6 +141,34 @@ PICK_OF_STRATEGY: Mapping[str, Pick] = {
 WEIGHTS = ("weight", "rpm", "tpm")
 """simple-shuffle takes the first of these that anything at hand has (simple_shuffle.py:43)."""
 
+NOT_MODELLED: Mapping[str, str] = {
+    "enable_tag_filtering": "no deployment is left out for its tags",
+    "enable_pre_call_checks": "no deployment is left out for its context window, rpm or region",
+    "optional_pre_call_checks": "rpm and tpm are no limits, and nothing is sticky",
+    "enable_weighted_failover": "no other deployment of the group is asked before the fallbacks",
+    "provider_budget_config": "no provider's budget runs out",
+    "routing_groups": "every group has the one routing_strategy",
+    "enable_health_check_routing": "background health checks leave nobody out",
+    "default_max_parallel_requests": "requests do not wait for one another",
+    "plugins": "no plugin changes the routing",
+}
+"""Router settings that would change who is asked → what is assumed in their place."""
+PARAMS_NOT_MODELLED: Mapping[str, str] = {
+    "max_budget": "no deployment's budget runs out",
+    "max_parallel_requests": "requests do not wait for one another",
+    "tag_regex": "no deployment is left out for the caller's user agent",
+}
+"""The same of a deployment's litellm_params."""
+PICKS_ROUGHLY: Mapping[str, str] = {
+    "latency-based-routing": "the deployment with the shortest answers of five minutes is picked; "
+    "LiteLLM ranks by seconds per completion token, and draws among the near ones",
+    "usage-based-routing": "the deployment with the fewest requests of the minute is picked; LiteLLM "
+    "counts tokens, and treats rpm and tpm as limits",
+    "usage-based-routing-v2": "the deployment with the fewest requests of the minute is picked; LiteLLM "
+    "counts tokens, and treats rpm and tpm as limits (it stops one short of rpm)",
+}
+"""Strategies whose picks follow other figures than LiteLLM's. Measured, 1.106.2, 2026-11-22."""
+
 CONTEXT = failures("context_length")
 POLICY = failures("content_policy")
 FINAL = failures("context_length", "content_policy", "guardrail", "reject_prefill", "budget")
@@ -220,3 +248,21 @@ ENTITIES: Mapping[str, tuple[dict[str, Any], ...]] = {
     ),
 }
 """Entity → patterns of the content filter. The prebuilt names are of its patterns.json, 1.106.2."""
+
+CALLBACKS = frozenset(
+    {
+        *("callbacks", "success_callback", "failure_callback"),
+        *("input_callback", "service_callback", "audit_log_callbacks"),
+    }
+)
+"""Of `litellm_settings`: names of built-in integrations, or a module's and an object's of one's own."""
+
+CODE = frozenset(
+    {
+        *("custom_auth", "custom_sso", "custom_ui_sso_sign_in_handler", "custom_code"),
+        *("custom_key_generate", "custom_key_update", "custom_key_policy"),
+        *("custom_team_metadata_validate", "pre_call_rules", "post_call_rules"),
+        *("custom_provider_map", "plugins"),
+    }
+)
+"""Keys whose values name, or are, Python code that the proxy runs (proxy_server.py 1.106.2)."""

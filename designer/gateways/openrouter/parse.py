@@ -10,14 +10,21 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from designer import keys
 from designer.diagnostics import Place, Report, Rule, Severity
-from designer.documents import Document, dotted
+from designer.documents import Document, Path, dotted
 from designer.gateways.base import Parsed, Terms
 from designer.gateways.openrouter.directory import Directory
 from designer.gateways.openrouter.filters import ENTITY_OF, Filters, rails_of
 from designer.gateways.openrouter.lower import data_policy
 from designer.gateways.openrouter.semantics import SEMANTICS
-from designer.gateways.openrouter.sources import NOT_OPENROUTER, Sources, leaves, sorted_out
+from designer.gateways.openrouter.sources import (
+    NOT_OPENROUTER,
+    Sources,
+    kind_of,
+    preset_path,
+    sorted_out,
+)
 from designer.gateways.openrouter.tables import (
     CONTENT,
     EMBEDDING_PARAMS,
@@ -29,6 +36,7 @@ from designer.gateways.openrouter.tables import (
     price_text,
 )
 from designer.gateways.openrouter.tree import Ask, eligible, freeze, is_reference, routing_of
+from designer.gateways.settings import Settings, account, is_below, leaves
 from designer.ir import Guardrail, Routing, deployments_of
 
 BAD_VALUE = Rule(
@@ -39,6 +47,7 @@ BAD_VALUE = Rule(
     "`provider` object without a word (measured, openrouter 1.3.84, 2026-11-22).",
     instead="it is left out of the analysis",
     help="write {wanted}",
+    source="measured, Python SDK openrouter 1.3.84, 2026-11-22; OpenAPI document, 2026-08-22",
 )
 NO_ENDPOINT = Rule(
     "PAR573",
@@ -48,6 +57,7 @@ NO_ENDPOINT = Rule(
     "(api_reference/errors-and-debugging, 2026-08-22).",
     instead="the model is never asked",
     help="loosen `only`, `ignore`, `max_price` or `quantizations`, or take the model out",
+    source="https://openrouter.ai/docs/api_reference/errors-and-debugging, 2026-08-22",
 )
 UNKNOWN_PRESET = Rule(
     "PAR574",
@@ -56,6 +66,7 @@ UNKNOWN_PRESET = Rule(
     "A preset is state of the account: what it holds is merged under the request and can change it.",
     instead="only what the request itself says is analysed",
     help="fetch it with GET /presets/{slug} and give the answer as another file",
+    source="https://openrouter.ai/docs/guides/features/presets, 2026-08-22",
 )
 TOO_MANY_MODELS = Rule(
     "PAR575",
@@ -65,6 +76,7 @@ TOO_MANY_MODELS = Rule(
     "(coder/xum#2963, ever-co/ever-gauzy#9915).",
     instead="every request fails with status 400",
     help="keep the first {most}",
+    source="https://github.com/coder/xum/issues/2963; https://github.com/ever-co/ever-gauzy/issues/9915",
 )
 PRESET_DIFFERS = Rule(
     "PAR576",
@@ -73,6 +85,7 @@ PRESET_DIFFERS = Rule(
     "An application that names the preset gets another behaviour than one that sends the request.",
     instead="the request counts",
     help="make the two agree",
+    source="https://openrouter.ai/docs/guides/features/presets, 2026-08-22",
 )
 NO_REQUEST = Rule(
     "PAR577",
@@ -81,13 +94,14 @@ NO_REQUEST = Rule(
     "The client's settings name a route whose request is not among the files.",
     instead="the route is left out",
     help="give the whole folder",
+    source="by definition; the client's settings name the folder of each route",
 )
 
 _REFERENCE = "@preset/"
 
 
 def parse(
-    directory: Directory, files: Mapping[str, str], report: Report, _version: str = ""
+    directory: Directory, files: Mapping[str, str], report: Report, version: str = ""
 ) -> Parsed | None:
     sources = sorted_out(files, report)
     if sources.is_empty:
@@ -100,14 +114,16 @@ def parse(
     routing = routing_of(asks, reader.rails(asks), directory)
     reader.note_endpoints(asks, directory)
     assumptions = (*SEMANTICS.assumptions, *dict.fromkeys(reader.assumptions))
+    settings = reader.settings(version)
     return Parsed(
         gateway="openrouter",
         routing=routing,
         semantics=replace(SEMANTICS, assumptions=assumptions),
         terms=_terms(routing, directory),
         places=reader.places(routing),
-        not_analysed=tuple(reader.not_analysed),
-        settings=sources.settings,
+        unmodelled=settings.unmodelled,
+        not_analysed=settings.not_analysed,
+        settings=settings.count,
         documents=sources.documents,
     )
 
@@ -132,7 +148,8 @@ class Reader(Struct):
     sources: Sources
     report: Report
     is_one_file: bool
-    not_analysed: list[str] = field(default_factory=list)
+    unread: dict[str, set[Path]] = field(default_factory=dict)
+    """By file: what nothing was read from, with all that stands below."""
     assumptions: list[str] = field(default_factory=list)
     documents: dict[str, Document] = field(default_factory=dict)
     """Of each route."""
@@ -206,14 +223,14 @@ class Reader(Struct):
         """`model` first, then `models` (guides/routing/model-fallbacks)."""
         listed = body.get("models")
         if listed is not None and not isinstance(listed, list):
-            self.bad(document, ("models",), listed, "a list of model slugs")
+            self.bad(document, ("models",), "a list of model slugs")
             listed = None
         found = [body["model"]] if isinstance(body.get("model"), str) else []
         for index, model in enumerate(listed or ()):
             if isinstance(model, str) and model:
                 found.append(model)
             else:
-                self.bad(document, ("models", index), model, "a model slug")
+                self.bad(document, ("models", index), "a model slug")
         models = tuple(dict.fromkeys(found))
         count = max(len(listed or ()), len(models))
         if count > MAX_MODELS:
@@ -230,15 +247,15 @@ class Reader(Struct):
         if provider is None:
             return ()
         if not isinstance(provider, Mapping):
-            self.bad(document, ("provider",), provider, "an object of preferences")
+            self.bad(document, ("provider",), "an object of preferences")
             return ()
         found = {}
         for name, value in provider.items():
             path = ("provider", name)
             if name not in PREFERENCES:
-                self.skip(document, path, value)
+                self.skip(document, path)
             elif value is not None and not PREFERENCES[name][0](value):
-                self.bad(document, path, value, PREFERENCES[name][1])
+                self.bad(document, path, PREFERENCES[name][1])
             elif (frozen := freeze(_plain(name, value))) not in (None, ()):
                 found[name] = frozen
         by = found.get("sort")
@@ -263,11 +280,11 @@ class Reader(Struct):
                 if known[name](value):
                     found[name] = freeze(value)
                 else:
-                    self.bad(document, (name,), value, "a value that OpenRouter takes")
+                    self.bad(document, (name,), "a value that OpenRouter takes")
             elif name == "reasoning" and _is_effort(value):
                 found.setdefault("reasoning_effort", value["effort"])
             else:
-                self.skip(document, (name,), value)
+                self.skip(document, (name,))
         return tuple(sorted(found.items()))
 
     def client_settings(self, route: str) -> dict[str, Any]:
@@ -281,13 +298,13 @@ class Reader(Struct):
             if name in ("folder", "preset"):
                 continue
             if name not in _CLIENT:
-                self.skip(document, ("routes", route, name), value)
+                self.skip(document, ("routes", route, name))
                 continue
             key, is_fit, wanted = _CLIENT[name]
             if is_fit(value):
                 found[key] = value == "/embeddings" if key == "embeds" else value
             else:
-                self.bad(document, ("routes", route, name), value, wanted)
+                self.bad(document, ("routes", route, name), wanted)
         return found
 
     # --- Guardrails -------------------------------------------------------------------------------
@@ -296,14 +313,14 @@ class Reader(Struct):
         filters = Filters([], [])
         for document in self.sources.guardrails:
             for name, value in document.value.items():
-                if name in ("name", "description", "workspace_id") or value is None:
+                if value is None:
                     continue
                 if name == "content_filter_builtins" and isinstance(value, list):
                     filters.builtins.extend(self.kept(document, name, value, _is_builtin))
                 elif name == "content_filters" and isinstance(value, list):
                     filters.custom.extend(self.kept(document, name, value, _is_custom))
                 elif data_policy(asks).get(name) != value:
-                    self.skip(document, (name,), value)
+                    self.skip(document, (name,))
         return rails_of(filters)
 
     def kept(
@@ -311,18 +328,25 @@ class Reader(Struct):
     ) -> list[Any]:
         for index, item in enumerate(items):
             if not is_fit(item):
-                self.skip(document, (name, index), item)
+                self.skip(document, (name, index))
         return [item for item in items if is_fit(item)]
 
     # --- What is told beside the routing ----------------------------------------------------------
 
-    def bad(self, document: Document, path: tuple[str | int, ...], value: Any, wanted: str) -> None:
+    def bad(self, document: Document, path: Path, wanted: str) -> None:
         self.report.add(BAD_VALUE, document.place(*path), key=dotted(path), wanted=wanted)
-        self.skip(document, path, value)
+        self.skip(document, path)
 
-    def skip(self, document: Document, path: tuple[str | int, ...], value: Any) -> None:
-        prefix = "" if self.is_one_file else f"{document.file}: "
-        self.not_analysed += [prefix + dotted((*path, *leaf)) for leaf in leaves(value)]
+    def skip(self, document: Document, path: Path) -> None:
+        self.unread.setdefault(document.file, set()).add(path)
+
+    def settings(self, version: str) -> Settings:
+        found = Settings()
+        for document in self.sources.counted:
+            unread = frozenset(self.unread.get(document.file, ()))
+            own = _settings(document, unread, version)
+            found += own if self.is_one_file else own.of_file(document.file)
+        return found
 
     def note_endpoints(self, asks: Sequence[Ask], directory: Directory) -> None:
         for ask in asks:
@@ -369,6 +393,29 @@ _CLIENT: Mapping[str, tuple[str, Callable[[Any], bool], str]] = {
     "session_from": ("session", lambda v: isinstance(v, str), "text"),
 }
 """A field of the client's file → the field of an `Ask`, whether a value fits, and what would."""
+
+
+def _settings(document: Document, unread: frozenset[Path], version: str) -> Settings:
+    """Of one file; of a preset, what stands around its configuration is nothing that routes."""
+    kind = kind_of(document.value)
+    prefix = preset_path(document.value) if kind == "preset" else ()
+
+    def within(path: Path) -> Path | None:
+        return path[len(prefix) :] if path[: len(prefix)] == prefix else None
+
+    def is_simulated(path: Path) -> bool:
+        inner = within(path)
+        return inner is not None and not is_below(inner, unread)
+
+    def is_known(path: Path, _: Any) -> bool:
+        inner = within(path)
+        if inner is None:
+            outer = path[1:] if path[0] == "data" else path
+            return keys.locate("openrouter", version, outer, start="preset") is not None
+        start = "guardrail" if kind == "guardrail" else ""
+        return kind != "client" and keys.locate("openrouter", version, inner, start) is not None
+
+    return account(leaves(document.value), is_simulated, is_known)
 
 
 def _embeds(body: Mapping[str, Any], ask: Ask) -> bool:

@@ -18,7 +18,9 @@ NOT_OPENROUTER = Rule(
     "this is no OpenRouter request, preset or guardrail",
     "A request names a `model` or `models`, a preset has a `config`, a guardrail has a name and "
     "filters or limits.",
+    instead="nothing in it is understood",
     help="give the body of a request as JSON",
+    source="OpenAPI document, 2026-08-22",
 )
 
 Kind = Literal["request", "preset", "guardrail", "client", "endpoints"]
@@ -38,9 +40,13 @@ class Sources(Struct):
     guardrails: list[Document] = field(default_factory=list)
     client: Document | None = None
     listings: dict[str, tuple[Endpoint, ...]] = field(default_factory=dict)
-    settings: int = 0
     documents: tuple[Document, ...] = ()
     """All of them, as they were read."""
+
+    @property
+    def counted(self) -> tuple[Document, ...]:
+        """Those that hold settings: no listings of endpoints, and nothing of somebody else's."""
+        return tuple(d for d in self.documents if kind_of(d.value) not in (None, "endpoints"))
 
     @property
     def is_empty(self) -> bool:
@@ -74,8 +80,6 @@ def sorted_out(files: Mapping[str, str], report: Report) -> Sources:
                 pass
             case None:
                 report.add(NOT_OPENROUTER, document.place())
-        if kind not in (None, "endpoints"):
-            sources.settings += sum(1 for _ in leaves(document.value))
     return sources
 
 
@@ -147,33 +151,24 @@ def _free(name: str, taken: Mapping[str, Any]) -> str:
     return candidate
 
 
-def _preset(document: Document) -> tuple[str | None, Document]:
-    """The slug and the configuration in an answer of `GET /presets/{slug}`, or in a part of one."""
+def preset_path(value: Any) -> tuple[str, ...]:
+    """Where the configuration stands in an answer of `GET /presets/{slug}`, or in a part of one."""
     path: list[str] = []
+    for key in ("data", "designated_version", "config"):
+        if isinstance(value.get(key), Mapping):
+            path.append(key)
+            value = value[key]
+    return tuple(path)
+
+
+def _preset(document: Document) -> tuple[str | None, Document]:
+    """The slug and the configuration."""
+    path = preset_path(document.value)
     value = document.value
     slug = None
     for key in ("data", "designated_version", "config"):
         slug = slug or value.get("slug")
-        if isinstance(value.get(key), Mapping):
-            path.append(key)
-            value = value[key]
+        value = value[key] if key in path else value
     depth = len(path)
-    places = {
-        key[depth:]: place for key, place in document.places.items() if list(key[:depth]) == path
-    }
-    name = slug if isinstance(slug, str) else None
-    return name, Document(document.file, value, places)
-
-
-def leaves(value: Any) -> Iterator[tuple[str | int, ...]]:
-    """Paths of the settings below; a list of plain values, or of nothing, is one setting."""
-    if isinstance(value, Mapping) and value:
-        for key, inner in value.items():
-            for path in leaves(inner):
-                yield (key, *path)
-    elif isinstance(value, list) and any(isinstance(item, Mapping | list) for item in value):
-        for index, inner in enumerate(value):
-            for path in leaves(inner):
-                yield (index, *path)
-    else:
-        yield ()
+    places = {key[depth:]: place for key, place in document.places.items() if key[:depth] == path}
+    return slug if isinstance(slug, str) else None, Document(document.file, value, places)

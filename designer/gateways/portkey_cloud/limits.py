@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from msgspec.structs import replace
 
+from designer.documents import Path
 from designer.ir import Budget, Key, Period, RateLimit, Routing, Scope, Team
 
 FILE = "limits.json"
@@ -126,15 +127,15 @@ def _number(amount: Decimal) -> int | float:
 # --- Read -----------------------------------------------------------------------------------------
 
 
-def read(written: Any, routing: Routing) -> tuple[Routing, list[str]]:
+def read(written: Any, routing: Routing) -> tuple[Routing, list[Path]]:
     """With callers and limits, and the paths of what is not understood."""
     sections = written if isinstance(written, Mapping) else {}
-    odd: list[str] = []
+    odd: list[Path] = []
 
-    def each(section: str) -> Iterator[tuple[Mapping[str, Any], str]]:
+    def each(section: str) -> Iterator[tuple[Mapping[str, Any], Path]]:
         items = sections.get(section)
         for index, item in enumerate(items if isinstance(items, list) else []):
-            path = f"{section}[{index}]"
+            path = (section, index)
             if isinstance(item, Mapping):
                 yield item, path
             else:
@@ -146,6 +147,7 @@ def read(written: Any, routing: Routing) -> tuple[Routing, list[str]]:
         return [value for value, _ in found if value is not None]
 
     rates = kept("rate_limits", lambda item: item if _rate(item) else None)
+    odd += [(key,) for key in sections if key not in SECTIONS]
     routing = replace(
         routing,
         teams=tuple(kept("teams", _read_team)),

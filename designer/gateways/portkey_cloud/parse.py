@@ -1,13 +1,13 @@
 """What the hosted product makes of a configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from msgspec.structs import replace
 
 from designer.diagnostics import Report
-from designer.documents import read_json
+from designer.documents import Path, read_json
 from designer.gateways.base import Parsed
 from designer.gateways.portkey_cloud import limits, rails
 from designer.gateways.portkey_cloud.lacks import as_team
@@ -27,7 +27,8 @@ from designer.gateways.portkey_config.read import (
     uses_hosted_features,
 )
 from designer.gateways.portkey_config.targets import read_target
-from designer.ir import Deployment, Guardrail, Telemetry
+from designer.gateways.settings import Settings, account, is_below, leaves
+from designer.ir import Deployment, Guardrail, Routing, Telemetry
 
 
 def parse(files: Mapping[str, str], report: Report, version: str = "") -> Parsed | None:
@@ -59,7 +60,7 @@ def _is_beside(name: str, value: Any) -> bool:
 
 
 def _with_workspace(parsed: Parsed, files: Mapping[str, str], report: Report) -> Parsed:
-    routing, odd, documents = parsed.routing, list[str](), list(parsed.documents)
+    routing, documents, settings = parsed.routing, list(parsed.documents), Settings()
     for path, text in files.items() if len(files) > 1 else ():
         name = PurePosixPath(path.replace("\\", "/")).name
         if name not in (rails.FILE, limits.FILE, HEADERS_FILE):
@@ -68,20 +69,33 @@ def _with_workspace(parsed: Parsed, files: Mapping[str, str], report: Report) ->
         if document is None:
             continue
         documents.append(document)
-        value = document.value
-        if name == rails.FILE:
-            routing = replace(routing, guardrails=tuple(rails.defined(routing.guardrails, value)))
-        elif name == limits.FILE:
-            routing, strange = limits.read(value, routing)
-            odd += [f"{path}: {where}" for where in strange]
-        elif value == SILENT:
-            routing = replace(routing, telemetry=Telemetry(prompts="never"))
+        routing, odd = _with_file(name, document.value, routing)
+        unread = frozenset(odd)
+        found = account(leaves(document.value), _outside(unread), lambda _path, _value: False)
+        settings += found.of_file(path)
     return replace(
         parsed,
         routing=on_leaves(as_team)(routing),
-        not_analysed=(*parsed.not_analysed, *odd),
+        not_analysed=(*parsed.not_analysed, *settings.not_analysed),
+        settings=parsed.settings + settings.count,
         documents=tuple(documents),
     )
+
+
+def _with_file(name: str, value: Any, routing: Routing) -> tuple[Routing, list[Path]]:
+    """The Routing with what the file says, and the places in it that are not understood."""
+    if name == limits.FILE:
+        return limits.read(value, routing)
+    if name == HEADERS_FILE:
+        if value != SILENT:
+            return routing, [()]
+        return replace(routing, telemetry=Telemetry(prompts="never")), []
+    found = tuple(rails.defined(routing.guardrails, value))
+    return replace(routing, guardrails=found), rails.not_understood(value)
+
+
+def _outside(unread: frozenset[Path]) -> Callable[[Path], bool]:
+    return lambda path: not is_below(path, unread)
 
 
 # --- Targets --------------------------------------------------------------------------------------

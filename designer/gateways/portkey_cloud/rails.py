@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from msgspec.structs import replace
 
+from designer.documents import Path
 from designer.gateways.portkey_config.patterns import is_portable, without_flags
 from designer.ir import Guardrail
 
@@ -80,6 +81,17 @@ def defined(rails: Sequence[Guardrail], written: Any) -> Iterator[Guardrail]:
             yield rail
         else:
             yield replace(meant, name=rail.name, stages=rail.stages, routes=rail.routes)
+
+
+def not_understood(written: Any) -> list[Path]:
+    listed = written.get(SECTION) if isinstance(written, Mapping) else None
+    if not isinstance(listed, list):
+        return [()]
+    return [
+        (SECTION, index)
+        for index, item in enumerate(listed)
+        if not isinstance(item, Mapping) or _meant(item) is None
+    ]
 
 
 def _meant(item: Mapping[str, Any]) -> Guardrail | None:

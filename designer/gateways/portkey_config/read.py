@@ -7,6 +7,7 @@ Nothing here raises on any text.
 
 import math
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
@@ -14,7 +15,8 @@ from typing import Any, NamedTuple
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from designer.diagnostics import Place, Report, Rule
+from designer import keys
+from designer.diagnostics import Edit, Fix, Place, Report, Rule
 from designer.documents import Document, Path, dotted, read_json
 from designer.engine.semantics import Semantics
 from designer.gateways.base import Parsed
@@ -36,6 +38,7 @@ from designer.gateways.portkey_config.lacks import (
 from designer.gateways.portkey_config.paths import name_of
 from designer.gateways.portkey_config.statuses import DEFAULT_RETRIED, EVERY, LOST, failures_of
 from designer.gateways.portkey_config.write import NO_SUCH_TARGET
+from designer.gateways.settings import Settings, account, is_below, leaves
 from designer.ir import (
     ANY,
     Cache,
@@ -53,6 +56,7 @@ from designer.ir import (
     Target,
     deployments_of,
 )
+from designer.keys import snake_case
 
 MODES = ("single", "loadbalance", "fallback", "conditional")
 OTHER_FILES = frozenset(
@@ -138,7 +142,7 @@ def looks_like_config(value: Any) -> bool:
         return True
     if not isinstance(config, Mapping):
         return False
-    keys = {_snake(key) for key in config}
+    named = {snake_case(key) for key in config}
     strategy = config.get("strategy")
     if isinstance(strategy, Mapping) and "mode" in strategy:
         return True
@@ -146,7 +150,7 @@ def looks_like_config(value: Any) -> bool:
         return True
     if isinstance(config.get("provider"), Mapping):  # preferences of OpenRouter
         return False
-    return bool(keys & _TELLING) and not keys & _FOREIGN
+    return bool(named & _TELLING) and not named & _FOREIGN
 
 
 _TELLING = frozenset(
@@ -179,6 +183,13 @@ def _is_hosted(node: Mapping[str, Any]) -> bool:
             for key in ("input_guardrails", "output_guardrails")
             for rail in _list(node.get(key))
         )
+        or any(
+            isinstance(hook, Mapping) and set(hook) == {"id"}
+            for key in ("before_request_hooks", "after_request_hooks")
+            for hook in _list(node.get(key))
+        )
+        # The open-source gateway wants a key of its own beside each provider.
+        or (bool(node.get("forward_headers")) and not node.get("api_key"))
     )
 
 
@@ -209,13 +220,16 @@ class Source(NamedTuple):
     document: Document
     config: Any
     prefix: Path
+    around: Any
+    """The whole of the file, which holds the configuration below `prefix`."""
 
 
 def _sources(path: str, text: str, report: Report) -> Iterator[Source]:
     document = read_json(text, path, report)
     if document is None:
         return
-    config, prefix = unwrapped(document.value)
+    around = document.value
+    config, prefix = unwrapped(around)
     if isinstance(config, str):
         if config.startswith("pc-"):
             report.add(rules.SAVED_CONFIG, document.place(*prefix), id=config)
@@ -231,7 +245,7 @@ def _sources(path: str, text: str, report: Report) -> Iterator[Source]:
     if not isinstance(config, Mapping):
         report.add(rules.NOT_AN_OBJECT, document.place(*prefix))
         return
-    yield Source(name_of(path), document, config, prefix)
+    yield Source(name_of(path), document, config, prefix, around)
 
 
 def unwrapped(value: Any) -> tuple[Any, Path]:
@@ -281,8 +295,7 @@ class FileRead(NamedTuple):
     """Its targets are numbers of `leaves`."""
     leaves: tuple[Leaf, ...]
     guardrails: tuple[Guardrail, ...]
-    not_analysed: tuple[str, ...]
-    settings: int
+    settings: Settings
     cache: Cache | None = None
 
 
@@ -301,11 +314,12 @@ class _FileReader(Struct):
     dialect: Dialect
     report: Report
     leaves: dict[Path, Leaf] = field(default_factory=dict)
-    not_analysed: list[str] = field(default_factory=list)
+    unread: list[Path] = field(default_factory=list)
+    """What no part of the route was read from, with all that stands below."""
     reached: set[Path] = field(default_factory=set)
 
     def read(self) -> FileRead:
-        config = _with_underscores(self.source.config)
+        config = with_underscores(self.source.config)
         rails: list[Guardrail] = []
         done: set[str] = set()
         cache = read_cache(config.get("cache")) if self.dialect.caches else None
@@ -316,23 +330,44 @@ class _FileReader(Struct):
         except RejectedError as problem:
             self.report.add(rules.REJECTED, self._place(problem.path), why=str(problem))
             self.leaves.clear()
+            self.unread.append(self.source.prefix)
             cache, node = None, problem.answer
         return FileRead(
             self.source,
             node,
             tuple(self.leaves.values()),
             tuple(rails),
-            tuple(dict.fromkeys(self.not_analysed)),
-            _leaf_count(self.source.document.value),
+            self.settings(),
             cache,
         )
+
+    def settings(self) -> Settings:
+        """What stands beside the configuration in its file is nothing that is read."""
+        prefix, unread = self.source.prefix, frozenset(self.unread)
+        within = [((*prefix, *path), value) for path, value in leaves(self.source.config)]
+        around = leaves(self.source.around) if prefix else ()
+        beside = [(path, value) for path, value in around if path[: len(prefix)] != prefix]
+
+        def is_inside(path: Path) -> bool:
+            return path[: len(prefix)] == prefix
+
+        return account(
+            [*within, *beside],
+            lambda path: is_inside(path) and not is_below(path, unread),
+            lambda path, _: is_inside(path) and self.is_known(path[len(prefix) :]),
+        )
+
+    def is_known(self, path: Path) -> bool:
+        spelled = tuple(part if isinstance(part, int) else snake_case(str(part)) for part in path)
+        gateway, version = self.dialect.gateway, self.dialect.semantics.version
+        return keys.locate(gateway, version, spelled) is not None
 
     def node(self, raw: Any, path: Path, above: Inherited, done: set[str], depth: int) -> Node:
         if not isinstance(raw, Mapping):
             raise RejectedError("a target is an object", path)
         if depth > _DEEPEST:
             raise RejectedError(f"targets are nested more than {_DEEPEST} levels deep", path)
-        own = _with_underscores(raw)
+        own = with_underscores(raw)
         _check_types(own, path)
         below = self._inherited(own, path, above)
         if own.get("targets") is not None or own.get("strategy") is not None:
@@ -358,6 +393,8 @@ class _FileReader(Struct):
 
     def _strategy(self, own: Mapping[str, Any], path: Path, below: Inherited, depth: int) -> Node:
         strategy = own.get("strategy")
+        if strategy is None and own.get("fetch_integrated_models"):
+            return NOWHERE  # for the list of models, which asks no target
         if not isinstance(strategy, Mapping):
             # Anything that makes it a target of its own lets it pass the schema, and fail later.
             passes = any(own.get(key) for key in ("retry", "cache", "request_timeout", *_RAILS))
@@ -366,7 +403,7 @@ class _FileReader(Struct):
                 path,
                 NOBODY if passes else NOWHERE,
             )
-        strategy = _with_underscores(strategy)
+        strategy = with_underscores(strategy)
         targets = own.get("targets")
         at = (*path, "strategy")
         by = _sticks_by(strategy) if self.dialect.sticks else None
@@ -398,7 +435,7 @@ class _FileReader(Struct):
                 node = NOBODY
         for index in everyone:
             if (*path, "targets", index) not in self.reached:
-                self.not_analysed.append(dotted((*path, "targets", index)))
+                self.unread.append((*self.source.prefix, *path, "targets", index))
         return node
 
     def _falls_on(self, strategy: Mapping[str, Any], at: Path) -> Any:
@@ -413,7 +450,7 @@ class _FileReader(Struct):
 
     def _pool(self, targets: list[Any], path: Path, child: Callable[[int], Node]) -> Node:
         children = tuple(child(i) for i in range(len(targets)))
-        given = [_with_underscores(target).get("weight") for target in targets]
+        given = [with_underscores(target).get("weight") for target in targets]
         if all(weight is None for weight in given):
             return Pool(children)
         weights = tuple(1.0 if weight is None else float(weight) for weight in given)
@@ -490,12 +527,13 @@ class _FileReader(Struct):
     def _retried(self, target: Target, below: Inherited) -> Node:
         if not isinstance(below.retry, Mapping):
             return target
-        retry = _with_underscores(below.retry)
+        retry = with_underscores(below.retry)
         known = {"attempts", "on_status_codes", *self.dialect.retry_after_keys}
         self._list_unread(below.retry, below.retry_path, known)
         misspelled = {"use_retry_after_headers"} & set(retry) - known
         for key in misspelled:
-            self.report.add(rules.MISSPELLED_RETRY_AFTER, self._place((*below.retry_path, key)))
+            place = self._place((*below.retry_path, key))
+            self.report.add(rules.MISSPELLED_RETRY_AFTER, place, self._spelled(key, below))
         attempts = retry["attempts"]
         if attempts < 0:
             return target
@@ -508,13 +546,18 @@ class _FileReader(Struct):
             honours_retry_after=any(retry.get(k) is True for k in self.dialect.retry_after_keys),
         )
 
+    def _spelled(self, key: str, below: Inherited) -> Fix | None:
+        right = "use_retry_after_header"
+        if right in below.retry or key not in below.retry:
+            return None
+        path = (*self.source.prefix, *below.retry_path, key)
+        return Fix(f"write {right} instead of {key}", (Edit("rename", path, right),))
+
     # --- What is not understood -------------------------------------------------------------------
 
     def _list_unread(self, raw: Mapping[str, Any], path: Path, known: set[str] | Any) -> None:
-        self.not_analysed += [
-            dotted((*self.source.prefix, *path, str(key)))
-            for key in raw
-            if _snake(str(key)) not in known
+        self.unread += [
+            (*self.source.prefix, *path, key) for key in raw if snake_case(str(key)) not in known
         ]
 
     def _warn_of_ignored(self, own: Mapping[str, Any], path: Path) -> None:
@@ -586,7 +629,8 @@ def _seconds(timeout_ms: Any) -> float | None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and abs(value) <= sys.float_info.max
 
 
 def _is_codes(value: Any) -> bool:
@@ -599,11 +643,11 @@ def _check_types(own: Mapping[str, Any], path: Path) -> None:
         if key in own and not is_right(own[key]):
             raise RejectedError(f"`{key}` is {wanted}", (*path, key))
     for key, inner in (("retry", own.get("retry")), ("strategy", own.get("strategy"))):
-        codes = _with_underscores(inner).get("on_status_codes") if inner is not None else None
+        codes = with_underscores(inner).get("on_status_codes") if inner is not None else None
         if codes is not None and not _is_codes(codes):
             raise RejectedError("`on_status_codes` is a list of numbers", (*path, key))
     retry = own.get("retry")
-    if retry is not None and not _is_number(_with_underscores(retry).get("attempts")):
+    if retry is not None and not _is_number(with_underscores(retry).get("attempts")):
         raise RejectedError("`retry` needs `attempts`, a number", (*path, "retry"))
 
 
@@ -620,15 +664,11 @@ _TYPES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
 )
 
 
-def _with_underscores(raw: Any) -> dict[str, Any]:
+def with_underscores(raw: Any) -> dict[str, Any]:
     """Keys in their documented spelling; camelCase works too (measured on 1.15.2, 2026-11-22)."""
     if not isinstance(raw, Mapping):
         return {}
-    return {_snake(str(key)): value for key, value in raw.items()}
-
-
-def _snake(key: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda m: "_" + m[1].lower(), key)
+    return {snake_case(str(key)): value for key, value in raw.items()}
 
 
 def read_cache(written: Any) -> Cache | None:
@@ -641,19 +681,6 @@ def read_cache(written: Any) -> Cache | None:
     if written["mode"] == "simple":
         return Cache("exact", float(age))
     return Cache("semantic", float(age), CACHE_SIMILARITY)
-
-
-def _leaf_count(value: Any) -> int:
-    count, waiting = 0, [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, Mapping) and item:
-            waiting += item.values()
-        elif isinstance(item, list) and item:
-            waiting += item
-        else:
-            count += 1
-    return count
 
 
 # --- All files ------------------------------------------------------------------------------------
@@ -680,20 +707,23 @@ def _joined(read: list[FileRead], dialect: Dialect) -> Parsed:
     )
     caches = tuple(replace(f.cache, routes=(f.source.route,)) for f in read if f.cache is not None)
     routing = numbered(caches_in_reading_order(replace(routing, caches=caches)))
+    settings = sum((_named(file, len(read)) for file in read), Settings())
     return Parsed(
         gateway=dialect.gateway,
         routing=routing,
         semantics=dialect.semantics,
         places=places,
         names={name: id_ for name, id_ in names.items() if name not in deployments},
-        not_analysed=tuple(
-            path if len(read) == 1 else f"{file.source.document.file}: {path}"
-            for file in read
-            for path in file.not_analysed
-        ),
-        settings=sum(file.settings for file in read),
+        unmodelled=settings.unmodelled,
+        not_analysed=settings.not_analysed,
+        settings=settings.count,
         documents=tuple(file.source.document for file in read),
     )
+
+
+def _named(file: FileRead, files: int) -> Settings:
+    """A file's settings, told apart from those of others by its name."""
+    return file.settings if files == 1 else file.settings.of_file(file.source.document.file)
 
 
 def _with_ids(node: Node, ids: list[str]) -> Node:

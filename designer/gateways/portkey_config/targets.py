@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from designer.gateways.portkey_config import rules
+from designer.gateways.portkey_config.placeholders import is_placeholder
 from designer.gateways.portkey_config.providers import (
     ADDED_TO_HOST,
     AZURE_HOST,
@@ -74,7 +75,8 @@ def _secret(own: Mapping[str, Any], tell: Tell) -> str | None:
             continue
         reference = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
         if reference is None:
-            tell.add(rules.LITERAL_KEY, key, key=key)
+            if not (isinstance(value, str) and is_placeholder(value)):
+                tell.add(rules.LITERAL_KEY, key, key=key)
         elif found is None and key != "aws_secret_access_key":
             found = f"env:{reference[1]}"
     return found

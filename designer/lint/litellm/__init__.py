@@ -5,17 +5,28 @@ from designer.lint.litellm import (
     cooldowns,
     fallbacks,
     groups,
+    guardrails,
+    keys,
+    kinds,
     models,
     money,
     picks,
+    references,
     retries,
+    secrets,
+    server,
     timeouts,
     typed,
+    values,
 )
 from designer.lint.litellm.view import File
 from designer.lint.subject import Subject
 
 CHECKS = (
+    *keys.CHECKS,
+    *kinds.CHECKS,
+    *values.CHECKS,
+    *references.CHECKS,
     *fallbacks.CHECKS,
     *typed.CHECKS,
     *groups.CHECKS,
@@ -25,6 +36,9 @@ CHECKS = (
     *cooldowns.CHECKS,
     *money.CHECKS,
     *models.CHECKS,
+    *guardrails.CHECKS,
+    *server.CHECKS,
+    *secrets.CHECKS,
 )
 
 

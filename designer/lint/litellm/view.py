@@ -4,6 +4,7 @@ The Routing says what the router does; this says what the author wrote. Values o
 as empty here: the checks of types tell of them.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -15,6 +16,8 @@ from designer.diagnostics import Place
 from designer.documents import Document, Path, dotted
 from designer.ir import Deployment
 from designer.lint.subject import Subject
+
+_DATE = re.compile(r"\d{4}-\d\d?-\d\d?")
 
 ROUTER, LITELLM, GENERAL = "router_settings", "litellm_settings", "general_settings"
 
@@ -76,6 +79,24 @@ class File(Struct, frozen=True, dict=True):
     @cached_property
     def value(self) -> Mapping[str, Any]:
         return mapping(self.document.value)
+
+    @cached_property
+    def texts(self) -> tuple[tuple[Path, str], ...]:
+        """Every text of the file that is a value, with its path, in the order of the file."""
+        return tuple(_texts(self.document.value, ()))
+
+    def is_plain_date(self, path: Path, value: str) -> bool:
+        """Whether `value` stands without quotes, and is a date to a YAML 1.1 loader."""
+        place = self.place(*path)
+        lines = self._lines.get(place.file, ())
+        line = lines[place.line - 1] if 0 < place.line <= len(lines) else ""
+        written = line[place.column - 1 :].partition(":")[2].lstrip()
+        return _DATE.fullmatch(value) is not None and written.startswith(value)
+
+    @cached_property
+    def _lines(self) -> Mapping[str, list[str]]:
+        texts = self.subject.config.texts
+        return {file: text.split("\n") for file, text in texts.items()}
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
@@ -180,6 +201,18 @@ class File(Struct, frozen=True, dict=True):
             if isinstance(item, Mapping)
             for params in (mapping(item.get("litellm_params")),)
         )
+
+
+def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    match value:
+        case str():
+            yield path, value
+        case Mapping():
+            for key, item in value.items():
+                yield from _texts(item, (*path, key))
+        case list():
+            for index, item in enumerate(value):
+                yield from _texts(item, (*path, index))
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
