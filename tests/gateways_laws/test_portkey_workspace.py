@@ -4,7 +4,9 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import hcl2
@@ -273,6 +275,22 @@ def test_a_budget_that_only_tells_is_left_out_because_a_limit_refuses() -> None:
 
     assert one(mild, "limits.json")["usage_limits"] == []
     assert "412" in losses(PORTKEY_CLOUD, mild)["a budget that refuses nothing"][0]
+
+
+def test_lint_takes_no_file_of_the_workspace_for_a_configuration(tmp_path: Path) -> None:
+    for path, text in emitted(PORTKEY_CLOUD, WHOLE).items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text, "utf-8")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "designer", "lint", str(tmp_path / "portkey-cloud")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "0 not analysed" in done.stdout + done.stderr
+    assert "warning" not in done.stdout.replace("0 warnings", "")
 
 
 def test_strange_limits_are_listed_and_not_guessed_at() -> None:
