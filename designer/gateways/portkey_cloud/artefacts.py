@@ -1,9 +1,12 @@
-"""What is written beside the configurations: a client to try them with."""
+"""What is written beside the configurations: a client to try them with, and what saves them."""
 
+import json
 from collections.abc import Mapping, Sequence
 
 from designer.gateways.base import File, Terms
-from designer.gateways.portkey_cloud.lower import FOLDER
+from designer.gateways.portkey_cloud import limits, rails
+from designer.gateways.portkey_cloud.limits import ALIAS
+from designer.gateways.portkey_cloud.lower import FOLDER, headers_of
 from designer.gateways.portkey_cloud.tables import API_URL, MAX_HEADER_BYTES
 from designer.gateways.portkey_config.paths import FILE, folders
 from designer.ir import Routing
@@ -13,9 +16,34 @@ def artefacts(
     routing: Routing, terms: Mapping[str, Terms], name: str, files: Sequence[File]
 ) -> tuple[File, ...]:
     where = folders(route.name for route in routing.routes)
+    configs = {route: f"{folder}/{FILE}" for route, folder in where.items()}
     client = {
-        "configs": {route: f"{folder}/{FILE}" for route, folder in where.items()},
+        "configs": configs,
+        "headers": headers_of(routing),
+        "alias": ALIAS,
         "url": API_URL,
         "max_header_bytes": MAX_HEADER_BYTES,
     }
-    return (File(f"{FOLDER}/client.py", "client_cloud.py.j2", client),)
+    terraform = {
+        "configs": {_hcl(route): _hcl(path) for route, path in configs.items()},
+        "guardrails": rails.FILE if rails.values_of(routing.guardrails) else "",
+        "limits": limits.FILE if limits.values_of(routing) else "",
+    }
+    return (
+        File(f"{FOLDER}/client.py", "client_cloud.py.j2", client),
+        File(f"{FOLDER}/main.tf", "main.tf.j2", terraform),
+    )
+
+
+def _hcl(text: str) -> str:
+    """A quoted string of HCL, in which nothing is a template."""
+    quoted = json.dumps(text, ensure_ascii=False)
+    for short, long in (("\\b", "\\u0008"), ("\\f", "\\u000c")):
+        quoted = _unescaped(quoted, short, long)
+    return quoted.replace("${", "$${").replace("%{", "%%{")
+
+
+def _unescaped(quoted: str, short: str, long: str) -> str:
+    """JSON's escapes that HCL has not, where they are not part of an escaped backslash."""
+    parts = quoted.split("\\\\")
+    return "\\\\".join(part.replace(short, long) for part in parts)

@@ -87,7 +87,8 @@ HOSTED = Semantics(
     basis="branch 2.0.0 of the open-source repository and the documentation are the table",
     assumptions=(
         "the hosted product routes like branch 2.0.0 of the open-source repository",
-        "no circuit breaker and no sticky targets, which work in saved configurations only",
+        "configurations are saved, as sticky targets need",
+        "no circuit breaker, which never opened for targets named by `@slug`",
         "as many retries as configured, although the documentation speaks of five at most",
         "guardrails are asked once a request; the gateway asks them again at every target",
     ),

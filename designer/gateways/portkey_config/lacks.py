@@ -5,6 +5,7 @@ tree, then its sets of failures, then what is tidied up.
 """
 
 from collections.abc import Callable
+from itertools import count
 
 from msgspec.structs import replace
 
@@ -16,16 +17,20 @@ from designer.gateways.legalize import (
     DEADLINE,
     FIRST_TOKEN,
     PER_FAILURE_RETRIES,
+    QUOTAS,
     STICKY,
     each_deployment,
     each_node,
     each_route,
     picks,
+    rewrite,
 )
 from designer.gateways.portkey_config.conditions import portable, without_inline_flags
 from designer.gateways.portkey_config.statuses import EVERY, LOST, UNCAUGHT, as_listed
 from designer.ir import (
     ANY,
+    Arm,
+    Cache,
     Case,
     Chain,
     Condition,
@@ -37,8 +42,10 @@ from designer.ir import (
     Ref,
     Remote,
     Retry,
+    Route,
     Routing,
     Rung,
+    Split,
     Switch,
     Target,
     deployments_of,
@@ -85,6 +92,10 @@ def _inlined(routing: Routing) -> Routing:
                 children = tuple(child for child, _ in left)
                 shares = tuple(weights[i] for _, i in left) if weights else ()
                 return replace(node, children=children, weights=shares) if left else None
+            case Split(arms=arms):
+                found = [(arm, inline(arm.child, visited)) for arm in arms]
+                kept_arms = tuple(replace(arm, child=c) for arm, c in found if c is not None)
+                return replace(node, arms=kept_arms) if kept_arms else None
             case Chain(rungs=rungs):
                 reached = [(inline(rung.child, visited), rung.on) for rung in rungs]
                 steps = tuple(Rung(child, on) for child, on in reached if child is not None)
@@ -110,8 +121,57 @@ REFERENCES = Feature("routes that lead to other routes", _inlined)
 EMBEDS = Feature(
     "marking a route as one for embeddings",
     each_route(lambda route: replace(route, embeds=False)),
+    keys=("workloads.task",),
 )
 
+
+# --- Experiments ----------------------------------------------------------------------------------
+
+
+def _drawn_anew(node: Node) -> Node:
+    if not isinstance(node, Split) or node.by != "request":
+        return node
+    return Pool(tuple(arm.child for arm in node.arms), tuple(arm.share for arm in node.arms))
+
+
+USER = "_user"
+"""The metadata that says who a request is for; the hosted product fills it in from the body's `user`."""
+REMEMBERED_S = 30 * 24 * 3600
+"""How long a caller's target is remembered after it was drawn."""
+
+
+def is_metadata(by: str) -> bool:
+    """Whether a request can say it: one name, without a dot, which is not the user's."""
+    space, _, name = by.partition(".")
+    return space == "metadata" and name not in ("", USER) and "." not in name
+
+
+def stuck(pool: Pool, by: str) -> Split:
+    """A weighted pool that keeps callers on the target they drew."""
+    weights = pool.weights or (1.0,) * len(pool.children)
+    pairs = zip(weights, pool.children, strict=True)
+    return Split("", tuple(Arm("", weight, child) for weight, child in pairs), by)
+
+
+def numbered(routing: Routing) -> Routing:
+    """Experiments and arms by number: the files hold no names of them."""
+
+    def in_route(route: Route) -> Route:
+        numbers = count(1)
+
+        def named(node: Node) -> Node:
+            if not isinstance(node, Split):
+                return node
+            arms = tuple(replace(arm, name=f"arm-{i}") for i, arm in enumerate(node.arms, start=1))
+            return replace(node, name=f"experiment-{next(numbers)}", arms=arms)
+
+        return replace(route, node=rewrite(route.node, named))
+
+    return each_route(in_route)(routing)
+
+
+BY_REQUEST = Feature("an experiment that each request draws for", each_node(_drawn_anew))
+"""The same as weights: a request that drew a target stays with it (measured on 1.15.2)."""
 
 # --- The shape of the tree ------------------------------------------------------------------------
 
@@ -134,6 +194,9 @@ def _distributed(node: Node, retry: Retry) -> Node:
             return replace(retry, child=node)
         case Pool(children=inner):
             return replace(node, children=tuple(_distributed(c, retry) for c in inner))
+        case Split(arms=arms):
+            changed = tuple(replace(arm, child=_distributed(arm.child, retry)) for arm in arms)
+            return replace(node, arms=changed)
         case Chain(rungs=rungs):
             return Chain(tuple(Rung(_distributed(r.child, retry), r.on) for r in rungs))
         case Switch(cases=cases, otherwise=otherwise):
@@ -151,10 +214,14 @@ def _one_set_a_chain(node: Node) -> Node:
     return Chain(tuple(Rung(r.child, on if i else r.on) for i, r in enumerate(node.rungs)))
 
 
-CHEAPEST = Feature("asking the cheapest and nothing else", each_node(_listed_by_price))
+CHEAPEST = Feature(
+    "asking the cheapest and nothing else", each_node(_listed_by_price), keys=("routing.strategy",)
+)
+PICKS = replace(picks(frozenset({"weighted"})), keys=("routing.strategy", "routing.latency_window"))
 RETRIES_ABOVE_TARGETS = Feature(
     "choosing again for each retry (retries around several targets)",
     each_node(_retries_at_targets),
+    keys=("routing.retries",),
 )
 FAILURES_BY_RUNG = Feature(
     "different failures leading to different fallbacks", each_node(_one_set_a_chain)
@@ -193,10 +260,12 @@ def _retry_as_listed(on: Failures) -> Failures:
 BROKEN_ANSWERS = Feature(
     "another try after a broken answer (not JSON, empty, cut off)",
     each_set(lambda on: on - UNCAUGHT, lambda on: on - UNCAUGHT),
+    keys=("routing.retries",),
 )
 STATUS_LISTS = Feature(
     "failures that are not a list of status codes",
     each_set(_rung_as_listed, _retry_as_listed),
+    keys=("routing.on_refusal",),
 )
 
 
@@ -212,11 +281,24 @@ def each_condition(change: Callable[[Condition], Condition]) -> Callable[[Routin
     return each_node(in_switch)
 
 
+def on_leaves(
+    change: Callable[[Condition], Condition],
+) -> Callable[[Routing], Routing]:
+    def through(condition: Condition) -> Condition:
+        if condition.operator in ("and", "or"):
+            return replace(condition, value=tuple(map(through, condition.value)))
+        return change(condition)
+
+    return each_condition(through)
+
+
 INLINE_FLAGS = Feature(
     "patterns with inline flags in conditions", each_condition(without_inline_flags)
 )
 CONDITIONS = Feature(
-    "conditions on anything but metadata, parameters and the path", each_condition(portable)
+    "conditions on anything but metadata, parameters and the path",
+    each_condition(portable),
+    keys=("workloads.route_by.key",),
 )
 
 
@@ -232,10 +314,14 @@ def _whole_ms(deployment: Deployment) -> Deployment:
 def _shares(node: Node) -> Node:
     if isinstance(node, Pool) and node.weights and sum(node.weights) <= 0:
         return replace(node, weights=())
+    if isinstance(node, Split) and node.arms and sum(arm.share for arm in node.arms) <= 0:
+        return replace(node, arms=tuple(replace(arm, share=1.0) for arm in node.arms))
     return node
 
 
-MILLISECONDS = Feature("time limits finer than a millisecond", each_deployment(_whole_ms))
+MILLISECONDS = Feature(
+    "time limits finer than a millisecond", each_deployment(_whole_ms), keys=("routing.timeout",)
+)
 NO_SHARES = Feature("weights that come to nothing", each_node(_shares))
 
 
@@ -252,7 +338,7 @@ def tidied(routing: Routing) -> Routing:
 
 def _simplest(node: Node) -> Node:
     match node:
-        case Chain(rungs=()) | Pool(children=()):
+        case Chain(rungs=()) | Pool(children=()) | Split(arms=()):
             return NOWHERE
         case Chain(rungs=rungs):
             return Chain((Rung(rungs[0].child), *rungs[1:]))
@@ -289,9 +375,38 @@ def in_reading_order(routing: Routing) -> Routing:
     return replace(routing, guardrails=tuple(rails))
 
 
+# --- Caches ---------------------------------------------------------------------------------------
+
+CACHE_DEFAULT_S = 7 * 24 * 3600
+CACHE_SIMILARITY = 0.95
+"""What the hosted product takes where a configuration says nothing (documentation, 2026-08-21)."""
+
+
+def caches_in_reading_order(routing: Routing) -> Routing:
+    """One cache a route, the first that covers it, as reading the files back finds them."""
+    found: dict[Cache, list[str]] = {}
+    for route in routing.routes:
+        cache = next((c for c in routing.caches if c.covers(route.name)), None)
+        if cache is not None:
+            found.setdefault(replace(cache, routes=()), []).append(route.name)
+    caches = (
+        replace(cache, routes=() if len(names) == len(routing.routes) else tuple(names))
+        for cache, names in found.items()
+    )
+    return replace(routing, caches=tuple(caches))
+
+
 # --- The lists ------------------------------------------------------------------------------------
 
+QUOTA = Lack(
+    QUOTAS,
+    "they are not known to it: beyond them the provider answers 429, which is retried and moves a "
+    "fallback on",
+    MEASURED,
+)
+
 ROUTES: tuple[Lack, ...] = (
+    Lack(BY_REQUEST, "weights say the same", MEASURED, told=False),
     Lack(ALIASES, "each name gets a configuration of its own", MEASURED),
     Lack(REFERENCES, "the other route is written out in place, each at most once", MEASURED),
     Lack(DEADLINE, "only each attempt is limited, so attempts and waits add up", MEASURED),
@@ -319,7 +434,7 @@ def trees(broken: str) -> tuple[Lack, ...]:
             "the targets are asked in listed order, the next one when one fails",
             MEASURED,
         ),
-        Lack(picks(frozenset({"weighted"})), "each request draws a target at random", MEASURED),
+        Lack(PICKS, "each request draws a target at random", MEASURED),
         Lack(NO_SHARES, "all targets get equal shares", MEASURED),
         Lack(
             RETRIES_ABOVE_TARGETS,

@@ -23,13 +23,25 @@ from designer.gateways.base import Parsed
 from designer.gateways.legalize import rewrite
 from designer.gateways.portkey_config import rules
 from designer.gateways.portkey_config.conditions import read_query
-from designer.gateways.portkey_config.lacks import NOBODY, NOWHERE, in_reading_order
+from designer.gateways.portkey_config.lacks import (
+    CACHE_DEFAULT_S,
+    CACHE_SIMILARITY,
+    NOBODY,
+    NOWHERE,
+    USER,
+    caches_in_reading_order,
+    in_reading_order,
+    is_metadata,
+    numbered,
+    stuck,
+)
 from designer.gateways.portkey_config.paths import name_of
 from designer.gateways.portkey_config.statuses import DEFAULT_RETRIED, EVERY, LOST, failures_of
 from designer.gateways.portkey_config.write import NO_SUCH_TARGET
 from designer.gateways.settings import Settings, account, is_below, leaves
 from designer.ir import (
     ANY,
+    Cache,
     Case,
     Chain,
     Deployment,
@@ -47,7 +59,12 @@ from designer.ir import (
 from designer.keys import snake_case
 
 MODES = ("single", "loadbalance", "fallback", "conditional")
-OTHER_FILES = frozenset({"guardrails.json", "limits.json", "plan.json", "package.json"})
+OTHER_FILES = frozenset(
+    {
+        *("guardrails.json", "limits.json", "headers.json", "saved.json"),
+        *("plan.json", "package.json"),
+    }
+)
 """Emitted beside configurations, or common beside them, and never one."""
 
 _DEEPEST = 60
@@ -85,6 +102,10 @@ class Dialect(Struct, frozen=True):
     """Why the gateway answers 400 to a configuration with such a target."""
     retry_after_keys: tuple[str, ...]
     """Spellings of the switch for Retry-After that count."""
+    caches: bool = False
+    """Whether `cache` at the root of a configuration keeps answers."""
+    sticks: bool = False
+    """Whether `strategy.sticky` keeps a caller on the target that was drawn."""
 
 
 class RejectedError(Exception):
@@ -275,6 +296,7 @@ class FileRead(NamedTuple):
     leaves: tuple[Leaf, ...]
     guardrails: tuple[Guardrail, ...]
     settings: Settings
+    cache: Cache | None = None
 
 
 class Inherited(NamedTuple):
@@ -300,20 +322,23 @@ class _FileReader(Struct):
         config = with_underscores(self.source.config)
         rails: list[Guardrail] = []
         done: set[str] = set()
+        cache = read_cache(config.get("cache")) if self.dialect.caches else None
         try:
             rails, done = self.dialect.guardrails(config, self._tell(()))
+            done |= {"cache"} if cache is not None else set()
             node = self.node(self.source.config, (), Inherited(), done, 0)
         except RejectedError as problem:
             self.report.add(rules.REJECTED, self._place(problem.path), why=str(problem))
             self.leaves.clear()
             self.unread.append(self.source.prefix)
-            node = problem.answer
+            cache, node = None, problem.answer
         return FileRead(
             self.source,
             node,
             tuple(self.leaves.values()),
             tuple(rails),
             self.settings(),
+            cache,
         )
 
     def settings(self) -> Settings:
@@ -381,7 +406,9 @@ class _FileReader(Struct):
         strategy = with_underscores(strategy)
         targets = own.get("targets")
         at = (*path, "strategy")
-        self._list_unread(strategy, at, _IN_STRATEGY[_mode(strategy, at)])
+        by = _sticks_by(strategy) if self.dialect.sticks else None
+        known = _IN_STRATEGY[_mode(strategy, at)]
+        self._list_unread(strategy, at, known | {"sticky"} if by else known)
         if not isinstance(targets, list):
             raise RejectedError("`strategy` needs a list of `targets`", path)
 
@@ -397,6 +424,8 @@ class _FileReader(Struct):
                 node = child(0)
             case "loadbalance" if targets:
                 node = self._pool(targets, path, child)
+                if by and isinstance(node, Pool):
+                    node = stuck(node, by)
             case "fallback" if targets:
                 on = self._falls_on(strategy, at)
                 rungs = (Rung(child(i), on if i else ANY) for i in everyone)
@@ -559,6 +588,22 @@ _IN_STRATEGY: Mapping[str, frozenset[str]] = {
     "fallback": frozenset({"mode", "on_status_codes"}),
     "conditional": frozenset({"mode", "conditions", "default"}),
 }
+
+
+def _sticks_by(strategy: Mapping[str, Any]) -> str | None:
+    """Who keeps to a target, where that is one thing that a request says of itself."""
+    sticky = strategy.get("sticky")
+    if strategy.get("mode") != "loadbalance" or not isinstance(sticky, Mapping):
+        return None
+    fields = sticky.get("hash_fields")
+    if sticky.get("enabled") is not True or not isinstance(fields, list) or len(fields) != 1:
+        return None
+    (field_,) = fields
+    if field_ == f"metadata.{USER}":
+        return "user"
+    return field_ if isinstance(field_, str) and is_metadata(field_) else None
+
+
 _MEANS_NONE = re.compile(rf"{NO_SUCH_TARGET}(-\d+)?")
 _IN_CONDITION = frozenset({"query", "then"})
 
@@ -626,6 +671,18 @@ def with_underscores(raw: Any) -> dict[str, Any]:
     return {snake_case(str(key)): value for key, value in raw.items()}
 
 
+def read_cache(written: Any) -> Cache | None:
+    """None for a cache that the gateway refuses or nobody would understand."""
+    if not isinstance(written, Mapping) or set(written) - {"mode", "max_age"}:
+        return None
+    age = written.get("max_age", CACHE_DEFAULT_S)
+    if written.get("mode") not in ("simple", "semantic") or not _is_number(age) or age <= 0:
+        return None
+    if written["mode"] == "simple":
+        return Cache("exact", float(age))
+    return Cache("semantic", float(age), CACHE_SIMILARITY)
+
+
 # --- All files ------------------------------------------------------------------------------------
 
 
@@ -648,6 +705,8 @@ def _joined(read: list[FileRead], dialect: Dialect) -> Parsed:
     routing = in_reading_order(
         Routing(tuple(routes), tuple(deployments[id_] for id_ in used), _all_guardrails(read))
     )
+    caches = tuple(replace(f.cache, routes=(f.source.route,)) for f in read if f.cache is not None)
+    routing = numbered(caches_in_reading_order(replace(routing, caches=caches)))
     settings = sum((_named(file, len(read)) for file in read), Settings())
     return Parsed(
         gateway=dialect.gateway,

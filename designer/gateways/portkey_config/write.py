@@ -9,9 +9,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from designer.gateways.portkey_config.conditions import query_of
-from designer.gateways.portkey_config.lacks import NOBODY
+from designer.gateways.portkey_config.lacks import NOBODY, REMEMBERED_S, USER
 from designer.gateways.portkey_config.statuses import EVERY, LOST, codes_of
-from designer.ir import Chain, Deployment, Failures, Node, Pool, Retry, Routing, Switch, Target
+from designer.ir import (
+    Chain,
+    Deployment,
+    Failures,
+    Node,
+    Pool,
+    Retry,
+    Routing,
+    Split,
+    Switch,
+    Target,
+)
 
 NO_SUCH_TARGET = "no-route"
 """Named by `default` where the vendor's schema wants one and the route has none: status 400 either
@@ -55,6 +66,12 @@ class _Writer:
                 for target, weight in zip(targets, weights, strict=False):
                     target["weight"] = _plain(weight)
                 return {"strategy": {"mode": "loadbalance"}, "targets": targets}
+            case Split(arms=arms, by=by):
+                targets = [self.node(arm.child) | {"weight": _plain(arm.share)} for arm in arms]
+                return {
+                    "strategy": {"mode": "loadbalance", "sticky": _sticky(by)},
+                    "targets": targets,
+                }
             case Chain(rungs=rungs):
                 strategy: dict[str, Any] = {"mode": "fallback"}
                 if len(rungs) > 1 and rungs[1].on != EVERY:
@@ -119,6 +136,11 @@ class _Writer:
             targets[name] = {"name": name, **inner}
         names[child] = name
         return name
+
+
+def _sticky(by: str) -> dict[str, Any]:
+    fields = [f"metadata.{USER}" if by == "user" else by]
+    return {"enabled": True, "hash_fields": fields, "ttl": REMEMBERED_S}
 
 
 def _without_lost(on: Failures) -> Failures:

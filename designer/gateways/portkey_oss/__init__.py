@@ -17,8 +17,10 @@ _HONOURED: Mapping[str, str] = {
     "routing.retries": "`retry.attempts` at every target",
     "routing.timeout": "`request_timeout` at every target, in milliseconds",
     "routing.on_refusal": "whether `on_status_codes` lists 400 and 446",
-    "guardrails.deny": "`default.regexMatch` on the last message",
-    "guardrails.on_failure": "`failOnError`",
+    "workloads.params": "`override_params` at every target, which replace the caller's own",
+    "workloads.experiment": "`loadbalance` with the arms' shares as weights",
+    "workloads.route_by": "`conditional` on the metadata that the client sends",
+    "guardrails.on_failure": "`failOnError` of an input check",
 }
 
 PORTKEY_OSS = Gateway(

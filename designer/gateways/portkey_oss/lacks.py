@@ -5,13 +5,26 @@ import re
 from msgspec.structs import replace
 
 from designer.gateways.base import Feature, Lack
-from designer.gateways.legalize import OUTPUT_GUARDRAILS, POLICIES, each_deployment, each_guardrail
+from designer.gateways.legalize import (
+    BUDGETS,
+    CACHES,
+    EXPERIMENTS,
+    OUTPUT_GUARDRAILS,
+    RATE_LIMITS,
+    TEAMS,
+    TELEMETRY,
+    each_deployment,
+    each_guardrail,
+)
+from designer.gateways.portkey_config.conditions import NEVER_HOLDS
 from designer.gateways.portkey_config.lacks import (
     HEALTH,
     LAST,
     MEASURED,
+    QUOTA,
     ROUTES,
     in_reading_order,
+    on_leaves,
     trees,
 )
 from designer.gateways.portkey_config.patterns import without_flags
@@ -26,7 +39,7 @@ from designer.gateways.portkey_config.providers import (
     SPELLED,
 )
 from designer.gateways.portkey_oss import tables
-from designer.ir import Deployment, Guardrail, Routing
+from designer.ir import Condition, Deployment, Guardrail, Routing
 
 # --- Deployments ----------------------------------------------------------------------------------
 
@@ -123,20 +136,120 @@ def _last_message(routing: Routing) -> Routing:
     return in_reading_order(replace(routing, guardrails=tuple(rails.values())))
 
 
-PII = Feature("finding personal data", each_guardrail(lambda r: None if r.kind == "pii" else r))
-SAVED = Feature("saved guardrails", each_guardrail(lambda r: None if r.kind == "saved" else r))
-PATTERNS = Feature("patterns that JavaScript does not read", each_guardrail(_readable))
-IGNORE_CASE = Feature("patterns that ignore case", each_guardrail(_case))
-REFUSAL_TEXT = Feature(
-    "a guardrail's own message", each_guardrail(lambda rail: replace(rail, message=""))
+PII = Feature(
+    "finding personal data",
+    each_guardrail(lambda r: None if r.kind == "pii" else r),
+    keys=("guardrails.pii",),
 )
-HISTORY = Feature("checking the whole conversation", _last_message)
+OUTPUT = replace(OUTPUT_GUARDRAILS, keys=("guardrails.pii.output", "guardrails.deny"))
+"""A deny rule of the profile looks at answers too."""
+SAVED = Feature("saved guardrails", each_guardrail(lambda r: None if r.kind == "saved" else r))
+PATTERNS = Feature(
+    "patterns that JavaScript does not read",
+    each_guardrail(_readable),
+    keys=("guardrails.deny.pattern",),
+)
+IGNORE_CASE = Feature(
+    "patterns that ignore case", each_guardrail(_case), keys=("guardrails.deny.ignore_case",)
+)
+REFUSAL_TEXT = Feature(
+    "a guardrail's own message",
+    each_guardrail(lambda rail: replace(rail, message="")),
+    keys=("guardrails.deny.message",),
+)
+HISTORY = Feature(
+    "checking the whole conversation", _last_message, keys=("guardrails.deny.pattern",)
+)
+
+# --- Callers and money ----------------------------------------------------------------------------
+
+
+def _nowhere(condition: Condition) -> Condition:
+    return NEVER_HOLDS if condition.key == "team.region" else condition
+
+
+def _told_by_caller(condition: Condition) -> Condition:
+    space, _, name = condition.key.partition(".")
+    if space != "team" or not name or "." in name:
+        return condition
+    return replace(condition, key=f"metadata.team_{name}")
+
+
+def _spending_on(routing: Routing) -> Routing:
+    budgets = tuple(replace(budget, refuses=False) for budget in routing.budgets)
+    return replace(routing, budgets=budgets)
+
+
+TEAM_REGION = Feature(
+    "keeping a team's requests within its region", on_leaves(_nowhere), keys=("teams.region",)
+)
+TEAM_CONDITIONS = Feature(
+    "conditions on the caller's team", on_leaves(_told_by_caller), keys=("workloads.route_by.key",)
+)
+REFUSING = Feature(
+    "refusing requests once a budget is spent",
+    _spending_on,
+    keys=("workloads.budget.when_spent", "teams.budget.when_spent"),
+)
+REPLICAS = Feature(
+    "several copies of the gateway", lambda routing: routing, keys=("operations.replicas",)
+)
+"""No Routing says how many; the loss is one of `compose.yaml`."""
+
+POLICIES: tuple[Lack, ...] = (
+    Lack(
+        replace(EXPERIMENTS, keys=("workloads.experiment.by", "workloads.experiment.name")),
+        "each request draws its arm by the shares, whoever asks",
+        MEASURED,
+    ),
+    Lack(
+        CACHES,
+        "every request is sent on: the published builds have the cache compiled out",
+        MEASURED,
+    ),
+    Lack(
+        REFUSING,
+        "NOTHING STOPS THE SPENDING: requests go on being answered, and paid for",
+        MEASURED,
+    ),
+    Lack(BUDGETS, "nothing is counted, and nobody is told", MEASURED),
+    Lack(RATE_LIMITS, "nothing is counted; only the providers' own limits hold", MEASURED),
+    Lack(
+        TEAM_REGION,
+        "the gateway knows no teams, so a request would go wherever the main chain leads",
+        MEASURED,
+        refused=True,
+    ),
+    Lack(
+        TEAM_CONDITIONS,
+        "the client says in its metadata (`team_name`) which team it is, and nobody checks",
+        MEASURED,
+    ),
+    Lack(
+        TEAMS,
+        "it has no keys of its own: whoever reaches it and holds the providers' keys may ask for "
+        "everything",
+        MEASURED,
+    ),
+    Lack(
+        TELEMETRY,
+        "it exports and stores nothing; unless it is started with `--headless`, its page `/public/` "
+        "shows requests as they pass, prompts included, to whoever opens it",
+        "package @portkey-ai/gateway 1.15.2, read 2026-11-24",
+    ),
+    QUOTA,
+    Lack(
+        REPLICAS,
+        "compose.yaml starts one; it keeps no state, so any number behind a load balancer act alike",
+        MEASURED,
+    ),
+)
 
 # --- The list -------------------------------------------------------------------------------------
 
 LACKS: tuple[Lack, ...] = (
-    *(Lack(feature, "it is left out", "not written yet") for feature in POLICIES),
     *ROUTES,
+    *POLICIES,
     *HEALTH,
     *trees("the caller gets status 500, or what has come of a stream as if it were all"),
     Lack(
@@ -188,7 +301,7 @@ LACKS: tuple[Lack, ...] = (
         MEASURED,
         refused=True,
     ),
-    Lack(OUTPUT_GUARDRAILS, "streamed answers would go out unchecked", MEASURED, refused=True),
+    Lack(OUTPUT, "streamed answers would go out unchecked", MEASURED, refused=True),
     Lack(
         PATTERNS,
         "the gateway would let everything through",

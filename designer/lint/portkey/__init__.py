@@ -15,7 +15,11 @@ CHECKS = (
 
 
 def check(subject: Subject, report: Report) -> None:
+    """Of configurations; what stands beside them in a workspace (`limits.json`) has no place of a route."""
+    configurations = {place.file for place in subject.parsed.places.values()}
     for document in subject.parsed.documents:
+        if document.file not in configurations:
+            continue
         config = Config(subject, document)
         for one in CHECKS:
             one(config, report)
