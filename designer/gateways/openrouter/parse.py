@@ -4,7 +4,7 @@ Any text is taken: what cannot be understood is a finding or listed as not analy
 Which settings of the account come on top, no file says.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, field
@@ -14,6 +14,17 @@ from designer import keys
 from designer.diagnostics import Place, Report, Rule, Severity
 from designer.documents import Document, Path, dotted
 from designer.gateways.base import Parsed, Terms
+from designer.gateways.openrouter.account import (
+    caches_of,
+    is_team,
+    is_ttl,
+    read_budget,
+    read_limit,
+    read_teams,
+    read_telemetry,
+    with_plain_amounts,
+    workspace_of,
+)
 from designer.gateways.openrouter.directory import Directory
 from designer.gateways.openrouter.filters import ENTITY_OF, Filters, rails_of
 from designer.gateways.openrouter.lower import data_policy
@@ -29,6 +40,7 @@ from designer.gateways.openrouter.tables import (
     CONTENT,
     EMBEDDING_PARAMS,
     MAX_MODELS,
+    MAX_TTL_S,
     PREFERENCES,
     UNSIMULATED,
     is_number,
@@ -37,7 +49,7 @@ from designer.gateways.openrouter.tables import (
 )
 from designer.gateways.openrouter.tree import Ask, eligible, freeze, is_reference, routing_of
 from designer.gateways.settings import Settings, account, is_below, leaves
-from designer.ir import Guardrail, Routing, deployments_of
+from designer.ir import Budget, Guardrail, Routing, Team, Telemetry, deployments_of
 
 BAD_VALUE = Rule(
     "PAR572",
@@ -111,7 +123,7 @@ def parse(
     directory = directory.with_listings(sources.listings)
     reader = Reader(sources, report, is_one_file=len(files) == 1)
     asks = reader.asks()
-    routing = routing_of(asks, reader.rails(asks), directory)
+    routing = reader.with_account(routing_of(asks, reader.rails(asks), directory))
     reader.note_endpoints(asks, directory)
     assumptions = (*SEMANTICS.assumptions, *dict.fromkeys(reader.assumptions))
     settings = reader.settings(version)
@@ -302,6 +314,8 @@ class Reader(Struct):
                 continue
             key, is_fit, wanted = _CLIENT[name]
             if is_fit(value):
+                if not key:
+                    continue
                 found[key] = value == "/embeddings" if key == "embeds" else value
             else:
                 self.bad(document, ("routes", route, name), wanted)
@@ -330,6 +344,69 @@ class Reader(Struct):
             if not is_fit(item):
                 self.skip(document, (name, index))
         return [item for item in items if is_fit(item)]
+
+    # --- Keys, budgets, caches ------------------------------------------------------------------
+
+    def with_account(self, routing: Routing) -> Routing:
+        budgets = [*self.workspace_budgets(), *self.key_budgets()]
+        named = [route.name for route in routing.routes]
+        made = replace(
+            routing,
+            teams=self.teams(),
+            budgets=tuple(budgets),
+            caches=caches_of(self.ttls(), named),
+            telemetry=next(map(self.telemetry, self.sources.workspaces), None),
+        )
+        return with_plain_amounts(made)
+
+    def teams(self) -> tuple[Team, ...]:
+        client = self.sources.client
+        if client is None:
+            return ()
+        for key, value in client.value.items():
+            if key not in ("routes", "teams"):
+                self.skip(client, (key,), value)
+        given = client.value.get("teams")
+        for name, team in given.items() if isinstance(given, Mapping) else ():
+            if not is_team(team):
+                self.bad(client, ("teams", name), team, "keys, routes and region")
+        return read_teams(given)
+
+    def ttls(self) -> dict[str, int]:
+        routes = self.sources.client_routes()
+        given = {route: settings.get("cache_ttl_s") for route, settings in routes.items()}
+        return {route: ttl for route, ttl in given.items() if isinstance(ttl, int) and is_ttl(ttl)}
+
+    def key_budgets(self) -> Iterator[Budget]:
+        for document in self.sources.keys:
+            for index, entry in enumerate(document.value["keys"]):
+                budget = read_limit(entry)
+                known = {"name", *(("limit", "limit_reset") if budget else ())}
+                for name, value in entry["body"].items():
+                    if name not in known:
+                        self.skip(document, ("keys", index, "body", name), value)
+                if budget is not None:
+                    yield budget
+
+    def workspace_budgets(self) -> Iterator[Budget]:
+        for document in self.sources.workspaces:
+            given = document.value.get("budgets")
+            for interval, body in given.items() if isinstance(given, Mapping) else ():
+                budget = read_budget(interval, body)
+                if budget is None:
+                    self.skip(document, ("budgets", interval), body)
+                else:
+                    yield budget
+
+    def telemetry(self, document: Document) -> Telemetry | None:
+        found = read_telemetry(document.value)
+        written = workspace_of(Routing((), (), telemetry=found))
+        for part in ("workspace", "destination"):
+            given, ours = document.value.get(part), written.get(part, {})
+            for name, value in given.items() if isinstance(given, Mapping) else ():
+                if name not in ("name", "slug") and ours.get(name) != value:
+                    self.skip(document, (part, name), value)
+        return found
 
     # --- What is told beside the routing ----------------------------------------------------------
 
@@ -390,9 +467,10 @@ _CLIENT: Mapping[str, tuple[str, Callable[[Any], bool], str]] = {
     "base_url": ("base_url", lambda v: isinstance(v, str), "the URL of a host"),
     "api_key": ("api_key", lambda v: isinstance(v, str) and is_reference(v), "env:NAME"),
     "timeout_s": ("deadline_s", lambda v: v is None or is_number(v), "a number of seconds"),
+    "cache_ttl_s": ("", is_ttl, f"seconds from 1 to {MAX_TTL_S}"),
     "session_from": ("session", lambda v: isinstance(v, str), "text"),
 }
-"""A field of the client's file → the field of an `Ask`, whether a value fits, and what would."""
+"""A field of the client's file → the field of an `Ask` (or none), whether a value fits, and what would."""
 
 
 def _settings(document: Document, unread: frozenset[Path], version: str) -> Settings:

@@ -37,6 +37,7 @@ from designer.gateways.openrouter.tree import (
     models_in,
     routing_of,
     weights,
+    with_asks,
 )
 from designer.ir import (
     REFUSALS,
@@ -358,7 +359,7 @@ class Shapes:
         finished = self._finished(routing, lambda _wanted, _got: True)
         asks = asks_of(finished, self.directory)
         assert asks is not None, "every route is a request by now"
-        return routing_of(asks, finished.guardrails, self.directory)
+        return with_asks(finished, asks, self.directory)
 
     def _finished(
         self, routing: Routing, is_due: Callable[[list[frozenset[Offer]], Any], bool]
@@ -441,7 +442,7 @@ class Shapes:
             after = tuple(change(ask) for ask in asks)
             if after == asks:
                 return routing
-            return routing_of(after, routing.guardrails, self.directory)
+            return with_asks(routing, after, self.directory)
 
         return changed
 

@@ -310,6 +310,12 @@ def routing_of(
     return Routing(tuple(routes), tuple(deployments.values()), tuple(guardrails))
 
 
+def with_asks(routing: Routing, asks: Sequence[Ask], directory: Directory) -> Routing:
+    """The same Routing with these requests for its routes."""
+    made = routing_of(asks, routing.guardrails, directory)
+    return replace(routing, routes=made.routes, deployments=made.deployments)
+
+
 def offers_in(tree: Node | None) -> list[Offer]:
     return [] if tree is None else [_unpacked(packed) for packed in deployments_of(tree)]
 

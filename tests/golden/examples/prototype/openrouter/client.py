@@ -11,6 +11,12 @@ preset.json is the same routing for `POST <base_url>/presets/<slug>/chat/complet
 in the account; `preset=True` then sends the preset's name instead of the body. guardrail.json is for
 `POST <base_url>/guardrails` with a management key, and does nothing until it is assigned to the key
 that the requests are made with (`POST <base_url>/guardrails/<id>/assignments/keys`).
+
+keys.json, where there are teams, holds a body of `POST <base_url>/keys` for each key to make. The
+answer shows the key once: put it where OPENROUTER_API_KEY of that team's application comes from.
+workspace.json, where there is one, holds bodies for `POST /workspaces`, `PUT
+/workspaces/<id>/budgets/<interval>` (Enterprise plan) and `POST /observability/destinations`. All of
+these want a management key, which cannot ask a model anything.
 """
 
 import asyncio
@@ -27,14 +33,22 @@ MAX_SESSION_ID = 256
 
 
 class Gateway:
-    """`folder` is where this file and client.json stand; `env` holds the keys client.json names."""
+    """`folder` is where this file and client.json stand; `env` holds the keys client.json names.
+
+    With `team`, the name of one in client.json, only that team's routes are asked for.
+    """
 
     def __init__(
-        self, folder: Path = Path(__file__).parent, env: Mapping[str, str] = os.environ
+        self,
+        folder: Path = Path(__file__).parent,
+        env: Mapping[str, str] = os.environ,
+        team: str | None = None,
     ) -> None:
         self.folder = folder
         self.env = env
-        self.routes = json.loads((folder / "client.json").read_text(encoding="utf-8"))["routes"]
+        settings = json.loads((folder / "client.json").read_text(encoding="utf-8"))
+        self.routes = settings["routes"]
+        self.team = {} if team is None else {"name": team, **settings["teams"][team]}
 
     async def chat(
         self,
@@ -86,7 +100,7 @@ class Gateway:
     def body(
         self, route: str, session: str | None = None, preset: bool = False, **fields: Any
     ) -> dict[str, Any]:
-        settings = self.routes[route]
+        settings = self.settings(route)
         if preset:
             body: dict[str, Any] = {"model": f"@preset/{settings['preset']}"}
         else:
@@ -96,14 +110,28 @@ class Gateway:
             body["session_id"] = session_id(session)
         return {**body, **fields}
 
+    def settings(self, route: str) -> Any:
+        allowed = self.team.get("routes")
+        if allowed is not None and route not in allowed:
+            raise PermissionError(f"{self.team['name']} may not ask for {route}")
+        return self.routes[route]
+
     def client(self, route: str) -> AsyncOpenAI:
-        settings = self.routes[route]
+        settings = self.settings(route)
         return AsyncOpenAI(
             base_url=settings["base_url"],
             api_key=self.env[settings["api_key"].removeprefix("env:")],
             max_retries=0,
+            default_headers=cache_headers(settings.get("cache_ttl_s")),
             timeout=None,  # asyncio.timeout limits the whole request; this would limit each read
         )
+
+
+def cache_headers(ttl_s: int | None) -> dict[str, str]:
+    """An answer is found again by the same key for the same bytes; without a time, none is kept."""
+    if ttl_s is None:
+        return {"X-OpenRouter-Cache": "false"}
+    return {"X-OpenRouter-Cache": "true", "X-OpenRouter-Cache-TTL": str(ttl_s)}
 
 
 def session_id(session: str) -> str:
