@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from designer.gateways.openrouter.choice import chosen_from
 from designer.gateways.openrouter.tables import (
     INTERVAL_OF,
     MAX_TTL_S,
@@ -208,6 +209,8 @@ def with_whole_seconds(cache: Cache) -> Cache:
 def without_retained(routing: Routing) -> Routing:
     """No answer is kept where nothing may be."""
     bound = {route.name for route in routing.routes if _is_zdr(route.node)}
+    for _ in routing.routes:  # a choice may lead to another one
+        bound |= {route.name for route in routing.routes if chosen_from(route.node) & bound}
     if not bound:
         return routing
     free = tuple(route.name for route in routing.routes if route.name not in bound)

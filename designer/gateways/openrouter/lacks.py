@@ -9,7 +9,6 @@ from designer.gateways.legalize import (
     ATTEMPTS_LIMIT,
     BUFFERING,
     COOLDOWN,
-    EXPERIMENTS,
     FIRST_TOKEN,
     GUARDRAILS_BY_ROUTE,
     OUTPUT_GUARDRAILS,
@@ -38,6 +37,7 @@ from designer.gateways.openrouter.shape import (
     Shapes,
     without_idle_session,
     without_retries,
+    without_splits,
     without_switches,
 )
 from designer.gateways.openrouter.tables import (
@@ -59,19 +59,19 @@ _SCHEMA = "OpenRouter's OpenAPI document, 2026-08-22: no such field"
 def lacks(directory: Directory) -> tuple[Lack, ...]:
     known = Shapes(directory)
     return (
-        Lack(
-            EXPERIMENTS,
-            "the arms' models are asked in order, each the fallback of the one before",
-            _SCHEMA,
-        ),
         _silent("OpenRouter's own shape", known.adopted),
         _lost(
-            "conditions on what is asked",
+            "conditions that the emitted client cannot tell",
             known.each_tree(without_switches),
-            "every request takes the route's default branch, else its first",
+            "every request takes the route's default branch, else its first; the client tells whether "
+            "task, metadata or a setting of the team is a given text, before anything is asked",
             _SCHEMA,
-            "workloads.route_by",
-            "teams.region",
+        ),
+        _lost(
+            "an experiment below a chain or a pool",
+            known.each_tree(without_splits),
+            "the arms' models are asked in order, each the fallback of the one before",
+            _SCHEMA,
         ),
         _lost(
             "retries on the same deployment",

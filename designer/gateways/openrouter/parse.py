@@ -25,6 +25,7 @@ from designer.gateways.openrouter.account import (
     with_plain_amounts,
     workspace_of,
 )
+from designer.gateways.openrouter.choice import chosen_from, is_choice, read_pick
 from designer.gateways.openrouter.directory import Directory
 from designer.gateways.openrouter.filters import ENTITY_OF, Filters, rails_of
 from designer.gateways.openrouter.lower import data_policy
@@ -49,7 +50,7 @@ from designer.gateways.openrouter.tables import (
 )
 from designer.gateways.openrouter.tree import Ask, eligible, freeze, is_reference, routing_of
 from designer.gateways.settings import Settings, account, is_below, leaves
-from designer.ir import Budget, Guardrail, Routing, Team, Telemetry, deployments_of
+from designer.ir import Budget, Guardrail, Route, Routing, Team, Telemetry, deployments_of
 
 BAD_VALUE = Rule(
     "PAR572",
@@ -123,7 +124,8 @@ def parse(
     directory = directory.with_listings(sources.listings)
     reader = Reader(sources, report, is_one_file=len(files) == 1)
     asks = reader.asks()
-    routing = reader.with_account(routing_of(asks, reader.rails(asks), directory))
+    routing = reader.with_choices(routing_of(asks, reader.rails(asks), directory))
+    routing = reader.with_account(routing)
     reader.note_endpoints(asks, directory)
     assumptions = (*SEMANTICS.assumptions, *dict.fromkeys(reader.assumptions))
     settings = reader.settings(version)
@@ -164,14 +166,15 @@ class Reader(Struct):
     """By file: what nothing was read from, with all that stands below."""
     assumptions: list[str] = field(default_factory=list)
     documents: dict[str, Document] = field(default_factory=dict)
-    """Of each route."""
+    """Of each route that is a request."""
+    documents_of_choices: dict[str, Document] = field(default_factory=dict)
 
     def asks(self) -> list[Ask]:
         """In the order of the client's settings, then of the files."""
         bodies = self.sources.requests or self.sources.presets
         clients = self.sources.client_routes()
-        for route in clients:
-            if route not in bodies and self.sources.client:
+        for route, settings in clients.items():
+            if route not in bodies and "pick" not in settings and self.sources.client:
                 place = self.sources.client.place("routes", route)
                 self.report.add(NO_REQUEST, place, route=route)
         order = [route for route in clients if route in bodies]
@@ -347,6 +350,38 @@ class Reader(Struct):
 
     # --- Keys, budgets, caches ------------------------------------------------------------------
 
+    def with_choices(self, routing: Routing) -> Routing:
+        """The client's choices among the routes, each where the client's file has it."""
+        choices = dict(self.choices())
+        own = {route.name: route for route in routing.routes}
+        found = {**choices, **own}
+        order = [name for name in self.sources.client_routes() if name in found]
+        order += [name for name in own if name not in order]
+        for name, route in choices.items():
+            for missing in sorted(chosen_from(route.node) - found.keys()):
+                place = self.documents_of_choices[name].place("routes", name)
+                self.report.add(NO_REQUEST, place, route=missing)
+        return replace(routing, routes=tuple(found[name] for name in order))
+
+    def choices(self) -> Iterator[tuple[str, Route]]:
+        document = self.sources.client
+        for name, given in self.sources.client_routes().items():
+            if document is None or "pick" not in given or name in self.documents:
+                continue
+            node = read_pick(given["pick"])
+            if node is None or not is_choice(node):
+                self.bad(document, ("routes", name, "pick"), given["pick"], "cases or arms")
+                continue
+            limit = given.get("timeout_s")
+            for key, value in given.items():
+                if key not in ("pick", "timeout_s", "cache_ttl_s"):
+                    self.skip(document, ("routes", name, key), value)
+            if limit is not None and not is_number(limit):
+                self.bad(document, ("routes", name, "timeout_s"), limit, "a number of seconds")
+                limit = None
+            self.documents_of_choices[name] = document
+            yield name, Route(name, node, deadline_s=limit)
+
     def with_account(self, routing: Routing) -> Routing:
         budgets = [*self.workspace_budgets(), *self.key_budgets()]
         named = [route.name for route in routing.routes]
@@ -446,6 +481,9 @@ class Reader(Struct):
     def places(self, routing: Routing) -> dict[str, Place]:
         found: dict[str, Place] = {}
         for route in routing.routes:
+            if (document := self.documents_of_choices.get(route.name)) is not None:
+                found[route.name] = document.place("routes", route.name)
+                continue
             found[route.name] = self.documents[route.name].place()
             for id_ in deployments_of(route.node):
                 model = routing.deployment(id_).model

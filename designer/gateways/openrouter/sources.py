@@ -158,7 +158,7 @@ def _is_key(entry: Any) -> bool:
 
 
 def _is_client_route(route: Any) -> bool:
-    return isinstance(route, Mapping) and isinstance(route.get("folder"), str)
+    return isinstance(route, Mapping) and (isinstance(route.get("folder"), str) or "pick" in route)
 
 
 def _route_of(file: str, sources: Sources) -> str:
@@ -167,7 +167,7 @@ def _route_of(file: str, sources: Sources) -> str:
     folder = path.parent.name
     if path.name not in ("request.json", "preset.json") or not folder:
         return path.stem or file
-    by_folder = {route["folder"]: alias for alias, route in sources.client_routes().items()}
+    by_folder = {route.get("folder"): alias for alias, route in sources.client_routes().items()}
     return by_folder.get(folder, alias_of(folder))
 
 

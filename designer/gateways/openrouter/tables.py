@@ -254,6 +254,11 @@ OTEL_ENDPOINT = "env:OTEL_EXPORTER_OTLP_ENDPOINT"
 HONOURED: Mapping[str, str] = {
     "workloads.params": "fields of the request body",
     "workloads.models": "model and models, provider.only and provider.order",
+    "workloads.experiment": "the emitted client draws an arm by its share, the same one for the same "
+    "user or metadata; each arm is a request and a preset of its own",
+    "workloads.route_by": "the emitted client picks the alias by task, metadata or team",
+    "teams.region": "the emitted client picks the chain within it, asked for at the host of the region; "
+    "eu, eea and us, any other is refused",
     "routing.strategy": "cheapest and fastest are sorts; the others become an order or its balance",
     "routing.deadline": "the emitted client gives up after it",
     "routing.latency_window": "nothing to set: OpenRouter sorts by its own rolling five minutes",
