@@ -116,7 +116,7 @@ def assert_survives_the_sdk(files: tuple[File, ...]) -> None:
 
 
 def workspace_bodies(values: Mapping[str, Any]) -> list[tuple[Any, Any]]:
-    found = [(components.CreateWorkspaceRequest, values["workspace"])]
+    found: list[tuple[Any, Any]] = [(components.CreateWorkspaceRequest, values["workspace"])]
     budgets = values.get("budgets", {}).values()
     found += [(components.UpsertWorkspaceBudgetRequest, budget) for budget in budgets]
     if "destination" in values:
@@ -207,6 +207,16 @@ def test_emitted_bodies_satisfy_openrouters_document(document: dict[str, Any]) -
         body = json.loads(case.read_text(encoding="utf-8"))
         if case.name == "guardrail.json":
             schema = _component("CreateGuardrailRequest")
+        elif case.name == "workspace.json":
+            for model, part in workspace_bodies(body):
+                assert against_document(document, _component(model.__name__), part) == [], case
+            continue
+        elif case.name == "keys.json":
+            own = document["paths"]["/keys"]["post"]["requestBody"]["content"]
+            for key in body["keys"]:
+                schema = own["application/json"]["schema"]
+                assert against_document(document, schema, key["body"]) == [], case
+            continue
         elif case.name in ("request.json", "preset.json"):
             schema, body = _component("ChatRequest"), {**body, "messages": MESSAGES}
         else:

@@ -25,7 +25,7 @@ NOT_OPENROUTER = Rule(
 
 Kind = Literal["request", "preset", "guardrail", "client", "endpoints", "keys", "workspace"]
 
-_OTHERS = (".py", ".tf", ".md", ".txt", ".sh", ".example", ".env")
+_OTHERS = (".py", ".tf", ".tf.json", ".md", ".txt", ".sh", ".example", ".env")
 """What lies beside a configuration and is none."""
 WORKSPACE_KEYS = frozenset({"workspace", "budgets", "destination"})
 _YAML = (".yaml", ".yml")

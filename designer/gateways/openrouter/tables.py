@@ -277,7 +277,7 @@ HONOURED: Mapping[str, str] = {
     "cost.monthly_budget": "a budget of the workspace (workspace.json), which needs an Enterprise plan; "
     "a request beyond it is answered 403; not observed here",
     "teams.name": "client.json: whose routes the emitted client asks for",
-    "teams.keys": "keys.json, the bodies of POST /keys; not observed here",
+    "teams.keys": "keys.json, the bodies of POST /keys, and main.tf.json; not observed here",
     "teams.workloads": "the emitted client asks for no other; OpenRouter itself would let a key ask "
     "for any",
     "teams.budget": "the limit of the team's key (keys.json); a request beyond it is answered 402; "

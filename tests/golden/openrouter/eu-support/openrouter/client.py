@@ -18,7 +18,8 @@ keys.json, where there are teams, holds a body of `POST <base_url>/keys` for eac
 answer shows the key once: put it where OPENROUTER_API_KEY of that team's application comes from.
 workspace.json, where there is one, holds bodies for `POST /workspaces`, `PUT
 /workspaces/<id>/budgets/<interval>` (Enterprise plan) and `POST /observability/destinations`. All of
-these want a management key, which cannot ask a model anything.
+these want a management key, which cannot ask a model anything. main.tf.json does the same with Terraform, and
+assigns the guardrail to the keys that it makes.
 """
 
 import asyncio
