@@ -525,6 +525,23 @@ def test_demands_on_data_reach_the_body_the_host_and_the_guardrail() -> None:
     assert "processing kept exactly in the EU or the US" in lost(routing)
 
 
+def test_a_team_that_stays_in_a_region_asks_its_host_with_the_same_deployments() -> None:
+    routing = replace(chain(BIG_OPENAI), teams=(Team("web", region="eu"), Team("far", region="ch")))
+    assert GATEWAY.constrain is not None
+
+    made = GATEWAY.constrain(routing, {"chat": Constraint()})
+    report = Report()
+    left = legalize(made, GATEWAY, report)
+
+    assert {d.id: d.api_base for d in left.deployments} == {
+        "openai/big@openai#chat/eu": "https://eu.openrouter.ai/api/v1",
+        "openai/big@openai#chat/else": "https://openrouter.ai/api/v1",
+    }
+    assert [str(finding.place) for finding in report.at_or_above(Severity.ERROR)] == [
+        "routes.chat/ch"
+    ]
+
+
 def test_a_region_without_a_host_refuses_the_route() -> None:
     routing, report = with_policy(chain(BIG_OPENAI), region="ch"), Report()
 
