@@ -370,14 +370,14 @@ class Reader(Struct):
                 continue
             node = read_pick(given["pick"])
             if node is None or not is_choice(node):
-                self.bad(document, ("routes", name, "pick"), given["pick"], "cases or arms")
+                self.bad(document, ("routes", name, "pick"), "cases or arms")
                 continue
             limit = given.get("timeout_s")
-            for key, value in given.items():
+            for key in given:
                 if key not in ("pick", "timeout_s", "cache_ttl_s"):
-                    self.skip(document, ("routes", name, key), value)
+                    self.skip(document, ("routes", name, key))
             if limit is not None and not is_number(limit):
-                self.bad(document, ("routes", name, "timeout_s"), limit, "a number of seconds")
+                self.bad(document, ("routes", name, "timeout_s"), "a number of seconds")
                 limit = None
             self.documents_of_choices[name] = document
             yield name, Route(name, node, deadline_s=limit)
@@ -398,13 +398,13 @@ class Reader(Struct):
         client = self.sources.client
         if client is None:
             return ()
-        for key, value in client.value.items():
+        for key in client.value:
             if key not in ("routes", "teams"):
-                self.skip(client, (key,), value)
+                self.skip(client, (key,))
         given = client.value.get("teams")
         for name, team in given.items() if isinstance(given, Mapping) else ():
             if not is_team(team):
-                self.bad(client, ("teams", name), team, "keys, routes and region")
+                self.bad(client, ("teams", name), "keys, routes and region")
         return read_teams(given)
 
     def ttls(self) -> dict[str, int]:
@@ -417,9 +417,9 @@ class Reader(Struct):
             for index, entry in enumerate(document.value["keys"]):
                 budget = read_limit(entry)
                 known = {"name", *(("limit", "limit_reset") if budget else ())}
-                for name, value in entry["body"].items():
+                for name in entry["body"]:
                     if name not in known:
-                        self.skip(document, ("keys", index, "body", name), value)
+                        self.skip(document, ("keys", index, "body", name))
                 if budget is not None:
                     yield budget
 
@@ -429,7 +429,7 @@ class Reader(Struct):
             for interval, body in given.items() if isinstance(given, Mapping) else ():
                 budget = read_budget(interval, body)
                 if budget is None:
-                    self.skip(document, ("budgets", interval), body)
+                    self.skip(document, ("budgets", interval))
                 else:
                     yield budget
 
@@ -440,7 +440,7 @@ class Reader(Struct):
             given, ours = document.value.get(part), written.get(part, {})
             for name, value in given.items() if isinstance(given, Mapping) else ():
                 if name not in ("name", "slug") and ours.get(name) != value:
-                    self.skip(document, (part, name), value)
+                    self.skip(document, (part, name))
         return found
 
     # --- What is told beside the routing ----------------------------------------------------------
@@ -529,7 +529,8 @@ def _settings(document: Document, unread: frozenset[Path], version: str) -> Sett
             outer = path[1:] if path[0] == "data" else path
             return keys.locate("openrouter", version, outer, start="preset") is not None
         start = "guardrail" if kind == "guardrail" else ""
-        return kind != "client" and keys.locate("openrouter", version, inner, start) is not None
+        is_own = kind in ("client", "keys", "workspace")
+        return not is_own and keys.locate("openrouter", version, inner, start) is not None
 
     return account(leaves(document.value), is_simulated, is_known)
 
