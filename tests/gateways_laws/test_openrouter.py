@@ -30,10 +30,13 @@ from designer.gateways.openrouter.tables import PATTERN_OF
 from designer.ir import (
     ANY,
     REFUSALS,
+    Budget,
+    Cache,
     Chain,
     Deployment,
     Failures,
     Guardrail,
+    Key,
     Node,
     Pick,
     Pool,
@@ -44,6 +47,8 @@ from designer.ir import (
     Routing,
     Rung,
     Target,
+    Team,
+    Telemetry,
     deployments_of,
 )
 from designer.trace import load_outcomes, trace
@@ -520,6 +525,23 @@ def test_demands_on_data_reach_the_body_the_host_and_the_guardrail() -> None:
     assert "processing kept exactly in the EU or the US" in lost(routing)
 
 
+def test_a_team_that_stays_in_a_region_asks_its_host_with_the_same_deployments() -> None:
+    routing = replace(chain(BIG_OPENAI), teams=(Team("web", region="eu"), Team("far", region="ch")))
+    assert GATEWAY.constrain is not None
+
+    made = GATEWAY.constrain(routing, {"chat": Constraint()})
+    report = Report()
+    left = legalize(made, GATEWAY, report)
+
+    assert {d.id: d.api_base for d in left.deployments} == {
+        "openai/big@openai#chat/eu": "https://eu.openrouter.ai/api/v1",
+        "openai/big@openai#chat/else": "https://openrouter.ai/api/v1",
+    }
+    assert [str(finding.place) for finding in report.at_or_above(Severity.ERROR)] == [
+        "routes.chat/ch"
+    ]
+
+
 def test_a_region_without_a_host_refuses_the_route() -> None:
     routing, report = with_policy(chain(BIG_OPENAI), region="ch"), Report()
 
@@ -887,6 +909,118 @@ def test_balance_asks_each_endpoint_once_and_the_last_failure_is_told() -> None:
     assert status == (503 if tried[-1] == "openai/big@azure" else 502)
 
 
+# --- Stories: money, callers, traces, caches ------------------------------------------------------
+
+MONEY: dict[str, Any] = {
+    "teams": (
+        Team("web", (Key("web-prod"),), ("chat",), "eu"),
+        Team("phone", (Key("ivr", existing=True),)),
+    ),
+    "budgets": (
+        Budget("all", "", Decimal(8000), "month"),
+        Budget("team", "web", Decimal("30.5"), "day"),
+    ),
+    "telemetry": Telemetry(frozenset({"otel"})),
+}
+
+
+def losses_of(**more: Any) -> dict[str, str]:
+    return lost(replace(chain(BIG_OPENAI), **more))
+
+
+def test_limits_and_traces_that_openrouter_has_lose_nothing() -> None:
+    before, after = losses_of(), losses_of(**MONEY)
+
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    ("budget", "feature"),
+    [
+        (Budget("route", "chat", Decimal(1), "day"), "a budget of one route"),
+        (Budget("all", "", Decimal(1), "hour"), "a budget for an hour or a year"),
+        (
+            Budget("all", "", Decimal(1), "day", refuses=False),
+            "a budget that goes on when it is spent",
+        ),
+        (Budget("all", "", Decimal(1), "day", 0.8), "an alert before a budget is spent"),
+        (
+            Budget("team", "phone", Decimal(1), "day"),
+            "one budget for several keys of a team, or for a key that exists",
+        ),
+    ],
+)
+def test_a_budget_that_nothing_would_enforce_is_told(budget: Budget, feature: str) -> None:
+    assert feature in losses_of(teams=MONEY["teams"], budgets=(budget,))
+
+
+def test_answers_are_not_cached_where_nothing_may_be_kept() -> None:
+    routing = replace(chain(BIG_OPENAI), caches=(Cache("exact", 60.0),))
+
+    assert legal(routing).caches == (Cache("exact", 60.0),)
+    assert legal(with_policy(routing, zdr=True)).caches == ()
+    assert "a cache on a route of zero retention" in lost(with_policy(routing, zdr=True))
+
+
+def test_a_cache_of_similar_requests_answers_only_the_same_ones() -> None:
+    routing = replace(chain(BIG_OPENAI), caches=(Cache("semantic", 1e6, 0.95),))
+
+    assert legal(routing).caches == (Cache("exact", 86_400.0),)
+
+
+ATTRIBUTES = {
+    "openrouter_api_key": {"name", "limit", "limit_reset", "workspace_id"},
+    "openrouter_guardrail": {
+        *("name", "content_filter_builtins", "content_filters", "workspace_id"),
+        *(f"enforce_zdr_{group}" for group in ("anthropic", "google", "openai", "other", "xai")),
+        *("enable_free_model_publication", "enable_free_model_training"),
+        "enable_paid_model_training",
+    },
+    "openrouter_guardrail_key_assignment": {"guardrail_id", "key_hash"},
+    "openrouter_observability_destination": {
+        *("type", "name", "config", "privacy_mode", "workspace_id"),
+    },
+    "openrouter_workspace": {
+        *("name", "slug", "is_observability_broadcast_enabled"),
+        "is_observability_io_logging_enabled",
+    },
+    "openrouter_workspace_budget": {"id", "interval", "limit_usd"},
+}
+"""Resources of Terraform's provider OpenRouterTeam/openrouter and the attributes that are written here
+(OpenRouterTeam/terraform-provider-openrouter, docs/resources, read 2026-11-24)."""
+
+
+def terraform(routing: Routing) -> Mapping[str, Any]:
+    made = legal(routing)
+    artefacts = GATEWAY.artefacts(made, {}, "plan", GATEWAY.lower(made, {}))
+    return next((f.values for f in artefacts if f.path.endswith("main.tf.json")), {})
+
+
+@laws
+@given(wishes())
+def test_terraform_is_told_only_what_its_provider_knows(wish: Routing) -> None:
+    module = terraform(wish)
+
+    for kind, resources in module.get("resource", {}).items():
+        for name, attributes in resources.items():
+            assert re.fullmatch(r"[a-z][a-z0-9-]*", name)
+            assert set(attributes) <= ATTRIBUTES[kind]
+
+
+def test_terraform_assigns_the_guardrail_to_each_key_that_it_makes() -> None:
+    rails = (rail(kind="deny", action="block", pattern="${x}"),)
+    resources = terraform(replace(chain(BIG_OPENAI), guardrails=rails, **MONEY))["resource"]
+
+    assert resources["openrouter_guardrail_key_assignment"] == {
+        "key-web-web-prod": {
+            "guardrail_id": "${openrouter_guardrail.gateway.id}",
+            "key_hash": "${openrouter_api_key.key-web-web-prod.hash}",
+        }
+    }
+    (content_filter,) = resources["openrouter_guardrail"]["gateway"]["content_filters"]
+    assert content_filter["pattern"] == "$${x}"
+
+
 # --- Golden files, and the real catalog -----------------------------------------------------------
 
 
@@ -898,9 +1032,11 @@ def test_a_route_with_demands_is_emitted_word_for_word() -> None:
             rail(kind="deny", action="block", pattern="lethal dose", ignore_case=True),
         ),
     )
+    routing = replace(routing, **MONEY)
     routing = with_policy(routing, zdr=True, no_training=True, region="eu")
     made = legal(routing)
-    files = (*GATEWAY.lower(made, {}), *GATEWAY.artefacts(made, {}, "eu-support", ()))
+    own = GATEWAY.lower(made, {})
+    files = (*own, *GATEWAY.artefacts(made, {}, "eu-support", own))
 
     assert_golden(
         "openrouter/eu-support", {file.path: render(GATEWAY.folder, file) for file in files}

@@ -18,13 +18,29 @@ import jsonschema
 import openai
 import pytest
 from hypothesis import given
+from msgspec.structs import replace
 from openrouter import components, operations
 
 from designer.diagnostics import Report
 from designer.emit import render
+from designer.engine.events import Request
+from designer.engine.pick import share_of
 from designer.gateways.base import File
 from designer.gateways.legalize import legalize
-from designer.ir import Deployment, Route, Routing, Target
+from designer.ir import (
+    Arm,
+    Cache,
+    Case,
+    Condition,
+    Deployment,
+    Ref,
+    Route,
+    Routing,
+    Split,
+    Switch,
+    Target,
+    Team,
+)
 from tests.gateways_laws.test_openrouter import GATEWAY, laws, wishes
 
 DOCUMENT = Path(__file__).parents[3] / "shared/schemas/openrouter-openapi.2026-08-22.yaml"
@@ -73,7 +89,7 @@ def through_sdk(model: Any, body: Mapping[str, Any]) -> Any:
 def is_embedding(body: Mapping[str, Any], files: tuple[File, ...], path: str) -> bool:
     client = next(dict(f.values) for f in files if f.path.endswith("client.json"))
     folder = path.split("/")[1]
-    paths = [r["path"] for r in client["routes"].values() if r["folder"] == folder]
+    paths = [r["path"] for r in client["routes"].values() if r.get("folder") == folder]
     return paths == ["/embeddings"]
 
 
@@ -82,6 +98,13 @@ def assert_survives_the_sdk(files: tuple[File, ...]) -> None:
         body = dict(file.values)
         if file.path.endswith("guardrail.json"):
             assert through_sdk(components.CreateGuardrailRequest, body) == body
+        elif file.path.endswith("keys.json"):
+            for key in body["keys"]:
+                sent = through_sdk(operations.CreateKeysRequestBody, key["body"])
+                assert sent == key["body"]
+        elif file.path.endswith("workspace.json"):
+            for model, part in workspace_bodies(body):
+                assert through_sdk(model, part) == part
         elif file.path.endswith("preset.json"):
             assert through_sdk(components.ChatRequest, body) == body
         elif file.path.endswith("request.json") and is_embedding(body, files, file.path):
@@ -90,6 +113,15 @@ def assert_survives_the_sdk(files: tuple[File, ...]) -> None:
         elif file.path.endswith("request.json"):
             asked = {**body, "messages": MESSAGES}
             assert through_sdk(components.ChatRequest, asked) == asked
+
+
+def workspace_bodies(values: Mapping[str, Any]) -> list[tuple[Any, Any]]:
+    found: list[tuple[Any, Any]] = [(components.CreateWorkspaceRequest, values["workspace"])]
+    budgets = values.get("budgets", {}).values()
+    found += [(components.UpsertWorkspaceBudgetRequest, budget) for budget in budgets]
+    if "destination" in values:
+        found.append((components.CreateObservabilityDestinationRequest, values["destination"]))
+    return found
 
 
 # --- The SDK --------------------------------------------------------------------------------------
@@ -175,6 +207,16 @@ def test_emitted_bodies_satisfy_openrouters_document(document: dict[str, Any]) -
         body = json.loads(case.read_text(encoding="utf-8"))
         if case.name == "guardrail.json":
             schema = _component("CreateGuardrailRequest")
+        elif case.name == "workspace.json":
+            for model, part in workspace_bodies(body):
+                assert against_document(document, _component(model.__name__), part) == [], case
+            continue
+        elif case.name == "keys.json":
+            own = document["paths"]["/keys"]["post"]["requestBody"]["content"]
+            for key in body["keys"]:
+                schema = own["application/json"]["schema"]
+                assert against_document(document, schema, key["body"]) == [], case
+            continue
         elif case.name in ("request.json", "preset.json"):
             schema, body = _component("ChatRequest"), {**body, "messages": MESSAGES}
         else:
@@ -232,6 +274,7 @@ class Stub(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answering)
         self.asked: list[tuple[str, str, Any]] = []
+        self.headers: list[dict[str, str]] = []
         self.statuses: list[int] = []
         self.may_answer = threading.Event()
         self.may_answer.set()
@@ -247,6 +290,7 @@ class _Answering(BaseHTTPRequestHandler):
         assert isinstance(stub, Stub)
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         stub.asked.append((self.path, self.headers["authorization"], body))
+        stub.headers.append(dict(self.headers.items()))
         stub.may_answer.wait()
         text = json.dumps(ANSWER).encode()
         if body.get("stream"):
@@ -282,6 +326,10 @@ def emitted_client(tmp_path: Path, stub: Stub, **route: Any) -> Any:
     """The emitted module's Gateway on an emitted folder, with the stub as its host."""
     own = Deployment("chat/openai/big", "openai", "big", params=(("max_tokens", 5),))
     routing = Routing((Route("chat", Target(own.id), sticky="user", **route),), (own,))
+    return emitted(routing, tmp_path, stub)
+
+
+def emitted(routing: Routing, tmp_path: Path, stub: Stub, **more: Any) -> Any:
     legal = legalize(routing, GATEWAY, Report())
     for file in (*GATEWAY.lower(legal, {}), *GATEWAY.artefacts(legal, {}, "plan", ())):
         target = tmp_path / file.path
@@ -293,7 +341,7 @@ def emitted_client(tmp_path: Path, stub: Stub, **route: Any) -> Any:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.Gateway(tmp_path / "openrouter", {"OPENROUTER_API_KEY": "k"})
+    return module.Gateway(tmp_path / "openrouter", {"OPENROUTER_API_KEY": "k"}, **more)
 
 
 def test_the_client_sends_the_emitted_body_and_the_session(tmp_path: Path, stub: Stub) -> None:
@@ -351,3 +399,109 @@ def test_a_long_session_is_hashed(tmp_path: Path, stub: Stub) -> None:
     gateway = emitted_client(tmp_path, stub)
 
     assert len(gateway.body("chat", session="x" * 1000)["session_id"]) == 64
+
+
+# --- What the client decides ----------------------------------------------------------------------
+
+BIG = Deployment("chat/openai/big", "openai", "big")
+CLEVER = Deployment("chat/anthropic/clever", "anthropic", "clever")
+ARMS = (Arm("a", 0.9, Target(BIG.id)), Arm("b", 0.1, Target(CLEVER.id)))
+
+
+def experiment(by: str) -> Routing:
+    return Routing((Route("chat", Split("new-model", ARMS, by)),), (BIG, CLEVER))
+
+
+def test_the_client_takes_the_arm_that_the_engine_takes_for_the_same_user(
+    tmp_path: Path, stub: Stub
+) -> None:
+    routing = experiment("user")
+    gateway = emitted(routing, tmp_path, stub)
+    split = routing.routes[0].node
+    assert isinstance(split, Split)
+    users = [f"user-{number}" for number in range(1000)]
+
+    taken = [gateway.choose("chat", {"user": user}) for user in users]
+
+    engine = [share_of(split, Request(user=user), iter(())) for user in users]
+    assert taken == [("chat/a", "chat/b")[index] for index in engine]
+    assert 60 < taken.count("chat/b") < 140
+
+
+def test_who_is_not_named_draws_an_arm_for_each_request(tmp_path: Path, stub: Stub) -> None:
+    draws = iter([0.89, 0.9, 0.5])
+    gateway = emitted(experiment("metadata.tenant"), tmp_path, stub, draw=lambda: next(draws))
+
+    asyncio.run(gateway.chat("chat", MESSAGES))
+    asyncio.run(gateway.chat("chat", MESSAGES))
+    asyncio.run(gateway.chat("chat", MESSAGES))
+
+    assert [body["model"] for _, _, body in stub.asked] == [
+        "openai/big",
+        "anthropic/clever",
+        "openai/big",
+    ]
+
+
+def test_the_client_routes_by_task_and_sends_the_metadata_too(tmp_path: Path, stub: Stub) -> None:
+    by_task = Switch((Case(Condition("task", "eq", "code"), Ref("code")),), Ref("talk"))
+    routes = (
+        Route("assistant", by_task),
+        Route("code", Target(CLEVER.id)),
+        Route("talk", Target(BIG.id)),
+    )
+    gateway = emitted(Routing(routes, (BIG, CLEVER)), tmp_path, stub)
+
+    asyncio.run(gateway.chat("assistant", MESSAGES, metadata={"task": "code"}))
+    asyncio.run(gateway.chat("assistant", MESSAGES))
+
+    assert [body["model"] for _, _, body in stub.asked] == ["anthropic/clever", "openai/big"]
+    assert stub.asked[0][2]["metadata"] == {"task": "code"}
+
+
+def test_a_team_that_stays_in_the_eu_asks_its_host(tmp_path: Path, stub: Stub) -> None:
+    inside = Case(Condition("team.region", "eq", "eu"), Target(CLEVER.id))
+    teams = (Team("web", region="eu"), Team("lab"))
+    routing = Routing(
+        (Route("chat", Switch((inside,), Target(BIG.id))),), (BIG, CLEVER), teams=teams
+    )
+
+    web = emitted(routing, tmp_path, stub, team="web")
+    lab = emitted(routing, tmp_path, stub, team="lab")
+
+    eu = web.routes[web.choose("chat", {})]
+    assert eu["base_url"] == "https://eu.openrouter.ai/api/v1"
+    assert lab.routes[lab.choose("chat", {})]["base_url"] == stub.url
+
+
+def test_a_team_asks_for_its_own_routes_only(tmp_path: Path, stub: Stub) -> None:
+    teams = (Team("web", routes=("other",)),)
+    gateway = emitted(replace(experiment("user"), teams=teams), tmp_path, stub, team="web")
+
+    with pytest.raises(PermissionError):
+        asyncio.run(gateway.chat("chat", MESSAGES))
+
+    assert stub.asked == []
+
+
+def test_the_client_asks_for_the_cache_only_where_the_profile_does(
+    tmp_path: Path, stub: Stub
+) -> None:
+    routing = Routing(
+        (Route("chat", Target(BIG.id)), Route("fresh", Target(CLEVER.id))),
+        (BIG, CLEVER),
+        caches=(Cache("exact", 3600.0, routes=("chat",)),),
+    )
+    gateway = emitted(routing, tmp_path, stub)
+
+    asyncio.run(gateway.chat("chat", MESSAGES))
+    asyncio.run(gateway.chat("fresh", MESSAGES))
+
+    sent = [
+        {k.lower(): v for k, v in headers.items() if k.lower().startswith("x-openrouter-")}
+        for headers in stub.headers
+    ]
+    assert sent == [
+        {"x-openrouter-cache": "true", "x-openrouter-cache-ttl": "3600"},
+        {"x-openrouter-cache": "false"},
+    ]

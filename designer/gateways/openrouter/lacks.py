@@ -12,9 +12,24 @@ from designer.gateways.legalize import (
     FIRST_TOKEN,
     GUARDRAILS_BY_ROUTE,
     OUTPUT_GUARDRAILS,
-    POLICIES,
+    QUOTAS,
+    RATE_LIMITS,
+    SEMANTIC_CACHE,
     TIMEOUT,
     each_guardrail,
+)
+from designer.gateways.openrouter.account import (
+    with_few_exporters,
+    with_plain_amounts,
+    with_plain_caches,
+    with_whole_seconds,
+    without_alert,
+    without_other_periods,
+    without_permission,
+    without_redacted,
+    without_retained,
+    without_routes,
+    without_shared_keys,
 )
 from designer.gateways.openrouter.directory import Directory
 from designer.gateways.openrouter.filters import any_case, filters_of, is_pattern, rails_of
@@ -22,6 +37,7 @@ from designer.gateways.openrouter.shape import (
     Shapes,
     without_idle_session,
     without_retries,
+    without_splits,
     without_switches,
 )
 from designer.gateways.openrouter.tables import (
@@ -29,8 +45,11 @@ from designer.gateways.openrouter.tables import (
     MAX_MODELS,
 )
 from designer.ir import (
+    Budget,
+    Cache,
     Guardrail,
     Routing,
+    Telemetry,
 )
 
 _DOCS = "OpenRouterTeam/docs, 2026-08-22"
@@ -40,12 +59,18 @@ _SCHEMA = "OpenRouter's OpenAPI document, 2026-08-22: no such field"
 def lacks(directory: Directory) -> tuple[Lack, ...]:
     known = Shapes(directory)
     return (
-        *(Lack(feature, "it is left out", "not written yet") for feature in POLICIES),
         _silent("OpenRouter's own shape", known.adopted),
         _lost(
-            "conditions on what is asked",
+            "conditions that the emitted client cannot tell",
             known.each_tree(without_switches),
-            "every request takes the route's default branch, else its first",
+            "every request takes the route's default branch, else its first; the client tells whether "
+            "task, metadata or a setting of the team is a given text, before anything is asked",
+            _SCHEMA,
+        ),
+        _lost(
+            "an experiment below a chain or a pool",
+            known.each_tree(without_splits),
+            "the arms' models are asked in order, each the fallback of the one before",
             _SCHEMA,
         ),
         _lost(
@@ -53,6 +78,7 @@ def lacks(directory: Directory) -> tuple[Lack, ...]:
             known.each_tree(without_retries),
             "each endpoint is asked once and then the next one",
             _SCHEMA,
+            "routing.retries",
         ),
         _lost(
             "deployments that it does not offer",
@@ -78,6 +104,7 @@ def lacks(directory: Directory) -> tuple[Lack, ...]:
             "its regional host is called, which needs a Business or Enterprise plan and whose Europe "
             "is the EU, the EEA, the UK and Switzerland",
             "guides/features/in-region-routing, stored copy read 2026-11-22",
+            "compliance.residency",
         ),
         Lack(
             TIMEOUT,
@@ -127,12 +154,14 @@ def lacks(directory: Directory) -> tuple[Lack, ...]:
             known.with_own_balance,
             "providers of one model are balanced by price, different models are asked in order",
             f"guides/routing/provider-selection ({_DOCS})",
+            "routing.strategy",
         ),
         _lost(
             "a refusal that is final (on_refusal: return)",
             known.with_refusals_falling,
             "a refusal or moderation flag of one model makes it ask the next model",
             f"guides/routing/model-fallbacks ({_DOCS})",
+            "routing.on_refusal",
         ),
         _lost(
             "the choice of failures that fall back",
@@ -164,6 +193,7 @@ def lacks(directory: Directory) -> tuple[Lack, ...]:
             known.each_ask(without_idle_session),
             "every request begins at the first provider",
             f"guides/best-practices/prompt-caching: order turns sticky routing off ({_DOCS})",
+            "routing.sticky",
         ),
         Lack(
             OUTPUT_GUARDRAILS,
@@ -200,12 +230,20 @@ def lacks(directory: Directory) -> tuple[Lack, ...]:
             f"guides/features/guardrails ({_DOCS})",
         ),
         Lack(
-            Feature("blocking when a guardrail itself fails", each_guardrail(_failing_open)),
+            Feature(
+                "blocking when a guardrail itself fails",
+                each_guardrail(_failing_open),
+                ("guardrails.on_failure",),
+            ),
             "a request whose check fails is let through",
             f"guides/features/guardrails: detection that times out lets pass ({_DOCS})",
         ),
         Lack(
-            Feature("a message of your own on a refusal", each_guardrail(_without_message)),
+            Feature(
+                "a message of your own on a refusal",
+                each_guardrail(_without_message),
+                ("guardrails.deny.message",),
+            ),
             "the caller sees status 403 and the names of the patterns",
             f"guides/features/guardrails ({_DOCS})",
         ),
@@ -213,11 +251,18 @@ def lacks(directory: Directory) -> tuple[Lack, ...]:
             "content filters",
             lambda routing: replace(routing, guardrails=rails_of(filters_of(routing.guardrails))),
         ),
+        *_POLICIES,
     )
 
 
-def _lost(name: str, without: Callable[[Routing], Routing], instead: str, source: str) -> Lack:
-    return Lack(Feature(name, without), instead, source)
+def _lost(
+    name: str,
+    without: Callable[[Routing], Routing],
+    instead: str,
+    source: str,
+    *keys: str,
+) -> Lack:
+    return Lack(Feature(name, without, keys), instead, source)
 
 
 def _refused(name: str, without: Callable[[Routing], Routing], instead: str, source: str) -> Lack:
@@ -226,6 +271,103 @@ def _refused(name: str, without: Callable[[Routing], Routing], instead: str, sou
 
 def _silent(name: str, without: Callable[[Routing], Routing]) -> Lack:
     return Lack(Feature(name, without), "the same, in its own words", _DOCS, told=False)
+
+
+def _each_cache(change: Callable[[Cache], Cache]) -> Callable[[Routing], Routing]:
+    return lambda routing: replace(routing, caches=tuple(map(change, routing.caches)))
+
+
+def _each_budget(change: Callable[[Budget], Budget | None]) -> Callable[[Routing], Routing]:
+    return lambda routing: replace(
+        routing, budgets=tuple(b for b in map(change, routing.budgets) if b is not None)
+    )
+
+
+def _telling(change: Callable[[Telemetry], Telemetry]) -> Callable[[Routing], Routing]:
+    return lambda routing: replace(
+        routing, telemetry=None if routing.telemetry is None else change(routing.telemetry)
+    )
+
+
+_POLICIES = (
+    Lack(
+        SEMANTIC_CACHE,
+        "only the very same request is answered from the cache",
+        f"guides/features/response-caching: identical requests only ({_DOCS})",
+    ),
+    _lost(
+        "a cache on a route of zero retention",
+        without_retained,
+        "no answer is kept: OpenRouter would store it until its time is over, and turns the cache off "
+        "where the account demands zero retention",
+        f"guides/features/response-caching ({_DOCS})",
+    ),
+    _lost(
+        "a cache for fractions of a second or for more than a day",
+        _each_cache(with_whole_seconds),
+        "answers are kept for whole seconds, from 1 to 86,400",
+        f"guides/features/response-caching ({_DOCS})",
+    ),
+    _silent("caches by route", with_plain_caches),
+    _lost(
+        "a budget of one route",
+        _each_budget(without_routes),
+        "nothing limits what a route spends: limits are of keys, members and workspaces",
+        "OpenRouter's OpenAPI document, 2026-08-22",
+        "workloads.budget",
+    ),
+    _lost(
+        "a budget for an hour or a year",
+        _each_budget(without_other_periods),
+        "it is left out: limits begin anew daily, weekly or monthly",
+        "OpenRouter's OpenAPI document, 2026-08-22: limit_reset",
+    ),
+    _lost(
+        "a budget that goes on when it is spent",
+        _each_budget(without_permission),
+        "it is left out: every limit of OpenRouter refuses",
+        f"api_reference/limits ({_DOCS})",
+        "teams.budget.when_spent",
+    ),
+    _lost(
+        "an alert before a budget is spent",
+        _each_budget(without_alert),
+        "nobody is told before requests are refused",
+        _SCHEMA,
+        "teams.budget.alert",
+    ),
+    _lost(
+        "one budget for several keys of a team, or for a key that exists",
+        without_shared_keys,
+        "nothing limits what the team spends: a limit is of one key, and is set when it is made",
+        "OpenRouter's OpenAPI document, 2026-08-22: POST /keys",
+    ),
+    _silent("budgets as numbers", with_plain_amounts),
+    Lack(
+        RATE_LIMITS,
+        "nothing limits how much a team asks in a minute",
+        _SCHEMA,
+    ),
+    _lost(
+        "metrics for Prometheus",
+        _telling(with_few_exporters),
+        "only traces leave: broadcast has no destination that is scraped",
+        "OpenRouter's OpenAPI document, 2026-08-22: POST /observability/destinations",
+        "operations.observability",
+    ),
+    _lost(
+        "logs of redacted prompts",
+        _telling(without_redacted),
+        "no prompts are logged",
+        _SCHEMA,
+        "operations.logs",
+    ),
+    Lack(
+        QUOTAS,
+        "OpenRouter's accounts are used, whose limits are not yours",
+        f"guides/overview/auth/byok ({_DOCS})",
+    ),
+)
 
 
 # --- Guardrails -----------------------------------------------------------------------------------

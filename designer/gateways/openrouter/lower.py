@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from designer.gateways.base import File, Terms
+from designer.gateways.openrouter.account import keys_of, teams_of, ttls_of, workspace_of
+from designer.gateways.openrouter.choice import pick_of
 from designer.gateways.openrouter.directory import Directory
 from designer.gateways.openrouter.filters import filters_of
 from designer.gateways.openrouter.folders import ROOT, folder_of, preset_slugs
@@ -14,7 +16,7 @@ from designer.gateways.openrouter.tables import (
     ZDR_FLAGS,
 )
 from designer.gateways.openrouter.tree import Ask, asks_of, thaw
-from designer.ir import Guardrail, Routing
+from designer.ir import Guardrail, Route, Routing
 
 PLACEHOLDER = [{"role": "user", "content": "a preset keeps no messages, but the request wants one"}]
 """`POST /presets/{slug}/chat/completions` takes a whole chat request and stores its routing."""
@@ -26,7 +28,7 @@ def lower(directory: Directory, routing: Routing, _terms: Mapping[str, Terms]) -
     asks = asks_of(routing, directory)
     assert asks is not None, "only a legal Routing is lowered"
     slugs = preset_slugs(ask.name for ask in asks if not ask.embeds)
-    files = [_client(asks, slugs)]
+    files = [_client(asks, slugs, routing)]
     for ask in asks:
         files.append(
             _json(f"{folder_of(ask.name)}/request.json", body_of(ask), "openrouter-request")
@@ -37,6 +39,10 @@ def lower(directory: Directory, routing: Routing, _terms: Mapping[str, Terms]) -
     guardrail = guardrail_of(asks, routing.guardrails)
     if guardrail:
         files.append(_json("guardrail.json", guardrail, "openrouter-guardrail"))
+    if keys := keys_of(routing):
+        files.append(_json("keys.json", {"keys": keys}, "openrouter-keys"))
+    if workspace := workspace_of(routing):
+        files.append(_json("workspace.json", workspace, "openrouter-workspace"))
     return tuple(files)
 
 
@@ -44,9 +50,17 @@ def _json(path: str, values: Mapping[str, Any], schema: str) -> File:
     return File(f"{ROOT}/{path}", "values.json.j2", values, schema)
 
 
-def _client(asks: Sequence[Ask], slugs: Mapping[str, str]) -> File:
-    routes = {ask.name: client_of(ask, slugs.get(ask.name)) for ask in asks}
-    return _json("client.json", {"routes": routes}, "openrouter-client")
+def _client(asks: Sequence[Ask], slugs: Mapping[str, str], routing: Routing) -> File:
+    own = {ask.name: client_of(ask, slugs.get(ask.name)) for ask in asks}
+    routes = {r.name: own[r.name] if r.name in own else choice_of(r) for r in routing.routes}
+    for route, ttl in ttls_of(routing).items():
+        routes[route]["cache_ttl_s"] = ttl
+    teams = {"teams": teams_of(routing)} if routing.teams else {}
+    return _json("client.json", {"routes": routes, **teams}, "openrouter-client")
+
+
+def choice_of(route: Route) -> dict[str, Any]:
+    return {"pick": pick_of(route.node), "timeout_s": route.deadline_s}
 
 
 def client_of(ask: Ask, preset: str | None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Any text is taken: what cannot be understood is a finding or listed as not analy
 Which settings of the account come on top, no file says.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, field
@@ -14,6 +14,18 @@ from designer import keys
 from designer.diagnostics import Place, Report, Rule, Severity
 from designer.documents import Document, Path, dotted
 from designer.gateways.base import Parsed, Terms
+from designer.gateways.openrouter.account import (
+    caches_of,
+    is_team,
+    is_ttl,
+    read_budget,
+    read_limit,
+    read_teams,
+    read_telemetry,
+    with_plain_amounts,
+    workspace_of,
+)
+from designer.gateways.openrouter.choice import chosen_from, is_choice, read_pick
 from designer.gateways.openrouter.directory import Directory
 from designer.gateways.openrouter.filters import ENTITY_OF, Filters, rails_of
 from designer.gateways.openrouter.lower import data_policy
@@ -29,6 +41,7 @@ from designer.gateways.openrouter.tables import (
     CONTENT,
     EMBEDDING_PARAMS,
     MAX_MODELS,
+    MAX_TTL_S,
     PREFERENCES,
     UNSIMULATED,
     is_number,
@@ -37,7 +50,7 @@ from designer.gateways.openrouter.tables import (
 )
 from designer.gateways.openrouter.tree import Ask, eligible, freeze, is_reference, routing_of
 from designer.gateways.settings import Settings, account, is_below, leaves
-from designer.ir import Guardrail, Routing, deployments_of
+from designer.ir import Budget, Guardrail, Route, Routing, Team, Telemetry, deployments_of
 
 BAD_VALUE = Rule(
     "PAR572",
@@ -111,7 +124,8 @@ def parse(
     directory = directory.with_listings(sources.listings)
     reader = Reader(sources, report, is_one_file=len(files) == 1)
     asks = reader.asks()
-    routing = routing_of(asks, reader.rails(asks), directory)
+    routing = reader.with_choices(routing_of(asks, reader.rails(asks), directory))
+    routing = reader.with_account(routing)
     reader.note_endpoints(asks, directory)
     assumptions = (*SEMANTICS.assumptions, *dict.fromkeys(reader.assumptions))
     settings = reader.settings(version)
@@ -152,14 +166,15 @@ class Reader(Struct):
     """By file: what nothing was read from, with all that stands below."""
     assumptions: list[str] = field(default_factory=list)
     documents: dict[str, Document] = field(default_factory=dict)
-    """Of each route."""
+    """Of each route that is a request."""
+    documents_of_choices: dict[str, Document] = field(default_factory=dict)
 
     def asks(self) -> list[Ask]:
         """In the order of the client's settings, then of the files."""
         bodies = self.sources.requests or self.sources.presets
         clients = self.sources.client_routes()
-        for route in clients:
-            if route not in bodies and self.sources.client:
+        for route, settings in clients.items():
+            if route not in bodies and "pick" not in settings and self.sources.client:
                 place = self.sources.client.place("routes", route)
                 self.report.add(NO_REQUEST, place, route=route)
         order = [route for route in clients if route in bodies]
@@ -302,6 +317,8 @@ class Reader(Struct):
                 continue
             key, is_fit, wanted = _CLIENT[name]
             if is_fit(value):
+                if not key:
+                    continue
                 found[key] = value == "/embeddings" if key == "embeds" else value
             else:
                 self.bad(document, ("routes", route, name), wanted)
@@ -330,6 +347,101 @@ class Reader(Struct):
             if not is_fit(item):
                 self.skip(document, (name, index))
         return [item for item in items if is_fit(item)]
+
+    # --- Keys, budgets, caches ------------------------------------------------------------------
+
+    def with_choices(self, routing: Routing) -> Routing:
+        """The client's choices among the routes, each where the client's file has it."""
+        choices = dict(self.choices())
+        own = {route.name: route for route in routing.routes}
+        found = {**choices, **own}
+        order = [name for name in self.sources.client_routes() if name in found]
+        order += [name for name in own if name not in order]
+        for name, route in choices.items():
+            for missing in sorted(chosen_from(route.node) - found.keys()):
+                place = self.documents_of_choices[name].place("routes", name)
+                self.report.add(NO_REQUEST, place, route=missing)
+        return replace(routing, routes=tuple(found[name] for name in order))
+
+    def choices(self) -> Iterator[tuple[str, Route]]:
+        document = self.sources.client
+        for name, given in self.sources.client_routes().items():
+            if document is None or "pick" not in given or name in self.documents:
+                continue
+            node = read_pick(given["pick"])
+            if node is None or not is_choice(node):
+                self.bad(document, ("routes", name, "pick"), "cases or arms")
+                continue
+            limit = given.get("timeout_s")
+            for key in given:
+                if key not in ("pick", "timeout_s", "cache_ttl_s"):
+                    self.skip(document, ("routes", name, key))
+            if limit is not None and not is_number(limit):
+                self.bad(document, ("routes", name, "timeout_s"), "a number of seconds")
+                limit = None
+            self.documents_of_choices[name] = document
+            yield name, Route(name, node, deadline_s=limit)
+
+    def with_account(self, routing: Routing) -> Routing:
+        budgets = [*self.workspace_budgets(), *self.key_budgets()]
+        named = [route.name for route in routing.routes]
+        made = replace(
+            routing,
+            teams=self.teams(),
+            budgets=tuple(budgets),
+            caches=caches_of(self.ttls(), named),
+            telemetry=next(map(self.telemetry, self.sources.workspaces), None),
+        )
+        return with_plain_amounts(made)
+
+    def teams(self) -> tuple[Team, ...]:
+        client = self.sources.client
+        if client is None:
+            return ()
+        for key in client.value:
+            if key not in ("routes", "teams"):
+                self.skip(client, (key,))
+        given = client.value.get("teams")
+        for name, team in given.items() if isinstance(given, Mapping) else ():
+            if not is_team(team):
+                self.bad(client, ("teams", name), "keys, routes and region")
+        return read_teams(given)
+
+    def ttls(self) -> dict[str, int]:
+        routes = self.sources.client_routes()
+        given = {route: settings.get("cache_ttl_s") for route, settings in routes.items()}
+        return {route: ttl for route, ttl in given.items() if isinstance(ttl, int) and is_ttl(ttl)}
+
+    def key_budgets(self) -> Iterator[Budget]:
+        for document in self.sources.keys:
+            for index, entry in enumerate(document.value["keys"]):
+                budget = read_limit(entry)
+                known = {"name", *(("limit", "limit_reset") if budget else ())}
+                for name in entry["body"]:
+                    if name not in known:
+                        self.skip(document, ("keys", index, "body", name))
+                if budget is not None:
+                    yield budget
+
+    def workspace_budgets(self) -> Iterator[Budget]:
+        for document in self.sources.workspaces:
+            given = document.value.get("budgets")
+            for interval, body in given.items() if isinstance(given, Mapping) else ():
+                budget = read_budget(interval, body)
+                if budget is None:
+                    self.skip(document, ("budgets", interval))
+                else:
+                    yield budget
+
+    def telemetry(self, document: Document) -> Telemetry | None:
+        found = read_telemetry(document.value)
+        written = workspace_of(Routing((), (), telemetry=found))
+        for part in ("workspace", "destination"):
+            given, ours = document.value.get(part), written.get(part, {})
+            for name, value in given.items() if isinstance(given, Mapping) else ():
+                if name not in ("name", "slug") and ours.get(name) != value:
+                    self.skip(document, (part, name))
+        return found
 
     # --- What is told beside the routing ----------------------------------------------------------
 
@@ -369,6 +481,9 @@ class Reader(Struct):
     def places(self, routing: Routing) -> dict[str, Place]:
         found: dict[str, Place] = {}
         for route in routing.routes:
+            if (document := self.documents_of_choices.get(route.name)) is not None:
+                found[route.name] = document.place("routes", route.name)
+                continue
             found[route.name] = self.documents[route.name].place()
             for id_ in deployments_of(route.node):
                 model = routing.deployment(id_).model
@@ -390,9 +505,10 @@ _CLIENT: Mapping[str, tuple[str, Callable[[Any], bool], str]] = {
     "base_url": ("base_url", lambda v: isinstance(v, str), "the URL of a host"),
     "api_key": ("api_key", lambda v: isinstance(v, str) and is_reference(v), "env:NAME"),
     "timeout_s": ("deadline_s", lambda v: v is None or is_number(v), "a number of seconds"),
+    "cache_ttl_s": ("", is_ttl, f"seconds from 1 to {MAX_TTL_S}"),
     "session_from": ("session", lambda v: isinstance(v, str), "text"),
 }
-"""A field of the client's file → the field of an `Ask`, whether a value fits, and what would."""
+"""A field of the client's file → the field of an `Ask` (or none), whether a value fits, and what would."""
 
 
 def _settings(document: Document, unread: frozenset[Path], version: str) -> Settings:
@@ -413,7 +529,8 @@ def _settings(document: Document, unread: frozenset[Path], version: str) -> Sett
             outer = path[1:] if path[0] == "data" else path
             return keys.locate("openrouter", version, outer, start="preset") is not None
         start = "guardrail" if kind == "guardrail" else ""
-        return kind != "client" and keys.locate("openrouter", version, inner, start) is not None
+        is_own = kind in ("client", "keys", "workspace")
+        return not is_own and keys.locate("openrouter", version, inner, start) is not None
 
     return account(leaves(document.value), is_simulated, is_known)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from designer.diagnostics import Report
 from designer.gateways.base import File, Parsed, Placed
+from designer.gateways.openrouter.account import teams_of
 from designer.gateways.openrouter.folders import ROOT, folder_of
 from designer.gateways.openrouter.lower import client_of
 from designer.gateways.openrouter.parse import UNKNOWN_PRESET, Reader
@@ -16,6 +17,7 @@ from designer.gateways.openrouter.sources import sorted_out
 from designer.gateways.openrouter.tree import Ask
 
 CLIENT, GUARDRAIL = "client.json", "guardrail.json"
+KEYS, WORKSPACE = "keys.json", "workspace.json"
 ASKED = frozenset({"messages", "input", "stream", "stream_options"})
 
 
@@ -29,7 +31,7 @@ def place(section: Mapping[str, Any], aliases: Mapping[str, bool]) -> tuple[Plac
 def _placed(section: Mapping[str, Any], aliases: Mapping[str, bool]) -> Iterator[Placed]:
     told = _client_routes(section)
     for key, value in section.items():
-        if key in (CLIENT, GUARDRAIL):
+        if key in (CLIENT, GUARDRAIL, KEYS, WORKSPACE):
             yield Placed(_file(key, value), key)
         elif key in aliases:
             folder = folder_of(key)
@@ -68,10 +70,27 @@ def carry(parsed: Parsed) -> Mapping[str, Any]:
     section: dict[str, Any] = {ask.name: _body(reader, ask.name) for ask in asks}
     alone = {ask.name: ask for ask in _asks_of(section)}
     told = {ask.name: client_of(ask, None) for ask in asks if alone.get(ask.name) != ask}
-    if told:
-        section[CLIENT] = {"routes": told}
-    guardrail = _guardrail([document.value for document in reader.sources.guardrails])
-    return section | {GUARDRAIL: guardrail} if guardrail else section
+    for route, ttl in reader.ttls().items():
+        if route in reader.documents:
+            told.setdefault(route, client_of(_named(asks, route), None))["cache_ttl_s"] = ttl
+    teams = {"teams": teams_of(parsed.routing)} if parsed.routing.teams else {}
+    if told or teams:
+        section[CLIENT] = {"routes": told, **teams}
+    found = {
+        GUARDRAIL: _guardrail([document.value for document in reader.sources.guardrails]),
+        KEYS: _joined_keys([document.value for document in reader.sources.keys]),
+        WORKSPACE: next((document.value for document in reader.sources.workspaces), {}),
+    }
+    return section | {name: value for name, value in found.items() if value}
+
+
+def _named(asks: list[Ask], route: str) -> Ask:
+    return next(ask for ask in asks if ask.name == route)
+
+
+def _joined_keys(found: list[Mapping[str, Any]]) -> dict[str, Any]:
+    entries = [entry for value in found for entry in value["keys"]]
+    return {"keys": entries} if entries else {}
 
 
 def _body(reader: Reader, route: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from designer.gateways.base import Constraint
 from designer.gateways.openrouter.tables import HOST_OF_RESIDENCY
-from designer.ir import Remote, Route, Routing
+from designer.ir import Case, Condition, Remote, Route, Routing, Switch
 
 
 def with_policy(
@@ -53,7 +53,10 @@ def with_policy(
 
 
 def constrain(routing: Routing, constraints: Mapping[str, Constraint]) -> Routing:
-    """The same for each route, as the planner says it."""
+    """The same for each route, as the planner says it, and for each team that stays in a region."""
+    routing = replace(
+        routing, routes=tuple(_with_regions(r, routing, constraints) for r in routing.routes)
+    )
     for route, wanted in constraints.items():
         routing = with_policy(
             routing,
@@ -63,6 +66,29 @@ def constrain(routing: Routing, constraints: Mapping[str, Constraint]) -> Routin
             routes=(route,),
         )
     return routing
+
+
+def _with_regions(route: Route, routing: Routing, constraints: Mapping[str, Constraint]) -> Route:
+    """A branch for each region that a team insists on, even where the same deployments will do: which
+    host is asked depends on it."""
+    if route.name not in constraints:
+        return route
+    given = _region(constraints[route.name].residency)
+    wanted = dict.fromkeys(
+        team.region
+        for team in routing.teams
+        if team.region not in ("", given) and (team.routes is None or route.name in team.routes)
+    )
+    node = route.node
+    told = node.cases if isinstance(node, Switch) else ()
+    rest = node.otherwise if isinstance(node, Switch) and node.otherwise else node
+    asked = {case.when.value for case in told if case.when.key == "team.region"}
+    more = tuple(
+        Case(Condition("team.region", "eq", region), rest)
+        for region in wanted
+        if region not in asked
+    )
+    return replace(route, node=Switch((*told, *more), rest)) if more else route
 
 
 def _region(residency: Sequence[str]) -> str | None:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from designer.gateways.legalize import (
     rewrite,
 )
+from designer.gateways.openrouter.choice import is_choice, with_choices, without_dangling
 from designer.gateways.openrouter.directory import Directory, Endpoint, canonical, names_of
 from designer.gateways.openrouter.tables import (
     API_KEY,
@@ -37,6 +38,7 @@ from designer.gateways.openrouter.tree import (
     models_in,
     routing_of,
     weights,
+    with_asks,
 )
 from designer.ir import (
     REFUSALS,
@@ -78,6 +80,13 @@ def without_switches(node: Node) -> Node:
 
 def without_retries(node: Node) -> Node:
     return node.child if isinstance(node, Retry) else node
+
+
+def without_splits(node: Node) -> Node:
+    """Arms as a pool; which then loses its shares with every other pool's."""
+    if not isinstance(node, Split):
+        return node
+    return Pool(tuple(arm.child for arm in node.arms), tuple(arm.share for arm in node.arms))
 
 
 def pruned(node: Node, keeps: Callable[[str], bool]) -> Node | None:
@@ -133,7 +142,13 @@ class Shapes:
     # --- The planner's shape → Remote(tree, demands) ----------------------------------------------
 
     def adopted(self, routing: Routing) -> Routing:
-        """Every route a Remote of its own: aliases and references written out, nothing shared."""
+        """Every route a choice or a Remote of its own: aliases and references written out, nothing
+        shared. A circle of choices is one no more when it is written out, and can then be picked."""
+        while (after := self._adopted_once(routing)) != routing:
+            routing = after
+        return routing
+
+    def _adopted_once(self, routing: Routing) -> Routing:
         named = {route.name: route for route in routing.routes}
         also = [
             replace(named[route], name=alias)
@@ -143,8 +158,11 @@ class Shapes:
         deployments = {d.id: replace(d, params=_frozen(d.params)) for d in routing.deployments}
         taken: set[str] = set()
         routes = []
-        for route in (*named.values(), *also):
-            if ask_of(route, routing, self.directory) is None:
+        routing, choices = with_choices(
+            replace(routing, routes=(*named.values(), *also), aliases=())
+        )
+        for route in routing.routes:
+            if route.name not in choices and ask_of(route, routing, self.directory) is None:
                 route = self._adopted(route, routing, deployments, taken)
             taken.update(deployments_of(route.node))
             routes.append(route)
@@ -195,7 +213,7 @@ class Shapes:
         def changed(routing: Routing) -> Routing:
             routes = []
             for route in routing.routes:
-                if ask_of(route, routing, self.directory) is not None:
+                if is_choice(route.node) or ask_of(route, routing, self.directory) is not None:
                     routes.append(route)
                     continue
                 wish = _wish_of(route)
@@ -355,10 +373,10 @@ class Shapes:
 
     def made(self, routing: Routing) -> Routing:
         """Every route as its request, with ids and order of deployments as `parse` gives them."""
-        finished = self._finished(routing, lambda _wanted, _got: True)
+        finished = without_dangling(self._finished(routing, lambda _wanted, _got: True))
         asks = asks_of(finished, self.directory)
         assert asks is not None, "every route is a request by now"
-        return routing_of(asks, finished.guardrails, self.directory)
+        return with_asks(finished, asks, self.directory)
 
     def _finished(
         self, routing: Routing, is_due: Callable[[list[frozenset[Offer]], Any], bool]
@@ -366,7 +384,7 @@ class Shapes:
         deployments = {d.id: d for d in routing.deployments}
         routes = []
         for route in routing.routes:
-            if ask_of(route, routing, self.directory) is None:
+            if not is_choice(route.node) and ask_of(route, routing, self.directory) is None:
                 wish = _wish_of(route)
                 ask = self.ask(wish, routing)
                 alone = routing_of([ask], (), self.directory)
@@ -441,7 +459,7 @@ class Shapes:
             after = tuple(change(ask) for ask in asks)
             if after == asks:
                 return routing
-            return routing_of(after, routing.guardrails, self.directory)
+            return with_asks(routing, after, self.directory)
 
         return changed
 

@@ -23,10 +23,11 @@ NOT_OPENROUTER = Rule(
     source="OpenAPI document, 2026-08-22",
 )
 
-Kind = Literal["request", "preset", "guardrail", "client", "endpoints"]
+Kind = Literal["request", "preset", "guardrail", "client", "endpoints", "keys", "workspace"]
 
-_OTHERS = (".py", ".tf", ".md", ".txt", ".sh", ".example", ".env")
+_OTHERS = (".py", ".tf", ".tf.json", ".md", ".txt", ".sh", ".example", ".env")
 """What lies beside a configuration and is none."""
+WORKSPACE_KEYS = frozenset({"workspace", "budgets", "destination"})
 _YAML = (".yaml", ".yml")
 
 
@@ -39,6 +40,8 @@ class Sources(Struct):
     """Configurations of presets, by slug or by what the file is called."""
     guardrails: list[Document] = field(default_factory=list)
     client: Document | None = None
+    keys: list[Document] = field(default_factory=list)
+    workspaces: list[Document] = field(default_factory=list)
     listings: dict[str, tuple[Endpoint, ...]] = field(default_factory=dict)
     documents: tuple[Document, ...] = ()
     """All of them, as they were read."""
@@ -50,7 +53,14 @@ class Sources(Struct):
 
     @property
     def is_empty(self) -> bool:
-        return not (self.requests or self.presets or self.guardrails or self.client)
+        return not (
+            *self.requests,
+            *self.presets,
+            *self.guardrails,
+            *self.keys,
+            *self.workspaces,
+            *([self.client] if self.client else []),
+        )
 
     def client_routes(self) -> Mapping[str, Mapping[str, Any]]:
         return self.client.value["routes"] if self.client else {}
@@ -76,6 +86,10 @@ def sorted_out(files: Mapping[str, str], report: Report) -> Sources:
                 sources.guardrails.append(document)
             case "endpoints":
                 sources.listings |= listings_of(document.value) or {}
+            case "keys":
+                sources.keys.append(document)
+            case "workspace":
+                sources.workspaces.append(document)
             case "client":
                 pass
             case None:
@@ -112,6 +126,11 @@ def kind_of(value: Any) -> Kind | None:
         return "guardrail"
     if isinstance(value.get("preset"), str):
         return "request"
+    keys = value.get("keys")
+    if set(value) == {"keys"} and isinstance(keys, list) and keys and all(map(_is_key, keys)):
+        return "keys"
+    if isinstance(value.get("workspace"), Mapping) and set(value) <= WORKSPACE_KEYS:
+        return "workspace"
     return None
 
 
@@ -130,8 +149,16 @@ def recognises(path: str, value: Any) -> bool:
     return slugs or isinstance(value.get("preset"), str)
 
 
+def _is_key(entry: Any) -> bool:
+    return (
+        isinstance(entry, Mapping)
+        and isinstance(entry.get("team"), str)
+        and isinstance(entry.get("body"), Mapping)
+    )
+
+
 def _is_client_route(route: Any) -> bool:
-    return isinstance(route, Mapping) and isinstance(route.get("folder"), str)
+    return isinstance(route, Mapping) and (isinstance(route.get("folder"), str) or "pick" in route)
 
 
 def _route_of(file: str, sources: Sources) -> str:
@@ -140,7 +167,7 @@ def _route_of(file: str, sources: Sources) -> str:
     folder = path.parent.name
     if path.name not in ("request.json", "preset.json") or not folder:
         return path.stem or file
-    by_folder = {route["folder"]: alias for alias, route in sources.client_routes().items()}
+    by_folder = {route.get("folder"): alias for alias, route in sources.client_routes().items()}
     return by_folder.get(folder, alias_of(folder))
 
 

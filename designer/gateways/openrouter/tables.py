@@ -9,6 +9,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from designer.ir import Period
+
 VERSION = "2026-08"
 
 HOSTS: Mapping[str, str] = {
@@ -29,6 +31,9 @@ MAX_MODELS = 3
 """The live API answers `'models' array must have 3 items or fewer.` (coder/xum#2963,
 ever-co/ever-gauzy#9915); neither the document nor the guides say so."""
 MAX_SESSION_ID = 256
+MAX_TTL_S = 86_400
+"""`X-OpenRouter-Cache-TTL` is clamped to 1 to 86,400 seconds, fractions are cut off
+(guides/features/response-caching, 2026-08-22)."""
 MAX_PATTERN = 100_000
 MAX_LABEL = 100
 
@@ -235,27 +240,51 @@ GUARDRAIL_KEYS = frozenset(
     }
 )
 
+# --- Keys and workspaces --------------------------------------------------------------------------
+
+INTERVAL_OF: Mapping[Period, str] = {"day": "daily", "week": "weekly", "month": "monthly"}
+"""Periods after which limits of keys and budgets of workspaces begin anew, at midnight UTC
+(the document, `POST /keys` and `PUT /workspaces/{id}/budgets/{interval}`)."""
+WORKSPACE: Mapping[str, str] = {"name": "llm-gateway", "slug": "llm-gateway"}
+OTEL_ENDPOINT = "env:OTEL_EXPORTER_OTLP_ENDPOINT"
+"""Where an OTLP/HTTP collector listens; it has to be public (guides/features/broadcast, 2026-08-22)."""
+
 # --- Profile keys ---------------------------------------------------------------------------------
 
 HONOURED: Mapping[str, str] = {
     "workloads.params": "fields of the request body",
     "workloads.models": "model and models, provider.only and provider.order",
+    "workloads.experiment": "the emitted client draws an arm by its share, the same one for the same "
+    "user or metadata; each arm is a request and a preset of its own",
+    "workloads.route_by": "the emitted client picks the alias by task, metadata or team",
+    "teams.region": "the emitted client picks the chain within it, asked for at the host of the region; "
+    "eu, eea and us, any other is refused",
     "routing.strategy": "cheapest and fastest are sorts; the others become an order or its balance",
-    "routing.retries": "refused: each endpoint is asked once",
-    "routing.attempts_per_request": "refused: every endpoint that is left may be asked",
-    "routing.timeout": "refused: only the client limits, and the whole request",
-    "routing.first_token": "refused: only the client limits, and the whole request",
     "routing.deadline": "the emitted client gives up after it",
-    "routing.cooldown": "refused: OpenRouter's own measure of outages",
+    "routing.latency_window": "nothing to set: OpenRouter sorts by its own rolling five minutes",
     "routing.on_refusal": "fallback; return only within one model",
-    "routing.mid_stream": "error; buffer is refused",
+    "routing.mid_stream": "error; buffer is left out",
     "routing.sticky": "session_id, where no order of providers is asked for",
-    "compliance.residency": "the hosts eu and us",
+    "compliance.residency": "the hosts eu and us; any other region is refused",
     "compliance.retention": "provider.zdr and the guardrail",
     "compliance.training": "provider.data_collection and the guardrail",
     "guardrails.pii.input": "content filters of the guardrail",
-    "guardrails.pii.output": "refused: answers are not looked at",
-    "guardrails.pii.entities": "built-in filters; IBANs and keys by pattern",
-    "guardrails.deny": "content filters of the guardrail",
+    "guardrails.pii.entities": "built-in filters; IBANs and keys by pattern; others are refused",
+    "guardrails.deny": "content filters of the guardrail; a pattern that it does not take is refused",
     "guardrails.on_failure": "a check that fails lets the request through",
+    "cache.mode": "exact, by headers that the emitted client sends; never on a route of zero retention",
+    "cache.ttl": "X-OpenRouter-Cache-TTL, from 1 second to 1 day",
+    "cost.monthly_budget": "a budget of the workspace (workspace.json), which needs an Enterprise plan; "
+    "a request beyond it is answered 403; not observed here",
+    "teams.name": "client.json: whose routes the emitted client asks for",
+    "teams.keys": "keys.json, the bodies of POST /keys, and main.tf.json; not observed here",
+    "teams.workloads": "the emitted client asks for no other; OpenRouter itself would let a key ask "
+    "for any",
+    "teams.budget": "the limit of the team's key (keys.json); a request beyond it is answered 402; "
+    "not observed here",
+    "operations.observability": "otel: a destination of the workspace's broadcast (workspace.json); "
+    "not observed here",
+    "operations.replicas": "nothing to run: OpenRouter is hosted by its vendor",
+    "operations.logs": "the workspace's logging of inputs and outputs, and the destination's "
+    "privacy mode",
 }

@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from designer.gateways.legalize import rewrite
+from designer.gateways.openrouter.choice import is_choice
 from designer.gateways.openrouter.directory import (
     Directory,
     Endpoint,
@@ -310,6 +311,14 @@ def routing_of(
     return Routing(tuple(routes), tuple(deployments.values()), tuple(guardrails))
 
 
+def with_asks(routing: Routing, asks: Sequence[Ask], directory: Directory) -> Routing:
+    """The same Routing with these requests for its routes."""
+    made = routing_of(asks, routing.guardrails, directory)
+    own = {route.name: route for route in made.routes}
+    routes = [own.get(route.name, route) for route in routing.routes]
+    return replace(routing, routes=tuple(routes), deployments=made.deployments)
+
+
 def offers_in(tree: Node | None) -> list[Offer]:
     return [] if tree is None else [_unpacked(packed) for packed in deployments_of(tree)]
 
@@ -418,8 +427,10 @@ def _stands_for(ask: Ask, node: Remote, routing: Routing, directory: Directory) 
 
 
 def asks_of(routing: Routing, directory: Directory) -> tuple[Ask, ...] | None:
-    """The requests of a whole Routing; None when some route is not OpenRouter's."""
-    asks = [ask_of(route, routing, directory) for route in routing.routes]
+    """The requests of a whole Routing, without its choices; None when some route is not OpenRouter's."""
+    asks = [
+        ask_of(route, routing, directory) for route in routing.routes if not is_choice(route.node)
+    ]
     return None if None in asks else tuple(ask for ask in asks if ask is not None)
 
 
