@@ -1,7 +1,7 @@
 """Ask one of the routes beside this file, through the open-source Portkey gateway.
 
-    python client.py ROUTE "a prompt"        the answer's text
-    python client.py --header ROUTE          the header x-portkey-config, for another client; holds keys
+    python client.py [--metadata task=code] ROUTE "a prompt"        the answer's text
+    python client.py --header ROUTE    the header x-portkey-config, for another client; holds keys
 
 The gateway expands no variables, so `${NAME}` in a credential is filled in here, from the environment.
 PORTKEY_URL names the gateway (http://127.0.0.1:8787). Needs nothing but Python 3.9 or later.
@@ -37,8 +37,14 @@ def config(route, env=os.environ):
     return _filled(json.loads(text), env)
 
 
-def headers(route, env=os.environ, metadata=None):
-    """What a request for the route carries. `metadata` decides conditional routes."""
+def headers(route, env=os.environ, metadata=None, user=None):
+    """What a request for the route carries.
+
+    `metadata` decides conditional routes: `{"task": "code"}`. `user` is who the request is for.
+    """
+    metadata = dict(metadata or {})
+    if user is not None:
+        metadata.setdefault("_user", user)
     # ASCII only: a header takes nothing else, and JSON can escape the rest.
     found = {
         "content-type": "application/json",
@@ -55,17 +61,19 @@ def headers(route, env=os.environ, metadata=None):
     return found
 
 
-def chat(route, messages, env=os.environ, metadata=None, **params):
+def chat(route, messages, env=os.environ, metadata=None, user=None, **params):
     """The answer to a chat completion, as a dict. Raises urllib.error.HTTPError for an error status.
 
     The route decides the model. There is no retry here: the gateway does that.
     """
     url = env.get("PORTKEY_URL", "http://127.0.0.1:8787").rstrip("/")
     body = {"model": route, "messages": messages, **params}
+    if user is not None:
+        body["user"] = user
     request = urllib.request.Request(
         f"{url}/v1/chat/completions",
         data=json.dumps(body).encode(),
-        headers=headers(route, env, metadata),
+        headers=headers(route, env, metadata, user),
         method="POST",
     )
     with urllib.request.urlopen(request) as response:
@@ -107,7 +115,18 @@ def _secret(key, value, env):
         ) from problem
 
 
+def _told(arguments):
+    """What `--metadata KEY=VALUE` says, and the other arguments."""
+    metadata = {}
+    while len(arguments) > 1 and arguments[0] == "--metadata":
+        name, _, value = arguments[1].partition("=")
+        metadata[name] = value
+        arguments = arguments[2:]
+    return metadata, arguments
+
+
 def main(arguments):
+    metadata, arguments = _told(arguments)
     try:
         if len(arguments) == 2 and arguments[0] == "--header":
             print(headers(arguments[1])["x-portkey-config"])
@@ -115,7 +134,8 @@ def main(arguments):
         if len(arguments) != 2:
             print(__doc__, file=sys.stderr)
             return 2
-        answer = chat(arguments[0], [{"role": "user", "content": arguments[1]}])
+        messages = [{"role": "user", "content": arguments[1]}]
+        answer = chat(arguments[0], messages, metadata=metadata)
         print(answer["choices"][0]["message"]["content"])
         return 0
     except ClientError as problem:
