@@ -389,8 +389,8 @@ def _version(profile: Profile, gateway: Gateway, options: Options) -> str:
 def _not_honoured(loaded: LoadedProfile, gateway: Gateway, report: Report) -> Iterable[str]:
     acting = ACTS.keys() | CARRIED | gateway.honoured.keys()
     told = set()
-    if loaded.profile.passthrough.keys() <= GATEWAYS.keys():
-        acting |= {"passthrough"}
+    if not loaded.profile.passthrough.keys() <= GATEWAYS.keys():
+        acting -= {"passthrough"}
     for path in _leaves(loaded.profile):
         key = _without_indexes(path)
         general = key.removeprefix("workloads.")

@@ -296,6 +296,8 @@ _json = st.recursive(
                 + ["content_filter_builtins", "slug", "action", "pattern", "base_url", "timeout_s"]
                 + ["designated_version", "reasoning", "pricing", "tag", "label", "api_key"]
                 + ["prompt", "preferred_max_latency", "max_tokens", "temperature", "order"]
+                + ["keys", "team", "body", "limit", "limit_reset", "workspace", "budgets", "daily"]
+                + ["pick", "cases", "else", "arms", "teams", "cache_ttl_s", "destination"]
             ),
             inner,
             max_size=4,
@@ -691,6 +693,23 @@ def test_a_suffix_stays_in_the_slug_and_sorts() -> None:
     assert isinstance(node.child, Retry)
     assert isinstance(node.child.child, Pool)
     assert node.child.child.pick == "cheapest"
+
+
+def test_a_pick_and_limits_that_cannot_be_read_are_told_and_listed() -> None:
+    found, findings = read(
+        client={"routes": {"chat": {"pick": {"arms": []}, "timeout_s": None}}},
+        keys={"keys": [{"team": "web", "body": {"name": "k", "limit": 5, "limit_reset": None}}]},
+        workspace={"workspace": {"name": "w"}, "budgets": {"lifetime": {"limit_usd": 5}}},
+        talk={"model": "openai/big"},
+    )
+
+    assert findings == [
+        "client.json:1:22: warning[PAR572] routes.chat.pick should be cases or arms; "
+        "it is left out of the analysis"
+    ]
+    assert found.routing.budgets == ()
+    assert "keys.json: keys[0].body.limit" in found.not_analysed
+    assert "workspace.json: budgets.lifetime.limit_usd" in found.not_analysed
 
 
 def test_endpoints_of_a_second_file_take_the_place_of_the_known_ones() -> None:

@@ -30,7 +30,6 @@ from designer.gateways.litellm.lacks import (
     tidy_s,
 )
 from designer.gateways.litellm.read_policies import (
-    EXPORTERS,
     FoundTeam,
     caches,
     is_teams,
@@ -790,7 +789,6 @@ _KNOWN_PARAMS = frozenset(
         *REGION_KEY.values(),
         OTHER_REGION_KEY,
         *("input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost"),
-        *("max_parallel_requests", "max_budget", "budget_duration"),
     }
 )
 _KNOWN_INFO = frozenset(
@@ -804,7 +802,7 @@ _KNOWN_ROUTER = frozenset(
     {
         *("num_retries", "timeout", "stream_timeout", "retry_after", "retry_policy"),
         *("model_group_retry_policy", "allowed_fails", "cooldown_time", "disable_cooldowns"),
-        *("allowed_fails_policy", "enable_pre_call_checks"),
+        "allowed_fails_policy",
         *("fallbacks", "context_window_fallbacks", "content_policy_fallbacks"),
         *("default_fallbacks", "max_fallbacks", "model_group_alias", "routing_strategy"),
         *REDIS,
@@ -814,35 +812,25 @@ _KNOWN_LITELLM = frozenset(
     {
         *("num_retries", "request_timeout", "allowed_fails", "fallbacks", "default_fallbacks"),
         *("context_window_fallbacks", "content_policy_fallbacks", "max_fallbacks"),
-        *("turn_off_message_logging", "max_budget", "budget_duration"),
     }
 )
-_KNOWN_CHECKS = frozenset({LIMITS_CHECK, SESSION_CHECK})
 
 
 def _is_simulated(path: Path, unread: frozenset[int], settings: _Settings) -> bool:
     match path:
         case ("model_list", int(), "model_name"):
             return True
-        case ("model_list", int(), "litellm_params", "cache", *_):
-            return understands_cache(settings.litellm)
         case ("model_list", int(), "litellm_params", "guardrails", *_):
             return not unread
         case ("model_list", int(), "litellm_params", str() as key, *_):
             return key in _KNOWN_PARAMS
         case ("model_list", int(), "model_info", str() as key):
             return key in _KNOWN_INFO
-        case ("router_settings", "optional_pre_call_checks", int() as index):
-            return settings.router["optional_pre_call_checks"][index] in _KNOWN_CHECKS
         case ("router_settings", "model_group_affinity_config", str() as group, int() as index):
             checks = settings.router["model_group_affinity_config"][group]
             return str(checks[index]) == SESSION_CHECK
         case ("router_settings", str() as key, *_):
             return key in _KNOWN_ROUTER
-        case ("litellm_settings", "cache" | "cache_params", *_):
-            return understands_cache(settings.litellm)
-        case ("litellm_settings", "callbacks", int() as index):
-            return settings.litellm["callbacks"][index] in EXPORTERS
         case ("litellm_settings", str() as key, *_):
             return key in _KNOWN_LITELLM
         case ("guardrails", int() as index, *_):
