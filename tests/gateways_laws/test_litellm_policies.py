@@ -53,7 +53,12 @@ HELM = json.loads(Path(__file__).with_name("litellm_helm_values.json").read_text
 
 def deployment(id_: str, **more: Any) -> Deployment:
     return Deployment(
-        id_, "openai", "m", secret="env:OPENAI_API_KEY", cooldown=Cooldown(30.0, 1), **more
+        id_,
+        "openai",
+        "gpt-4o-mini",
+        secret="env:OPENAI_API_KEY",
+        cooldown=Cooldown(30.0, 1),
+        **more,
     )
 
 
@@ -62,6 +67,7 @@ def within(region: str, node: Any) -> Case:
 
 
 PLAIN = Rollout()
+PRICE = Terms("gpt-4o-mini", Decimal("0.15"), Decimal("0.6"))
 
 
 def organisation(rollout: Rollout = PLAIN) -> Routing:
@@ -118,7 +124,7 @@ def legal(routing: Routing, report: Report | None = None) -> Routing:
 
 
 def texts(routing: Routing) -> dict[str, str]:
-    files = LITELLM.lower(routing, {})
+    files = LITELLM.lower(routing, {d.id: PRICE for d in routing.deployments})
     files += LITELLM.artefacts(routing, {}, "eu support", files)
     return {file.path: render(LITELLM.folder, file) for file in files}
 

@@ -640,6 +640,7 @@ FAIL_OPEN = Feature(
 PLAIN_RAILS = Feature("a guardrail that checks nothing here", each_guardrail(_plain_rail))
 
 LACKS: tuple[Lack, ...] = (
+    Lack(TEAM_KEYS, "the first stays", f"{_READ}: key_alias is unique"),
     Lack(
         SHARES,
         "the arms' first deployments are a pool with the shares as weights, the rest of the arms follows "
@@ -801,7 +802,6 @@ LACKS: tuple[Lack, ...] = (
     Lack(NO_MONEY, "it is left out", f"{_READ}: 0 is taken for unset"),
     Lack(SOFT_BUDGETS, "its alert is the soft budget", _READ, told=False),
     Lack(OTHER_LIMITS, "it is left out", f"{_READ}: rpm_limit and tpm_limit are of teams and keys"),
-    Lack(TEAM_KEYS, "the first stays", f"{_READ}: key_alias is unique"),
     Lack(BUDGET_ORDER, "they are the same", _READ, told=False),
     Lack(LIMIT_ORDER, "they are the same", _READ, told=False),
     Lack(
