@@ -6,9 +6,10 @@ the files that `plan` writes are held to the closed schemas beside them.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from msgspec import Struct
 
@@ -95,11 +96,8 @@ _TYPES: Final[Mapping[Kind, str]] = {
     "str": "string",
     "null": "null",
 }
-_VARIABLE: Final = {
-    "description": "An environment variable that holds the value.",
-    "type": "string",
-    "pattern": r"^os\.environ/.|\$\{.+\}",
-}
+_VARIABLE: Final = {"type": "string", "pattern": r"^os\.environ/.|\$\{.+\}"}
+"""Without words of its own, which editors would show beside the key's."""
 
 
 _CONVERTED: Final[Mapping[str, frozenset[str]]] = {
@@ -152,9 +150,23 @@ def _reached(gateway: str, known: keys.Sections, start: str) -> Iterable[str]:
         section = waiting.pop()
         if section not in reached:
             reached.add(section)
-            below = (section_below(gateway, section, name) for name in known[section])
-            waiting += [s for path in below for s in (path, f"{path}[]") if s in known]
+            waiting += [s for key in known[section].values() for s in _below(gateway, known, key)]
     return sorted(reached)
+
+
+def _below(gateway: str, known: keys.Sections, key: Key) -> Iterator[str]:
+    kinds, below = _kinds(gateway, known, key), section_below(gateway, key.section, key.name)
+    if "dict" in kinds and below in known:
+        yield below
+    if "list" in kinds and f"{below}[]" in known:
+        yield f"{below}[]"
+
+
+def _kinds(gateway: str, known: keys.Sections, key: Key) -> frozenset[Kind]:
+    kinds = key.accepts | ALSO[gateway].get((key.section, key.name), frozenset())
+    if not kinds and section_below(gateway, key.section, key.name) in known:
+        return frozenset({"dict", "null"})  # no kind was declared, and keys of its own were
+    return kinds
 
 
 def _definition(section: str) -> str:
@@ -210,30 +222,28 @@ def _patterns(gateway: str, section: str) -> list[str]:
 
 
 def _key(editor: Editor, known: keys.Sections, key: Key) -> Schema:
-    made: Schema = {"description": _hover(editor, key), **_value(editor, known, key)}
+    kinds = _kinds(editor.gateway, known, key)
+    words = {"description": _hover(editor, kinds, key)}
     if key.ignored:
-        made["deprecationMessage"] = f"{editor.product} takes this key and does nothing with it."
-    return made
+        words["deprecationMessage"] = f"{editor.product} takes this key and does nothing with it."
+    return {**words, **_value(editor, known, kinds, key)}
 
 
-def _hover(editor: Editor, key: Key) -> str:
-    kinds = [kind for kind in _TYPES if kind in key.accepts]
-    kinds += [kind for kind in ("list", "dict") if kind in key.accepts]
-    if {"int", "float"} <= key.accepts:
-        kinds.remove("int")
-    taken = " or ".join(kinds) or "anything"
+def _hover(editor: Editor, kinds: frozenset[Kind], key: Key) -> str:
+    named = [kind for kind in get_args(Kind) if kind in kinds]
+    if "float" in named and "int" in named:
+        named.remove("int")
     default = f", default {key.default}" if key.default else ""
     version = key.until or key.since or keys.nearest(editor.gateway, "")
-    read_in = (
-        f"{editor.product} {version} " if key.source[:1].islower() and ":" in key.source else ""
-    )
-    return f"{taken}{default}; {read_in or editor.product + ', '}{key.source}"
+    is_in_source = re.fullmatch(r"\S+\.py(:\d+)?", key.source) is not None
+    read_in = f"{editor.product} {version} " if is_in_source else f"{editor.product}, "
+    return f"{' or '.join(named) or 'anything'}{default}; {read_in}{key.source}"
 
 
-def _value(editor: Editor, known: keys.Sections, key: Key) -> Schema:
-    if key.accepts <= {"null"}:
+def _value(editor: Editor, known: keys.Sections, kinds: frozenset[Kind], key: Key) -> Schema:
+    if kinds <= {"null"}:
         return {}  # what it takes besides nothing is not declared
-    return _one_of([*_scalars(editor, key), *_collections(editor, known, key)])
+    return _one_of([*_scalars(editor, kinds, key), *_collections(editor, known, kinds, key)])
 
 
 def _one_of(ways: Sequence[Schema]) -> Schema:
@@ -243,41 +253,46 @@ def _one_of(ways: Sequence[Schema]) -> Schema:
     return {"allOf": list(ways)} if "$ref" in ways[0] else ways[0]
 
 
-def _scalars(editor: Editor, key: Key) -> Iterator[Schema]:
+def _scalars(editor: Editor, kinds: frozenset[Kind], key: Key) -> Iterator[Schema]:
     """A variable may stand for any of them, and is a text."""
-    also = ALSO[editor.gateway].get((key.section, key.name), frozenset())
-    kinds = key.accepts | also
     if key.choices:
         yield {"enum": list(key.choices)}
+        also = ALSO[editor.gateway].get((key.section, key.name), frozenset())
         kinds = (kinds - {"str"}) | also
     types = [name for kind, name in _TYPES.items() if kind in kinds]
     if types:
-        yield {"type": types[0] if len(types) == 1 else types, **_examples(key)}
+        yield {"type": types[0] if len(types) == 1 else types, **_offered(key)}
     if "str" not in kinds and (key.choices or set(types) - {"null"}):
         yield {"$ref": "#/definitions/variable"}
     if key.section in _CONVERTED[editor.gateway] and kinds & {"int", "float"}:
         yield _IN_QUOTES
 
 
-def _collections(editor: Editor, known: keys.Sections, key: Key) -> Iterator[Schema]:
+def _collections(
+    editor: Editor, known: keys.Sections, kinds: frozenset[Kind], key: Key
+) -> Iterator[Schema]:
     below = section_below(editor.gateway, key.section, key.name)
-    if "dict" in key.accepts | ALSO[editor.gateway].get((key.section, key.name), frozenset()):
+    if "dict" in kinds:
         yield _ref(below) if below in known else {"type": "object"}
-    if "list" in key.accepts:
+    if "list" in kinds:
         yield {"type": "array", **_items(editor, known, key, f"{below}[]")}
 
 
 def _items(editor: Editor, known: keys.Sections, key: Key, section: str) -> Schema:
     if section not in known:
-        return {"items": _examples(key)} if _examples(key) else {}
+        return {"items": _offered(key)} if _offered(key) else {}
     also = ALSO[editor.gateway].get((key.section, f"{key.name}[]"), frozenset())
     others = [{"type": _TYPES[kind]} for kind in sorted(also)]
     return {"items": _one_of([_ref(section), *others])}
 
 
-def _examples(key: Key) -> Schema:
+def _offered(key: Key) -> Schema:
+    """Names to choose from: `examples` would all be shown beside the key's words."""
     offered = _OFFERED.get((key.section, key.name))
-    return {"examples": list(keys.names("litellm", "", offered))} if offered else {}
+    if offered is None:
+        return {}
+    names = keys.names("litellm", "", offered)
+    return {"defaultSnippets": [{"label": name, "body": name} for name in names]}
 
 
 if __name__ == "__main__":

@@ -89,9 +89,22 @@ def test_litellms_own_examples_fit_unless_lint_finds_a_key_wrong() -> None:
     assert [path.name for path in wrong if not OF_KEYS & set(codes(path))] == []
 
 
-@pytest.mark.parametrize("code", ["LNT001", "LNT002", "LNT003", "LNT006"])
-def test_a_key_that_litellm_ignores_is_flagged(code: str) -> None:
-    assert errors("litellm", read(EXAMPLES / code / "fails.yaml"))
+@pytest.mark.parametrize(
+    ("editor", "example", "flagged"),
+    [
+        ("litellm", "LNT001/fails.yaml", "$.router_settings"),
+        ("litellm", "LNT002/fails.yaml", "$.litellm_settings"),
+        ("litellm", "LNT007/fails.yaml", "$.router_settings.num_retries"),
+        ("portkey-oss", "LNT601/fails.json", "$.strategy"),
+        ("openrouter-request", "LNT801/fails.json", "$.provider"),
+        ("openrouter-request", "LNT802/fails.json", "$"),
+        ("openrouter-request", "LNT804/fails.json", "$.provider"),
+    ],
+)
+def test_what_breaks_a_rule_of_keys_or_kinds_is_flagged(
+    editor: str, example: str, flagged: str
+) -> None:
+    assert flagged in errors(editor, read(EXAMPLES / example))
 
 
 @pytest.mark.parametrize("section", ["router_settings", "litellm_settings", "general_settings"])
