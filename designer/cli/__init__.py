@@ -49,6 +49,7 @@ COMMANDS = {
         "Models, prices, regions and contracts, with their sources.",
     ),
     "explain": ("designer.cli.explain", "The reason behind a finding's code or a profile's key."),
+    "schema": ("designer.cli.schema", "Print a JSON Schema for editors."),
     "completion": ("designer.cli.completion", "Print the shell's completion script."),
 }
 

@@ -77,6 +77,20 @@ def test_an_offering_that_is_not_there_gets_a_suggestion(
     assert "openai/gpt-5.4" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("profile", "Workload profile of the LLM gateway designer"),
+        ("litellm", "LiteLLM proxy: config.yaml"),
+    ],
+)
+def test_schemas_are_printed_for_editors(
+    name: str, title: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["schema", name]) == 0
+    assert json.loads(capsys.readouterr().out)["title"] == title
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_scripts_name_the_program(
     shell: str, capsys: pytest.CaptureFixture[str]

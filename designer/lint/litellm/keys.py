@@ -13,6 +13,7 @@ from msgspec import Struct
 from designer import keys
 from designer.diagnostics import Edit, Fix, Report, Rule, Severity
 from designer.documents import Path
+from designer.keys.undeclared import UNDECLARED
 from designer.lint.litellm.view import File, mapping, text
 
 _MEASURED = "measured, LiteLLM 1.106.2, 2026-11-22"
@@ -138,29 +139,9 @@ def _mappings(value: Any) -> Iterator[tuple[int, Mapping[str, Any]]]:
 def _is_known(file: File, section: Section, key: str) -> bool:
     if section.kind == "" and key.startswith(("x-", "_", ".")):
         return True  # by custom a place for anchors
-    if key in _READ_BY_NAME.get(section.kind, ()):
+    if key in UNDECLARED["litellm"].get(section.kind, ()):
         return True
     return keys.find("litellm", file.subject.version, section.kind, key) is not None
-
-
-_READ_BY_NAME: Mapping[str, frozenset[str]] = {
-    "litellm_settings": frozenset(
-        {
-            *("code_interpreter_interception_params", "compression_interception_params"),
-            *("default_mcp_sampling_model", "enable_post_custom_auth_checks"),
-            *("forward_llm_provider_auth_headers", "timezone", "ui_theme_config"),
-            "vertex_credentials",
-        }
-    ),
-    "general_settings": frozenset(
-        {
-            *("block_robots", "custom_auth_settings", "email_settings", "enable_mcp_registry"),
-            *("enforce_project_model_quota", "mcp_allow_all_keys_respects_mcp_scope"),
-        }
-    ),
-}
-"""Keys that no declaration names and that code asks for: `litellm_settings.get("…")`,
-`general_settings.get("…")`, `getattr(litellm, "…")` (searched for in 1.106.2, 2026-11-24)."""
 
 
 def _tell(file: File, section: Section, key: str, report: Report) -> None:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 
 from designer import keys
+from designer.keys.undeclared import UNDECLARED
 
 _SECTIONS = keys.sections("openrouter")
 KNOWN_PREFERENCES = tuple(_SECTIONS["provider"])
@@ -18,11 +19,7 @@ WRAPPERS = ("extra_body", "extraBody", "providerOptions", "provider_options", "o
 
 FIELDS = (
     *_SECTIONS[""],
-    *("transforms", "prompt", "max_output_tokens", "audio", "web_search_options", "functions"),
-    *("function_call", "n", "suffix", "echo", "best_of", "background", "include", "instructions"),
-    *("max_tool_calls", "text", "truncation", "previous_response_id", "safety_identifier", "store"),
-    *("context_management", "output_config", "speed", "stop_sequences", "thinking"),
-    *("cache_enabled", "cache_ttl_seconds", "system_prompt", "parameters"),
+    *sorted(UNDECLARED["openrouter"][""]),
     *_SECTIONS["preset"],
     "config",
 )

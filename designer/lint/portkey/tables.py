@@ -7,6 +7,7 @@ documentation of configurations (snapshot of 2026-08-21).
 from collections.abc import Mapping
 
 from designer import keys
+from designer.keys.undeclared import PREFIXES, UNDECLARED
 
 
 def _known(section: str) -> tuple[str, ...]:
@@ -19,17 +20,8 @@ STRATEGY_KEYS = _known("strategy")
 CONDITION_KEYS = _known("strategy.conditions[]")
 RETRY_KEYS = _known("retry")
 CACHE_KEYS = _known("cache")
-LEVEL_KEYS = (
-    *_known("targets[]"),
-    *("metadata", "id", "description", "snowflake_account", "filename", "model_pricing_config"),
-    "fetch_integrated_models",
-)
-"""With what the gateway reads beyond its schema (read, 1.15.2, 2026-11-24), and labels."""
-PROVIDER_PREFIXES = (
-    *("aws_", "azure_", "vertex_", "openai_", "anthropic_", "fireworks_", "oracle_", "amzn_"),
-    *("huggingface_", "mistral_", "stability_", "workers_ai_", "google_", "cohere_", "bedrock_"),
-)
-"""Settings of one provider; the gateway reads some eighty of them and the vendor adds more."""
+LEVEL_KEYS = (*_known("targets[]"), *sorted(UNDECLARED["portkey-oss"]["targets[]"]))
+PROVIDER_PREFIXES = PREFIXES["targets[]"]
 
 MEANT: Mapping[str, str] = {
     "timeout": "request_timeout",
