@@ -843,6 +843,8 @@ def _is_simulated(path: Path, unread: frozenset[int], settings: _Settings) -> bo
 
 def _is_checked(path: Path, value: Any, version: str) -> bool:
     """Whether the inventory knows the key; what a key names as code, nothing here can know."""
+    if path[0] == "model_list" and path[2:4] == ("litellm_params", "cache"):
+        return True  # a deployment's own cache controls, which no inventory lists
     key = keys.locate("litellm", version, path)
     return key is not None and not _is_code(key, value, version)
 
