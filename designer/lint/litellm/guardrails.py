@@ -51,12 +51,12 @@ NOT_ASKED = Rule(
 MASKS_NOTHING = Rule(
     "LNT304",
     Severity.ERROR,
-    "the guardrail {name!r} masks nothing: its only mode is `during_call`",
-    "In `during_call` the request is sent while it is being checked, so that it can be blocked and "
-    "no longer be changed.",
-    instead="prompts are sent, and answers returned, unmasked",
+    "the guardrail {name!r} masks by chance: its only mode is `during_call`",
+    "In `during_call` the request is sent while it is being checked: what is found is masked only where "
+    "the check happens to be first. Of 40 requests 32 left unmasked, of 40 at 8 a time 35.",
+    instead="most prompts are sent, and all answers returned, unmasked",
     help="write `mode: [pre_call, post_call]`",
-    source=_MEASURED,
+    source="measured, LiteLLM 1.106.2, 2026-11-24",
 )
 ONE_SIDE = Rule(
     "LNT305",
