@@ -24,7 +24,7 @@ demo: $(READY) ## plan an example, survive an outage on paper, then three real r
 	@$(BIN)/designer demo out/eu-support
 
 test: export HYPOTHESIS_PROFILE ?= ci
-test: check gateways ## everything CI runs: check, then the tests that need minutes or a real gateway
+test: gateways check ## everything CI runs: check, then the tests that need minutes or a real gateway
 	$(PYTEST) -n 2 --dist loadfile -m "(gateway or slow) and not full"
 
 check: $(READY) ## the quick part: format, lint, types, import contracts, quick tests
