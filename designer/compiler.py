@@ -85,7 +85,7 @@ OVER_BUDGET = Rule(
     Severity.WARNING,
     "the forecast of {low:,.0f}–{high:,.0f} USD/month goes beyond the budget of {budget}",
     "The forecast is a prior: the profile's traffic at list prices, with a band for both.",
-    instead="nothing stops the spending: the budget is not enforced by the emitted files yet",
+    instead="a forecast stops nothing; where the gateway does not either, a loss above says so",
     help="choose cheaper models, or limit spending at the providers",
 )
 GIVEN = Rule(

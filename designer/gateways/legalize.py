@@ -277,21 +277,6 @@ def retries_on(on: Failures) -> Feature:
     )
 
 
-def falls_on(on: Failures) -> Feature:
-    """For a gateway that decides itself which failures move a chain on."""
-
-    def same(node: Node) -> Node:
-        if not isinstance(node, Chain):
-            return node
-        return Chain(
-            tuple(replace(rung, on=on if i else rung.on) for i, rung in enumerate(node.rungs))
-        )
-
-    return Feature(
-        "the choice of failures that fall back", each_node(same), keys=("routing.on_refusal",)
-    )
-
-
 def picks(known: frozenset[str]) -> Feature:
     """For a gateway that knows only these picking strategies."""
     return Feature(
