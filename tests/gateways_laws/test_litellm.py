@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -195,8 +195,26 @@ def written_by_hand(draw: st.DrawFn) -> dict[str, Any]:
     )
 
 
+def mixed_retries() -> dict[str, Any]:
+    """Counts of their own, which turn into the whole file's once the file is written again."""
+
+    def entry(name: str, **params: Any) -> dict[str, Any]:
+        return {"model_name": name, "litellm_params": {"model": "openai/x"} | params}
+
+    return {
+        "model_list": [
+            entry("a", order=0, num_retries="2"),
+            entry("a"),
+            entry("c"),
+            entry("c", num_retries="2"),
+        ],
+        "router_settings": {"num_retries": 0},
+    }
+
+
 @laws
 @given(written_by_hand())
+@example(mixed_retries())
 def test_a_hand_written_configuration_can_be_emitted_again(config: dict[str, Any]) -> None:
     found = parsed({"config.yaml": to_yaml(config)})
     routing = legal(found.routing)

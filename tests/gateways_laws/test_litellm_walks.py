@@ -384,6 +384,18 @@ def test_a_deployment_without_order_is_asked_only_while_the_ordered_ones_are_coo
     assert walk(UNORDERED, "A=400") == "A 400"
 
 
+STAND_IN = """
+model_list:
+  - {model_name: chat, litellm_params: {model: openai/x, order: 1, num_retries: 0}, model_info: {id: A}}
+  - {model_name: chat, litellm_params: {model: openai/x, order: 2}, model_info: {id: B}}
+router_settings: {num_retries: 2, cooldown_time: 60}
+"""
+
+
+def test_what_stands_in_for_a_cooling_level_is_retried_by_its_own_count() -> None:
+    assert walk(STAND_IN, "A=429 B=500", calls=2) == "[A B B B 500] [B B B B B B 500]"
+
+
 def stream(text: str, primary: Outcome) -> tuple[list[str], int, bool]:
     parsed = understood(text)
     program = Program(parsed.routing, parsed.semantics)

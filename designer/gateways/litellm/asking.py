@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from designer.gateways.litellm.groups import Group, Lists, tree
+from designer.gateways.litellm.groups import Group, Level, Lists, plain_counts, tree
 from designer.ir import Route, Routing
 
 READ = frozenset({"num_retries", "fallbacks", "disable_fallbacks"})
@@ -49,9 +49,10 @@ def without_fallbacks(group: Group) -> Group:
 def _changed(group: Group, wanted: Mapping[str, Any], first: bool, suffix: str) -> Group:
     retries = wanted.get("num_retries")
     if isinstance(retries, int) and not isinstance(retries, bool) and retries >= 0:
-        levels = tuple(replace(level, retries=retries, own=()) for level in group.levels)
+        levels = tuple(_retried(level, retries) for level in group.levels)
+        spare = None if group.spare is None else _retried(group.spare, retries)
         # Zero switches the retry policy off as well; any other count yields to it (router.py:8095).
-        group = replace(group, levels=levels, policy=group.policy if retries else ())
+        group = replace(group, levels=levels, spare=spare, policy=group.policy if retries else ())
     listed = wanted.get("fallbacks")
     if isinstance(listed, list) and first:
         names = tuple(name for name in listed if isinstance(name, str))
@@ -64,3 +65,7 @@ def _changed(group: Group, wanted: Mapping[str, Any], first: bool, suffix: str) 
         context=tuple(name + suffix for name in group.context),
         content=tuple(name + suffix for name in group.content),
     )
+
+
+def _retried(level: Level, retries: int) -> Level:
+    return replace(level, counts=plain_counts(retries for _ in level.ids))

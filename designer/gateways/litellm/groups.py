@@ -6,6 +6,7 @@ whether LiteLLM can do exactly that. The walk was measured on LiteLLM 1.106.2, 2
 """
 
 import math
+from collections.abc import Iterable
 from typing import Literal
 
 from msgspec import Struct, field
@@ -43,9 +44,15 @@ class Level(Struct, frozen=True):
 
     ids: tuple[str, ...]
     weights: tuple[float, ...] = ()
-    retries: int = 0
-    own: tuple[tuple[str, int], ...] = ()
-    """Retries of deployments that have a count of their own, where not all of the level have it."""
+    counts: tuple[int, ...] = ()
+    """Retries after a failure of each; none where nothing of the level is retried."""
+
+    @property
+    def retries(self) -> int:
+        return max(self.counts, default=0)
+
+    def count_of(self) -> dict[str, int]:
+        return dict(zip(self.ids, self.counts or (0,) * len(self.ids), strict=True))
 
     def node(self, pick: Pick) -> Node:
         targets = tuple(Target(id_) for id_ in self.ids)
@@ -106,9 +113,16 @@ def _hop(group: Group, index: int, lists: Lists) -> Node:
     """The tries of one level, and where its context-window errors and refusals go."""
     level = group.levels[index]
     body = level.node(group.pick) if index else _first_healthy(group)
-    alone = len(group.ids) + len(group.spare.ids if group.spare else ()) == 1
-    own = level.own if index else tuple(pair for lv in group.levels for pair in lv.own)
+    spare = (group.spare,) if group.spare else ()
+    asked = (level,) if index else (*group.levels, *spare)
+    own = tuple(
+        (id_, count)
+        for other in asked
+        for id_, count in other.count_of().items()
+        if count != level.retries
+    )
     if level.retries or group.policy or own:
+        alone = sum(len(other.ids) for other in (*group.levels, *spare)) == 1
         policy = tuple((RETRY_POLICY[key], count) for key, count in group.policy)
         body = Retry(body, level.retries, RETRIED, policy, alone, own)
     walks = len(group.levels) > 1 and group.walks
@@ -218,10 +232,19 @@ def _add_level(
     fresh = [i for i, id_ in enumerate(ids) if id_ not in seen]
     if fresh:
         kept = tuple(weights[i] for i in fresh) if weights else ()
-        retries = max(retry.retries, 0) if retry is not None else 0
         here = tuple(ids[i] for i in fresh)
-        own = tuple(pair for pair in (retry.per_deployment if retry else ()) if pair[0] in here)
-        found.levels.append(Level(here, plain_weights(kept), retries, own))
+        found.levels.append(Level(here, plain_weights(kept), _counts(here, retry)))
+
+
+def _counts(ids: tuple[str, ...], retry: Retry | None) -> tuple[int, ...]:
+    own = dict(retry.per_deployment) if retry is not None else {}
+    common = retry.retries if retry is not None else 0
+    return plain_counts(max(own.get(id_, common), 0) for id_ in ids)
+
+
+def plain_counts(counts: Iterable[int]) -> tuple[int, ...]:
+    listed = tuple(counts)
+    return listed if any(listed) else ()
 
 
 def _spread(pool: Pool, ids: tuple[str, ...]) -> tuple[float, ...]:

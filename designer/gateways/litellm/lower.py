@@ -70,7 +70,7 @@ def lower(routing: Routing, terms: Mapping[str, Terms]) -> tuple[File, ...]:
                 facts = _facts(deployment, route, terms)
                 params = _params(route, deployment, facts)
                 params |= _place(group, level, order, index, routing)
-                count = dict(level.own).get(deployment.id, level.retries)
+                count = level.count_of()[deployment.id]
                 if count != retries:
                     params["num_retries"] = count
                 params |= _limits(deployment, shared_s, routing)

@@ -19,7 +19,7 @@ from designer.documents import Document, Path, read_json, read_yaml
 from designer.engine.semantics import Semantics
 from designer.gateways.base import Parsed, Terms
 from designer.gateways.litellm.asking import for_request, without_fallbacks
-from designer.gateways.litellm.groups import Group, Level, Lists, plain_weights, tree
+from designer.gateways.litellm.groups import Group, Level, Lists, plain_counts, plain_weights, tree
 from designer.gateways.litellm.includes import includes, merged
 from designer.gateways.litellm.lacks import (
     NO_COOLDOWN,
@@ -621,18 +621,14 @@ def _group(name: str, members: list[_Entry], settings: _Settings) -> Group:
 def _level(members: list[_Entry], settings: _Settings) -> Level:
     if settings.pick == "cheapest":
         members = _cheapest_first(members)
-    counts = {e.id: _whole(e.params.get("num_retries")) for e in members}
-    given = {id_: max(count, 0) for id_, count in counts.items() if count is not None}
-    shared = set(given.values()) if len(given) == len(members) else {settings.retries}
+    given = [_whole(entry.params.get("num_retries")) for entry in members]
+    counts = plain_counts(settings.retries if n is None else max(n, 0) for n in given)
     weights: tuple[float, ...] = ()
     for key in WEIGHTS if settings.pick == "weighted" else ():
         weights = tuple(max(_number(e.params.get(key)) or 0.0, 0.0) for e in members)
         if any(weights):
             break
-    retries = max(shared)
-    own = tuple((id_, count) for id_, count in given.items() if len(shared) > 1 or count != retries)
-    own = tuple(pair for pair in own if pair[1] != retries)
-    return Level(tuple(e.id for e in members), plain_weights(weights), retries, own)
+    return Level(tuple(e.id for e in members), plain_weights(weights), counts)
 
 
 def _cheapest_first(members: list[_Entry]) -> list[_Entry]:
