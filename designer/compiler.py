@@ -29,14 +29,14 @@ from designer.planner.accounts import accounts, candidates, with_own_models
 from designer.planner.acts import ACTS, acts_on
 from designer.planner.chain import Chosen, Variant, better_now, choose_chain
 from designer.planner.choose import Verdict, compare
-from designer.planner.forecast import forecast
+from designer.planner.forecast import CacheMode, Course, course, forecast
 from designer.planner.lock import Lock, lock_path, lock_text, read_lock
 from designer.planner.requirements import Conflict, first_failure, requirements
 from designer.planner.routing import CARRIED, build_routing, terms
 from designer.planner.variants import arms, regions
 from designer.profile.load import LoadedProfile
-from designer.profile.model import Profile
-from designer.profile.policy import loosenings
+from designer.profile.model import Profile, Workload
+from designer.profile.policy import loosenings, policy_of
 from designer.validate import check_files, read_back
 
 INFEASIBLE = Rule(
@@ -159,7 +159,12 @@ def compile_profile(
         routing=verdict.legal,
         terms=terms(chains, catalog),
         chains=tuple(chains),
-        forecasts={c.workload.alias: forecast(c.workload, c.rungs, catalog) for c in chains},
+        forecasts={
+            c.workload.alias: forecast(
+                c.workload, c.rungs, catalog, _course(profile, c.workload, verdict.legal)
+            )
+            for c in chains
+        },
         verdicts=tuple(verdicts),
         loosened=tuple(
             f"{item.workload}: {item.key} is {item.here} instead of {item.profile}"
@@ -187,6 +192,12 @@ def compile_profile(
         plan, files = passed
     _leave_out_ignored(profile, options.as_of or catalog.date, report)
     return replace(plan, texts=_emit(plan, files, catalog))
+
+
+def _course(profile: Profile, workload: Workload, legal: Routing) -> Course:
+    """With the cache that the gateway really gives the route."""
+    modes: list[CacheMode] = [c.mode for c in legal.caches if c.covers(workload.alias)]
+    return course(policy_of(profile, workload), modes[0] if modes else "off")
 
 
 def _tell_given(loaded: LoadedProfile, catalog: Catalog, as_of: date, report: Report) -> None:
@@ -255,9 +266,11 @@ def _check_budget(loaded: LoadedProfile, plan: Plan, report: Report) -> None:
     """The whole profile's forecast against `cost.monthly_budget`."""
     budget = plan.profile.cost.monthly_budget
     figures = [f.usd_per_month for f in plan.forecasts.values() if f.usd_per_month]
-    high = sum(figure.high for figure in figures)
+    shared = {fixed.account: fixed for f in plan.forecasts.values() for fixed in f.fixed}
+    fixed = sum(cost.usd_per_month for cost in shared.values())
+    high = fixed + sum(figure.high for figure in figures)
     if budget is not None and high > budget.usd:
-        low = sum(figure.low for figure in figures)
+        low = fixed + sum(figure.low for figure in figures)
         place = loaded.positions.place("cost.monthly_budget")
         report.add(OVER_BUDGET, place, low=low, high=high, budget=budget)
 

@@ -277,25 +277,42 @@ def _client_timeout_s(plan: Plan, alias: str) -> float:
 
 def figures(forecast: Forecast) -> Iterable[tuple[str, str, str]]:
     """(what, interval in words, source) of each figure."""
-    yield "availability", f"{span(forecast.availability)}", forecast.availability.source
-    yield "p95 of the whole answer", span(forecast.p95_s), forecast.p95_s.source
-    yield "cost of a request", span(forecast.usd_per_request), forecast.usd_per_request.source
-    if forecast.usd_per_month:
-        yield "cost", span(forecast.usd_per_month), forecast.usd_per_month.source
+    named = {
+        "availability": forecast.availability,
+        "p95 of the whole answer": forecast.p95_s,
+        "cost of a request": forecast.usd_per_request,
+        "cost": forecast.usd_per_month,
+    }
+    for name, figure in named.items():
+        if figure:
+            yield f"{name} ({figure.grade})", in_words(figure), figure.source
+    for fixed in forecast.fixed:
+        yield (
+            f"{fixed.account}, asked or not",
+            f"{fixed.usd_per_month:,.0f} USD/month",
+            fixed.source,
+        )
+
+
+def in_words(figure: Figure) -> str:
+    """An availability by its mean first: a month without any failure is not a promise."""
+    if figure.unit != "share of requests":
+        return span(figure)
+    return f"{_number(figure, figure.mean)} % ({span(figure)})"
 
 
 def span(figure: Figure) -> str:
     """`2.1–3.4 s`, one number where both ends read the same."""
     low, high = (_number(figure, value) for value in (figure.low, figure.high))
     text = low if low == high else f"{low}–{high}"
-    unit = "" if figure.unit == "share of requests" else f" {figure.unit}"
-    return f"{text}{unit}"
+    unit = "%" if figure.unit == "share of requests" else figure.unit
+    return f"{text} {unit}"
 
 
 def _number(figure: Figure, value: float) -> str:
     match figure.unit:
         case "share of requests":
-            return f"{100 * value:.3f} %"
+            return f"{100 * value:.3f}"
         case "s":
             return f"{value:.1f}"
         case "USD":

@@ -231,6 +231,19 @@ class Latency(Struct, frozen=True):
     as_of: str
 
 
+class Usage(Struct, frozen=True):
+    """What requests really were, from the user's own logs (`designer calibrate`)."""
+
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    """Both of an average request."""
+    usd_per_request: float | None
+    """None where the logs have no cost."""
+    source: str
+    observed_on: str
+
+
 class Offering(Struct, frozen=True):
     id: str
     provider: str
@@ -262,6 +275,7 @@ class Offering(Struct, frozen=True):
     """Offerings with the same word go down together, as far as anybody can tell in advance."""
     retires_on: date | None = None
     note: str = ""
+    usage: Usage | None = None
 
     def is_retired(self, as_of: date) -> bool:
         return self.retires_on is not None and self.retires_on <= as_of
@@ -271,14 +285,15 @@ class Offering(Struct, frozen=True):
 
 
 class Incidents(Struct, frozen=True):
-    """How often a provider is down, as a prior; `class` is borrowed from providers like it."""
+    """How often a provider is down, as a prior; `class` is borrowed from providers like it, `logs` is
+    what the user's own say (`designer calibrate`)."""
 
     availability: float
     """Share of minutes without an incident."""
     repair_p50_min: float
     repair_p90_min: float
     between_failures_mean_d: float
-    grade: Literal["measured", "class"]
+    grade: Literal["logs", "measured", "class"]
     source: str
     as_of: str
 

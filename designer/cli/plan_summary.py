@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from designer.diagnostics import Report, Severity
-from designer.plan import Plan, span
+from designer.plan import Plan, in_words, span
 from designer.planner.choose import Verdict
+from designer.planner.forecast import Forecast
 
 
 def summary(plan: Plan, folder: Path | None, report: Report) -> str:
@@ -44,15 +45,28 @@ def _chains(plan: Plan) -> Iterable[str]:
         forecast = plan.forecasts[chosen.workload.alias]
         alias = click.style(chosen.workload.alias.ljust(width), fg="green", bold=True)
         yield f"  {alias}  {' → '.join(str(rung) for rung in chosen.rungs)}"
-        figures = [f"{span(forecast.availability)} available", f"p95 {span(forecast.p95_s)}"]
+        figures = [f"{in_words(forecast.availability)} available", f"p95 {span(forecast.p95_s)}"]
         if forecast.usd_per_month:
             figures.append(span(forecast.usd_per_month))
-        yield f"  {' ' * width}  {' · '.join(figures)}   (prior)"
+        yield f"  {' ' * width}  {' · '.join(figures)}   {_grades(forecast)}"
         for reason in chosen.reasons:
             yield _wrap(reason, f"  {' ' * width}    ")
     for workload in plan.given:
         alias = click.style(workload.alias.ljust(width), fg="green", bold=True)
         yield f"  {alias}  given by passthrough: not planned, not checked"
+
+
+def _grades(forecast: Forecast) -> str:
+    """`(prior)`, or which of the figures were measured."""
+    figures = {
+        "availability": forecast.availability,
+        "p95": forecast.p95_s,
+        "cost": forecast.usd_per_month or forecast.usd_per_request,
+    }
+    measured = [name for name, figure in figures.items() if figure.grade == "measured"]
+    if len(measured) in (0, len(figures)):
+        return "(measured)" if measured else "(prior)"
+    return f"(measured: {', '.join(measured)}; the rest prior)"
 
 
 def _todo(plan: Plan) -> Iterable[str]:

@@ -198,13 +198,13 @@ def _pick(workload: Workload, ranked: Sequence[Candidate], catalog: Catalog) -> 
 
 
 def _first(workload: Workload, ranked: Sequence[Candidate], catalog: Catalog) -> Candidate:
-    """The best; where its model is all there may be, the best that is available often enough."""
-    if workload.task == "embed":
-        for candidate in ranked:
-            group = [candidate, *(c for c in ranked if _may_follow(workload, c, [candidate]))]
-            if _is_enough(workload, group, catalog):
-                return candidate
-    return ranked[0]
+    """The best; where its model is all there may be, the best that is available often enough, or the
+    one that comes nearest to it."""
+    if workload.task != "embed" or workload.availability is None:
+        return ranked[0]
+    groups = [[c, *(o for o in ranked if _may_follow(workload, o, [c]))] for c in ranked]
+    enough = next((group for group in groups if _is_enough(workload, group, catalog)), None)
+    return (enough or max(groups, key=lambda group: availability_of(group, catalog).low))[0]
 
 
 def _is_enough(workload: Workload, rungs: Sequence[Candidate], catalog: Catalog) -> bool:

@@ -1,108 +1,448 @@
-"""What a chain will cost, how often it answers and how fast, as intervals of priors.
+"""What a chain will cost, how often it answers and how fast: intervals for the coming month.
 
-Nothing here was measured on the user's traffic; every figure says so and names where its prior is
-from. Independence of failure domains is assumed, which is why only distinct domains are multiplied.
+Each figure is the middle 90 % of a few hundred months drawn with a fixed seed from the catalog's facts
+and the table in `priors`; `months` draws the outages. How often such an interval holds is measured in
+`benchmarks/forecast.py` and written down in `docs/forecast.md`. Quotas, off-peak prices and the time
+limits of answers are not forecast.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from functools import lru_cache
+from random import Random
+from typing import Final, Literal
 
 from msgspec import Struct
 
-from designer.catalog import Catalog
+from designer.catalog import Catalog, Offering
+from designer.planner import priors
 from designer.planner.accounts import Candidate
-from designer.planner.requirements import cost_per_request_usd, tokens
+from designer.planner.months import Domain, Outages, Try, factor, failing, outages, poisson
+from designer.planner.requirements import tokens
 from designer.profile.model import Workload
+from designer.profile.policy import EffectivePolicy
 
-TRAFFIC_BAND = 0.2
-"""How far a month's traffic is expected to stray from the profile's rate: an assumption."""
-LATENCY_CV = 0.3
-"""Coefficient of variation of a request's time: llmperf-leaderboard raw data (2023-12 … 2024-01,
-Apache-2.0) has .15–.28 for the first token; the upper end, since answers vary in length too."""
-Z95 = 1.645
+LEVEL: Final = 0.9
+"""Nominal, of every interval."""
+_DRAWS: Final = 300
+_SEED: Final = 20261124
+
+
+CacheMode = Literal["off", "exact", "semantic"]
 
 
 class Figure(Struct, frozen=True):
     low: float
     high: float
+    mean: float
     unit: str
     source: str
-    grade: str = "prior"
+    grade: Literal["prior", "measured"] = "prior"
+    """`measured` when the user's own logs say it (`designer calibrate`)."""
+    level: float = LEVEL
+
+
+class Fixed(Struct, frozen=True):
+    """What an account costs whether or not it is asked; several aliases may share it."""
+
+    account: str
+    usd_per_month: float
+    source: str
 
 
 class Forecast(Struct, frozen=True):
     availability: Figure
     p95_s: Figure
+    """Of all requests, those included that were retried or fell back."""
     usd_per_month: Figure | None
     """None without a rate of traffic."""
     usd_per_request: Figure
+    """Of a request asked, averaged over those that a cache answers."""
+    fixed: tuple[Fixed, ...] = ()
+    """Not in the figures above."""
 
 
-DEFAULT_AVAILABILITY = 0.995
-"""For a provider without any incident statistics, marked as assumed."""
+class Course(Struct, frozen=True):
+    """As much of a route's policy as a forecast needs."""
+
+    retries: int = 2
+    attempts: int = 4
+    timeout_s: float = 30.0
+    deadline_s: float = 60.0
+    cache: CacheMode = "off"
 
 
-def forecast(workload: Workload, rungs: Sequence[Candidate], catalog: Catalog) -> Forecast:
-    per_request = _usd_per_request(workload, rungs)
-    return Forecast(
-        availability_of(rungs, catalog),
-        _p95(workload, rungs[0]),
-        _usd_per_month(workload, per_request),
-        per_request,
+_NO_LIMIT_S: Final = 600.0
+"""Where the gateway's own limit applies: LiteLLM's default is 6000 s, Portkey has none, and callers
+give up earlier."""
+
+
+def course(policy: EffectivePolicy, cache: CacheMode | None = None) -> Course:
+    """`cache` is what the gateway makes of the profile's wish; left out, the wish itself."""
+    routing = policy.routing
+    return Course(
+        routing.retries,
+        routing.attempts_per_request or 100,
+        routing.timeout or _NO_LIMIT_S,
+        routing.deadline or _NO_LIMIT_S,
+        cache or policy.cache.mode,
     )
+
+
+def forecast(
+    workload: Workload,
+    rungs: Sequence[Candidate],
+    catalog: Catalog,
+    course: Course = Course(),  # noqa: B008  a frozen value
+) -> Forecast:
+    chain = _chain(workload, rungs, catalog, course)
+    rate = workload.traffic.rate
+    planned = rate.per_month if rate else None
+    months = [_month(chain, outlook, planned) for outlook in _outlooks(chain)]
+    answers = _answer_sources(rungs)
+    cost = "; ".join(_price_sources(rungs))
+    usage = all(rung.offering.usage is not None for rung in rungs)
+    speed = all(rung.offering.latency.grade == "measured" for rung in rungs)
+    return Forecast(
+        _availability([m.availability for m in months], chain.domains),
+        _figure([m.p95_s for m in months], "s", answers, speed),
+        _figure([m.usd_per_month for m in months], "USD/month", f"{cost}; {_TRAFFIC}", usage)
+        if planned
+        else None,
+        _figure([m.usd_per_request for m in months], "USD", cost, usage),
+        tuple(_fixed(rungs)),
+    )
+
+
+_TRAFFIC: Final = "traffic and lengths as the profile plans them, with a band (assumed)"
 
 
 def availability_of(rungs: Sequence[Candidate], catalog: Catalog) -> Figure:
-    """All distinct failure domains would have to be down at once; the low end doubles each outage."""
-    shares: dict[str, float] = {}
-    sources = []
-    for rung in rungs:
-        incidents = catalog.providers[rung.offering.provider].incidents
-        share = incidents.availability if incidents else DEFAULT_AVAILABILITY
-        shares.setdefault(rung.offering.failure_domain, share)
-        if incidents:
-            sources.append(f"{rung.offering.provider}: {incidents.source}, {incidents.as_of}")
-    down = math.prod(1 - share for share in shares.values())
-    worse = math.prod(min(1.0, 2 * (1 - share)) for share in shares.values())
-    source = "; ".join(dict.fromkeys(sources)) or "assumed"
-    return Figure(1 - worse, 1 - down, "share of requests", source)
+    """Of the chain under the default policy, whatever the traffic."""
+    domains, tries = _domains(rungs, catalog, Course())
+    return _availability(_answered(domains, tries), domains)
 
 
-def _p95(workload: Workload, primary: Candidate) -> Figure:
-    latency = primary.offering.latency
-    typical = latency.ttft_p50_s + tokens(workload)[1] / latency.tokens_per_s
-    sigma = math.sqrt(math.log(1 + LATENCY_CV**2))
-    p95 = typical * math.exp(Z95 * sigma)
-    source = f"{latency.source}, {latency.as_of} ({latency.grade})"
-    return Figure(p95 * 0.8, p95 * 1.3, "s", source)
+@lru_cache(maxsize=4096)
+def _answered(domains: tuple[Domain, ...], tries: tuple[Try, ...]) -> tuple[float, ...]:
+    return tuple(1 - failing(tries, drawn[:-1], drawn[-1]) for drawn in _drawn_outages(domains))
 
 
-def _usd_per_request(workload: Workload, rungs: Sequence[Candidate]) -> Figure:
-    """From the primary's price where sources agree to where they differ most."""
-    primary = rungs[0]
-    usual = float(cost_per_request_usd(primary, workload))
-    input_tokens, output_tokens = tokens(workload)
-    price = primary.offering.price
-    others = [
-        float((e.input * input_tokens + e.output * output_tokens) / Decimal(1_000_000))
-        for e in price.evidence
-    ]
-    low, high = (min(usual, *others), max(usual, *others)) if others else (usual, usual)
-    if price.agreement != "conflict":
-        low = high = usual
-    source = "; ".join(f"{e.source} {e.entry}, {e.observed_on}" for e in price.evidence)
-    return Figure(low, high, "USD", source)
-
-
-def _usd_per_month(workload: Workload, per_request: Figure) -> Figure | None:
-    rate = workload.traffic.rate
-    if rate is None:
-        return None
-    requests = rate.per_month
-    return Figure(
-        requests * per_request.low * (1 - TRAFFIC_BAND),
-        requests * per_request.high * (1 + TRAFFIC_BAND),
-        "USD/month",
-        f"{per_request.source}; traffic ± {TRAFFIC_BAND:.0%} (assumed)",
+@lru_cache(maxsize=256)
+def _drawn_outages(domains: tuple[Domain, ...]) -> tuple[tuple[Outages, ...], ...]:
+    """The common cause comes last."""
+    chance = Random(_SEED)
+    common = Domain("everything", priors.COMMON, priors.REQUEST_FAILS)
+    return tuple(
+        tuple(outages(domain, chance) for domain in (*domains, common)) for _ in range(_DRAWS)
     )
+
+
+# --- The chain as numbers -------------------------------------------------------------------------
+
+
+class _Rung(Struct, frozen=True):
+    on: Try
+    ttft_s: float
+    length_s: float
+    """Of an average answer, after its first token."""
+    longest_s: float
+    """Of one that reaches the profile's `max_tokens`."""
+    speed_spread: float
+    usd: tuple[float, float, float]
+    """Of an average request: its input if nothing is cached, its cacheable input if all of it is, its
+    output."""
+    price: tuple[float, float]
+    """What the sources' prices may be, as factors of the usual one."""
+    usd_measured: float | None
+
+
+class _Chain(Struct, frozen=True):
+    domains: tuple[Domain, ...]
+    rungs: tuple[_Rung, ...]
+    course: Course
+    repeats: float
+    prompt_cache: float
+
+
+class _Outlook(Struct, frozen=True):
+    """What differs from one month that could be to the next."""
+
+    outages: tuple[Outages, ...]
+    speeds: tuple[float, ...]
+    """Factors of each rung's times."""
+    times_out: float
+    prices: tuple[float, ...]
+    billed: float
+    input: float
+    output: float
+    traffic: float
+    kept: float
+    hits: float
+    chance: Random
+
+
+class _Month(Struct, frozen=True):
+    availability: float
+    p95_s: float
+    usd_per_month: float
+    usd_per_request: float
+
+
+def _chain(
+    workload: Workload, rungs: Sequence[Candidate], catalog: Catalog, course: Course
+) -> _Chain:
+    domains, tries = _domains(rungs, catalog, course)
+    return _Chain(
+        domains,
+        tuple(_rung(workload, rung, on) for rung, on in zip(rungs, tries, strict=False)),
+        course,
+        workload.traffic.repeats,
+        workload.traffic.prompt_cache,
+    )
+
+
+def _domains(
+    rungs: Sequence[Candidate], catalog: Catalog, course: Course
+) -> tuple[tuple[Domain, ...], tuple[Try, ...]]:
+    """Rungs beyond the limit of attempts are never asked."""
+    found: dict[str, Domain] = {}
+    left, tries = course.attempts, []
+    for rung in rungs:
+        name = rung.offering.failure_domain
+        incidents = catalog.providers[rung.offering.provider].incidents
+        found.setdefault(name, Domain(name, incidents or priors.UNKNOWN_PROVIDER))
+        if left > 0:
+            tries.append(Try(list(found).index(name), min(left, course.retries + 1)))
+            left -= course.retries + 1
+    return tuple(found.values()), tuple(tries)
+
+
+def _rung(workload: Workload, candidate: Candidate, on: Try) -> _Rung:
+    offering = candidate.offering
+    usage = offering.usage
+    into, out = tokens(workload)
+    if usage is not None and workload.traffic.output_tokens is None and out:
+        out = usage.output_tokens
+    plain = offering.price.cost_usd(into, 0)
+    cached = offering.price.cost_usd(into, 0, cached_tokens=into)
+    output = offering.price.cost_usd(into, out) - plain
+    is_free = _committed(candidate) is not None
+    longest = workload.params.max_tokens
+    return _Rung(
+        on,
+        offering.latency.ttft_p50_s,
+        out / offering.latency.tokens_per_s,
+        longest / offering.latency.tokens_per_s if longest else math.inf,
+        priors.LATENCY_SPREAD[offering.latency.grade],
+        (0.0, 0.0, 0.0) if is_free else (float(plain), float(cached), float(output)),
+        _conflict(offering, into, out),
+        usage.usd_per_request if usage and not is_free else None,
+    )
+
+
+def _conflict(offering: Offering, into: int, out: int) -> tuple[float, float]:
+    """From the cheapest source to the dearest."""
+    price = offering.price
+    usual = into * price.input + out * price.output
+    if price.agreement != "conflict" or not usual:
+        return 1.0, 1.0
+    others = [float((into * e.input + out * e.output) / usual) for e in price.evidence]
+    return min(1.0, *others), max(1.0, *others)
+
+
+# --- A month --------------------------------------------------------------------------------------
+
+
+def _outlooks(chain: _Chain) -> Iterable[_Outlook]:
+    chance = Random(_SEED)
+    for drawn in _drawn_outages(chain.domains):
+        yield _Outlook(
+            drawn,
+            tuple(factor(rung.speed_spread, chance) for rung in chain.rungs),
+            chance.uniform(*priors.TIMES_OUT),
+            tuple(_price(rung, chance) for rung in chain.rungs),
+            chance.uniform(*priors.BILLED_FAILURE),
+            factor(priors.INPUT_SPREAD, chance),
+            factor(priors.OUTPUT_SPREAD, chance),
+            factor(priors.TRAFFIC_SPREAD, chance),
+            chance.uniform(*priors.PROMPT_CACHE_KEPT),
+            chance.uniform(*priors.CACHE_HITS[chain.course.cache]),
+            chance,
+        )
+
+
+def _price(rung: _Rung, chance: Random) -> float:
+    if rung.usd_measured is not None:
+        return factor(priors.USAGE_SPREAD, chance)
+    return chance.uniform(*rung.price) * factor(priors.PRICE_SPREAD, chance)
+
+
+def _month(chain: _Chain, outlook: _Outlook, planned: float | None) -> _Month:
+    """`reached[k]`: share of requests that the first k rungs all failed."""
+    tries = [rung.on for rung in chain.rungs]
+    *own, common = outlook.outages
+    reached = [failing(tries[:k], own, None) if k else 1.0 for k in range(len(tries) + 1)]
+    hits = min(0.95, chain.repeats * outlook.hits)
+    failed = failing(tries, own, common)
+    if planned:
+        asked = max(1.0, planned * outlook.traffic * (1 - hits))
+        failed = min(1.0, poisson(asked * failed, outlook.chance) / asked)
+    usd = (1 - hits) * _usd(chain, outlook, reached)
+    return _Month(
+        1 - failed * (1 - hits),
+        _p95_s(chain, outlook, reached, hits),
+        usd * (planned or 0.0) * outlook.traffic,
+        usd,
+    )
+
+
+def _usd(chain: _Chain, outlook: _Outlook, reached: Sequence[float]) -> float:
+    """Of a request that no cache answers: what serves it, and what is billed for failed tries."""
+    kept = chain.prompt_cache * outlook.kept
+    total = 0.0
+    for k, (rung, price) in enumerate(zip(chain.rungs, outlook.prices, strict=True)):
+        plain, cached, output = rung.usd
+        usual = (plain * (1 - kept) + cached * kept) * outlook.input + output * outlook.output
+        one = price * (usual if rung.usd_measured is None else rung.usd_measured)
+        failed = reached[k + 1] * rung.on.tries
+        total += one * (reached[k] - reached[k + 1] + outlook.billed * failed)
+    return total
+
+
+_NEGLIGIBLE: Final = 1e-4
+"""Of requests: they move no 95th percentile."""
+
+
+class _Part(Struct, frozen=True):
+    """Requests that waited alike: their share, the wait, and the answer as a lognormal with an end."""
+
+    share: float
+    wait_s: float
+    log_s: float
+    sigma: float
+    latest_s: float
+
+
+def _p95_s(chain: _Chain, outlook: _Outlook, reached: Sequence[float], hits: float) -> float:
+    """Where the answers' distribution reaches 95 %, cached ones being the fastest."""
+    if hits >= 0.95:
+        return priors.CACHED_S
+    parts = [part for part in _parts(chain, outlook, reached) if part.share > _NEGLIGIBLE]
+    level = (0.95 - hits) / (1 - hits) * sum(part.share for part in parts)
+    low, high = 0.0, chain.course.deadline_s
+    for _ in range(16):
+        middle = (low + high) / 2
+        if sum(_done(part, middle) for part in parts) < level:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _parts(chain: _Chain, outlook: _Outlook, reached: Sequence[float]) -> Iterable[_Part]:
+    wait_fast = wait_slow = 0.0
+    for k, (rung, speed) in enumerate(zip(chain.rungs, outlook.speeds, strict=True)):
+        answer = _answer(rung, speed, outlook.output)
+        served = reached[k] - reached[k + 1]
+        again = served * min(1.0, outlook.outages[rung.on.domain].try_fails)
+        if rung.on.tries == 1:
+            again = 0.0
+        error_s = rung.ttft_s * speed
+        late = outlook.times_out if k else 0.0
+        yield _Part((served - again) * (1 - late), wait_fast, *answer)
+        yield _Part((served - again) * late, wait_slow, *answer)
+        yield _Part(again, wait_fast + error_s + priors.BACKOFF_S, *answer)
+        waits = (rung.on.tries - 1) * priors.BACKOFF_S
+        wait_fast += rung.on.tries * error_s + waits
+        wait_slow += rung.on.tries * chain.course.timeout_s + waits
+
+
+def _answer(rung: _Rung, speed: float, longer: float) -> tuple[float, float, float]:
+    """A first token and a length, both lognormal, as one lognormal of the same mean and variance; and
+    what an answer of `max_tokens` takes."""
+    ttft_s, length_s = rung.ttft_s * speed, rung.length_s * speed * longer
+    mean = ttft_s + length_s
+    variance = (priors.FIRST_TOKEN_CV * ttft_s) ** 2 + (priors.LENGTH_CV * length_s) ** 2
+    sigma = math.sqrt(math.log(1 + variance / mean**2))
+    return math.log(mean) - sigma**2 / 2, sigma, ttft_s + rung.longest_s * speed
+
+
+def _done(part: _Part, at_s: float) -> float:
+    left = at_s - part.wait_s
+    if left <= 0:
+        return 0.0
+    if left >= part.latest_s:
+        return part.share
+    return part.share * 0.5 * math.erfc((part.log_s - math.log(left)) / (part.sigma * _SQRT2))
+
+
+_SQRT2: Final = math.sqrt(2)
+
+
+# --- Figures --------------------------------------------------------------------------------------
+
+
+def _figure(values: Sequence[float], unit: str, source: str, measured: bool) -> Figure:
+    ordered = sorted(values)
+    tail = (1 - LEVEL) / 2
+    low, high = _quantile(ordered, tail), _quantile(ordered, 1 - tail)
+    if high == ordered[-1]:
+        low = _quantile(ordered, 2 * tail)  # nothing lies above: the whole tail is below
+    mean = math.fsum(ordered) / len(ordered)
+    return Figure(low, high, mean, unit, source, "measured" if measured else "prior")
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float:
+    at = share * (len(ordered) - 1)
+    below = math.floor(at)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (at - below) * (ordered[above] - ordered[below])
+
+
+def _availability(values: Sequence[float], domains: Sequence[Domain]) -> Figure:
+    sources = (
+        f"{d.name}: {d.incidents.source}, {d.incidents.as_of} ({d.incidents.grade})"
+        for d in domains
+    )
+    measured = all(d.incidents.grade == "logs" for d in domains)
+    return _figure(values, "share of requests", "; ".join(sources), measured)
+
+
+def _answer_sources(rungs: Sequence[Candidate]) -> str:
+    speeds = [rung.offering.latency for rung in rungs]
+    return "; ".join(dict.fromkeys(f"{s.source}, {s.as_of} ({s.grade})" for s in speeds))
+
+
+def _price_sources(rungs: Sequence[Candidate]) -> Iterable[str]:
+    offering = rungs[0].offering
+    if offering.usage is not None:
+        yield f"{offering.usage.source}, {offering.usage.observed_on}"
+        return
+    for proof in offering.price.evidence:
+        yield f"{proof.source} {proof.entry}, {proof.observed_on}"
+
+
+# --- What does not depend on traffic --------------------------------------------------------------
+
+
+def _fixed(rungs: Sequence[Candidate]) -> Iterable[Fixed]:
+    found: dict[str, Fixed] = {}
+    for rung in rungs:
+        account = rung.account
+        if account.settings.cost is not None:
+            usd = float(account.settings.cost.usd_per_month)
+            found[account.name] = Fixed(account.name, usd, f"profile, {account.path}.cost")
+        committed = _committed(rung)
+        if committed is not None:
+            source = f"profile, {account.path}.models"
+            found[rung.id] = Fixed(rung.id, float(committed), f"{source}, committed")
+    return found.values()
+
+
+def _committed(rung: Candidate) -> Decimal | None:
+    for name, model in rung.account.settings.models.items():
+        if name.rpartition("/")[2] == rung.offering.model and model.committed is not None:
+            return model.committed.usd_per_month
+    return None
