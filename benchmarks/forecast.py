@@ -14,7 +14,7 @@ from random import Random
 from msgspec import Struct
 
 from designer.catalog import Catalog, load_catalog
-from designer.catalog.model import Incidents, Price
+from designer.catalog.model import HOSTED_INCIDENTS, Incidents, Price
 from designer.compiler import Options, compile_profile
 from designer.diagnostics import Report
 from designer.planner import priors
@@ -166,7 +166,7 @@ def _timelines(subject: Subject, off: Off, chance: Random) -> dict[str, tuple[Ti
     found = {"": (_timeline(priors.COMMON, off, chance), _fails(priors.REQUEST_FAILS, off, chance))}
     for rung in subject.rungs:
         provider = subject.catalog.providers[rung.offering.provider]
-        known = provider.incidents or priors.UNKNOWN_PROVIDER
+        known = provider.incidents or HOSTED_INCIDENTS
         if rung.offering.failure_domain not in found:
             fails = _fails(priors.TRY_FAILS, off, chance)
             found[rung.offering.failure_domain] = (_timeline(known, off, chance), fails)

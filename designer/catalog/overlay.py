@@ -1,7 +1,7 @@
 """The user's own facts on top of the packaged catalog: contracts, price sheets, measurements, models.
 
-A file of up to four lists: `facts`, `prices`, `latency`, `models`. This is the only way to the
-grades `contract` and `measured`. Nothing is taken away here; an entry that is wrong or matches
+A file of up to six lists: `facts`, `prices`, `models`, and what `designer calibrate` writes: `latency`,
+`usage`, `availability`. This is the only way to the grades `contract`, `measured` and `logs`. Nothing is taken away here; an entry that is wrong or matches
 nothing is a finding, and the others still count.
 """
 
@@ -19,6 +19,7 @@ from designer.catalog.model import (
     CAPABILITIES,
     FACT_KEYS,
     FACT_LIFE_DAYS,
+    HOSTED_INCIDENTS,
     Catalog,
     Evidence,
     Fact,
@@ -29,6 +30,7 @@ from designer.catalog.model import (
     Offering,
     Price,
     Tier,
+    Usage,
     add_custom_offering,
 )
 from designer.diagnostics import Report, Rule, Severity
@@ -43,7 +45,8 @@ WRONG_ENTRY = Rule(
     "be understood must not pass for one that was.",
     instead="the entry is left out",
     help="every entry says source and observed_on, and: facts applies_to, key, value; prices "
-    "applies_to, input, output; latency applies_to, ttft_p50_s, tokens_per_s; models provider, "
+    "applies_to, input, output; latency applies_to, ttft_p50_s, tokens_per_s; usage applies_to, "
+    "requests, input_tokens, output_tokens; availability provider, share, requests; models provider, "
     "model, context_tokens",
 )
 MATCHES_NOTHING = Rule(
@@ -101,6 +104,28 @@ class LatencyEntry(_Entry):
     observed_on: date
 
 
+class UsageEntry(_Entry):
+    """What an average request really was."""
+
+    applies_to: Word
+    requests: Annotated[int, Field(gt=0)]
+    input_tokens: Annotated[int, Field(ge=0)]
+    output_tokens: Annotated[int, Field(ge=0)]
+    usd_per_request: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    source: Word
+    observed_on: date
+
+
+class AvailabilityEntry(_Entry):
+    """Share of requests that a provider answered; how long its incidents take stays the catalog's."""
+
+    provider: Word
+    share: Annotated[float, Field(gt=0, lt=1)]
+    requests: Annotated[int, Field(gt=0)]
+    source: Word
+    observed_on: date
+
+
 class ModelEntry(_Entry):
     provider: Word
     model: Word
@@ -124,7 +149,7 @@ class ModelEntry(_Entry):
         return value
 
 
-SECTIONS = ("facts", "prices", "latency", "models")
+SECTIONS = ("facts", "prices", "latency", "usage", "availability", "models")
 
 Entry = TypeVar("Entry", bound=_Entry)
 
@@ -161,6 +186,12 @@ def apply_overlay(catalog: Catalog, path: Path, report: Report) -> Catalog:
             speed.ttft_p50_s, speed.tokens_per_s, "measured", speed.source, str(speed.observed_on)
         )
         catalog = _changed(catalog, speed.applies_to, {"latency": prior}, document, place, report)
+    for place, used in _entries(document, "usage", UsageEntry, report):
+        catalog = _changed(
+            catalog, used.applies_to, {"usage": _usage(used)}, document, place, report
+        )
+    for place, share in _entries(document, "availability", AvailabilityEntry, report):
+        catalog = _with_availability(catalog, share, document, place, report)
     rows = []
     for place, fact in _entries(document, "facts", FactEntry, report):
         if not catalog.matching(fact.applies_to):
@@ -209,6 +240,42 @@ def _with_model(catalog: Catalog, entry: ModelEntry) -> Catalog:
         source=entry.source,
         observed_on=entry.observed_on,
     )
+
+
+def _usage(entry: UsageEntry) -> Usage:
+    return Usage(
+        entry.requests,
+        entry.input_tokens,
+        entry.output_tokens,
+        entry.usd_per_request,
+        entry.source,
+        str(entry.observed_on),
+    )
+
+
+def _with_availability(
+    catalog: Catalog,
+    entry: AvailabilityEntry,
+    document: Document,
+    place: tuple[str, int],
+    report: Report,
+) -> Catalog:
+    provider = catalog.providers.get(entry.provider)
+    if provider is None:
+        hint = _did_you_mean(entry.provider, tuple(catalog.providers))
+        where = document.place(*place, "provider")
+        report.add(WRONG_ENTRY, where, what=entry.provider, problem=f"no such provider{hint}")
+        return catalog
+    incidents = replace(
+        provider.incidents or HOSTED_INCIDENTS,
+        availability=entry.share,
+        grade="logs",
+        source=entry.source,
+        as_of=str(entry.observed_on),
+        requests=entry.requests,
+    )
+    known = {**catalog.providers, provider.id: replace(provider, incidents=incidents)}
+    return replace(catalog, providers=known)
 
 
 def _price(entry: PriceEntry) -> Price:

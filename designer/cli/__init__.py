@@ -48,6 +48,10 @@ COMMANDS = {
         "designer.cli.catalog",
         "Models, prices, regions and contracts, with their sources.",
     ),
+    "calibrate": (
+        "designer.cli.calibrate",
+        "Replace priors by what your own logs measured.",
+    ),
     "explain": ("designer.cli.explain", "The reason behind a finding's code or a profile's key."),
     "schema": ("designer.cli.schema", "Print a JSON Schema for editors."),
     "completion": ("designer.cli.completion", "Print the shell's completion script."),

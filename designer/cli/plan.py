@@ -33,7 +33,8 @@ Examples:
   designer plan profile.yaml
   designer plan profile.yaml --gateway litellm -o deploy/
   designer plan profile.yaml --no-write --format json
-  designer plan profile.yaml --replan support-chat"""
+  designer plan profile.yaml --replan support-chat
+  designer plan profile.yaml --overlay measured.yaml"""
 )
 @click.argument("profile", type=str)
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder to write [out/NAME].")
@@ -49,6 +50,11 @@ Examples:
     help="Reconsider the locked choice of an alias, or of all.",
 )
 @click.option(
+    "--overlay",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Your own prices, contracts and measurements; they win over the packaged facts.",
+)
+@click.option(
     "--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Which facts count [the catalog's day]."
 )
 @format_option("github", "junit", "sarif", "markdown")
@@ -59,6 +65,7 @@ def plan(
     overwrite: bool,
     gateway: str | None,
     replan: tuple[str, ...],
+    overlay: Path | None,
     as_of: datetime | None,
     format_: str,
 ) -> None:
@@ -73,7 +80,9 @@ def plan(
     loaded = load_profile(profile, text, report=report)
     if loaded is None or report.has_errors:
         _end(report, format_, code=2)
-    catalog = load_catalog()
+    catalog = load_catalog(overlay, report)
+    if report.has_errors:
+        _end(report, format_, code=2)
     name, path = loaded.profile.name, Path(profile)
     lock = Lock() if profile == "-" else lock_for(path, name, report)
     if report.has_errors:

@@ -16,6 +16,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from designer.catalog import Catalog, Offering
+from designer.catalog.model import HOSTED_INCIDENTS, Usage
 from designer.planner import priors
 from designer.planner.accounts import Candidate
 from designer.planner.months import Domain, Outages, Try, factor, failing, outages, poisson
@@ -102,7 +103,7 @@ def forecast(
     months = [_month(chain, outlook, planned) for outlook in _outlooks(chain)]
     answers = _answer_sources(rungs)
     cost = "; ".join(_price_sources(rungs))
-    usage = all(rung.offering.usage is not None for rung in rungs)
+    usage = all(r.usd_measured is not None for r in chain.rungs)
     speed = all(rung.offering.latency.grade == "measured" for rung in rungs)
     return Forecast(
         _availability([m.availability for m in months], chain.domains),
@@ -155,7 +156,8 @@ class _Rung(Struct, frozen=True):
     output."""
     price: tuple[float, float]
     """What the sources' prices may be, as factors of the usual one."""
-    usd_measured: float | None
+    usd_measured: tuple[float, float] | None
+    """The cost of a request and its spread."""
 
 
 class _Chain(Struct, frozen=True):
@@ -212,7 +214,7 @@ def _domains(
     for rung in rungs:
         name = rung.offering.failure_domain
         incidents = catalog.providers[rung.offering.provider].incidents
-        found.setdefault(name, Domain(name, incidents or priors.UNKNOWN_PROVIDER))
+        found.setdefault(name, Domain(name, incidents or HOSTED_INCIDENTS))
         if left > 0:
             tries.append(Try(list(found).index(name), min(left, course.retries + 1)))
             left -= course.retries + 1
@@ -238,8 +240,15 @@ def _rung(workload: Workload, candidate: Candidate, on: Try) -> _Rung:
         priors.LATENCY_SPREAD[offering.latency.grade],
         (0.0, 0.0, 0.0) if is_free else (float(plain), float(cached), float(output)),
         _conflict(offering, into, out),
-        usage.usd_per_request if usage and not is_free else None,
+        _measured_usd(usage) if usage and not is_free else None,
     )
+
+
+def _measured_usd(usage: Usage) -> tuple[float, float] | None:
+    """A mean of few answers is itself uncertain: their costs vary about as much as they are."""
+    if usage.usd_per_request is None:
+        return None
+    return usage.usd_per_request, math.hypot(priors.USAGE_SPREAD, 1 / math.sqrt(usage.requests))
 
 
 def _conflict(offering: Offering, into: int, out: int) -> tuple[float, float]:
@@ -275,7 +284,7 @@ def _outlooks(chain: _Chain) -> Iterable[_Outlook]:
 
 def _price(rung: _Rung, chance: Random) -> float:
     if rung.usd_measured is not None:
-        return factor(priors.USAGE_SPREAD, chance)
+        return factor(rung.usd_measured[1], chance)
     return chance.uniform(*rung.price) * factor(priors.PRICE_SPREAD, chance)
 
 
@@ -305,7 +314,7 @@ def _usd(chain: _Chain, outlook: _Outlook, reached: Sequence[float]) -> float:
     for k, (rung, price) in enumerate(zip(chain.rungs, outlook.prices, strict=True)):
         plain, cached, output = rung.usd
         usual = (plain * (1 - kept) + cached * kept) * outlook.input + output * outlook.output
-        one = price * (usual if rung.usd_measured is None else rung.usd_measured)
+        one = price * (usual if rung.usd_measured is None else rung.usd_measured[0])
         failed = reached[k + 1] * rung.on.tries
         total += one * (reached[k] - reached[k + 1] + outlook.billed * failed)
     return total

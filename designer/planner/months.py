@@ -43,8 +43,7 @@ def outages(domain: Domain, chance: Random) -> Outages:
     known = domain.incidents
     spread = math.log(known.repair_p90_min / known.repair_p50_min) / _Z90
     mean_min = known.repair_p50_min * math.exp(spread**2 / 2)
-    sigma = priors.DOWNTIME_SPREAD[known.grade]
-    down_min = (1 - known.availability) * priors.MONTH_MIN * factor(sigma, chance)
+    down_min = (1 - known.availability) * priors.MONTH_MIN * factor(_spread(known), chance)
     median, tries_spread = domain.fails
     return Outages(
         tuple(
@@ -53,6 +52,13 @@ def outages(domain: Domain, chance: Random) -> Outages:
         ),
         min(0.5, median * math.exp(tries_spread * chance.gauss(0.0, 1.0))),
     )
+
+
+def _spread(known: Incidents) -> float:
+    """Of the expected downtime; few failures counted say little of the next ones."""
+    spread = priors.DOWNTIME_SPREAD[known.grade]
+    failures = (1 - known.availability) * known.requests
+    return min(1.5, math.hypot(spread, 1 / math.sqrt(failures))) if failures else spread
 
 
 def _incident(p50_min: float, spread: float, chance: Random) -> Span:

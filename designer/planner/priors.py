@@ -14,8 +14,6 @@ HOURS_A_MONTH: Final = 730.0
 
 # --- Outages --------------------------------------------------------------------------------------
 
-UNKNOWN_PROVIDER: Final = Incidents(0.995, 61.0, 276.0, 5.65, "class", "assumed", "2026-11-24")
-"""For a provider without incident statistics; repair times as those of the hosted ones."""
 COMMON: Final = Incidents(0.9999, 61.0, 276.0, 30.0, "class", "assumed", "2026-11-24")
 """What takes all providers at once: names, networks, certificates, the gateway's own host. No two
 failure domains are fully apart."""

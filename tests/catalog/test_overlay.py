@@ -102,7 +102,7 @@ models:
 
     assert findings == [
         "overlay.yaml:5:1: error[CAT001] price: no such section (did you mean 'prices'?); there are "
-        "facts, prices, latency, models; the entry is left out",
+        "facts, prices, latency, usage, availability, models; the entry is left out",
         "overlay.yaml:7:6: error[CAT001] vlm: no such provider (did you mean 'vllm'?); "
         "the entry is left out",
         "overlay.yaml:2:6: warning[CAT002] 'azur/*' matches nothing in the catalog "
