@@ -22,6 +22,7 @@ from designer.errors import UsageError
 from designer.files import write_atomically
 from designer.gateways.base import File, Gateway
 from designer.gateways.registry import GATEWAYS
+from designer.gateways.releases import problem
 from designer.ir import Routing, deployments_of
 from designer.passthrough import Source, with_passthrough
 from designer.plan import Plan, as_json, documents
@@ -119,6 +120,17 @@ NOT_ANALYSED = Rule(
     "The gateway reads them; this program's model of it does not cover them.",
     instead="simulations behave as if they were not there",
 )
+BAD_RELEASE = Rule(
+    "PLN118",
+    Severity.ERROR,
+    "{token} is not to be run: {what} ({source})",
+    "Some releases are known to be malware, open to attack, withdrawn or not finished. A plan for one would "
+    "be followed.",
+    instead="nothing is written",
+    help="the nearest good release is {good}",
+    source="https://github.com/BerriAI/litellm/issues/24512, OSV MAL-2026-2144, "
+    "https://github.com/BerriAI/litellm-docs/pull/273 and PyPI, read 2026-11-22",
+)
 MOST_LISTED = 5
 """Settings that one message names; REPORT.md has all."""
 
@@ -150,8 +162,11 @@ def compile_profile(
     verdict = _choose_gateway(loaded, verdicts, options, report)
     if verdict is None:
         return None
-    report.extend(verdict.report)
     gateway = verdict.gateway
+    version = _version(profile, gateway, options)
+    if _is_refused(loaded, gateway, version, report):
+        return None
+    report.extend(verdict.report)
     _tell_given(loaded, catalog, options.as_of or catalog.date, report)
     plan = Plan(
         profile=profile,
@@ -173,7 +188,7 @@ def compile_profile(
         not_honoured=tuple(_not_honoured(loaded, gateway, report)),
         report=report,
         texts={},
-        version=_version(profile, gateway, options),
+        version=version,
     )
     for what in plan.obtain:
         report.add(OBTAIN, what=what)
@@ -394,6 +409,21 @@ def _version(profile: Profile, gateway: Gateway, options: Options) -> str:
     token = options.gateway or f"{profile.gateway.use}@{profile.gateway.version or ''}"
     name, _, version = token.partition("@")
     return version if version and name == gateway.name else gateway.version
+
+
+def _is_refused(loaded: LoadedProfile, gateway: Gateway, version: str, report: Report) -> bool:
+    found = problem(version) if gateway.name == "litellm" else None
+    if found is not None:
+        place = loaded.positions.place("gateway")
+        report.add(
+            BAD_RELEASE,
+            place,
+            token=f"{gateway.name}@{found.version}",
+            what=found.what,
+            source=found.source,
+            good=f"{gateway.name}@{found.good}",
+        )
+    return found is not None
 
 
 # --- Keys that nothing acts on yet ----------------------------------------------------------------

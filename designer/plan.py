@@ -129,6 +129,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "gateway": verdict.gateway.name,
         "rejected": list(verdict.rejected),
         "score": verdict.score,
+        "weights": [structs.asdict(weight) for weight in verdict.weights],
         "reasons": list(verdict.reasons),
         "losses": [
             {

@@ -80,8 +80,8 @@ def _page() -> str:
                 ours = sum(not lack.refused for lack, _ in plan.verdict.losses)
                 theirs = sum(not lack.refused for lack, _ in verdict.losses)
                 why = (
-                    f"{theirs} losses against {ours}, and {verdict.reasons[-1]}; weighed together "
-                    f"{verdict.score} against {plan.verdict.score}"
+                    f"{theirs} losses against {ours}; {verdict.weights[1].why}; "
+                    f"{verdict.reasons[-1]}, against {plan.verdict.score:,}"
                 )
             lines.append(f"{number}. not {verdict.gateway.title}: {why}")
     return "\n".join(lines) + "\n"

@@ -1,44 +1,10 @@
-"""Versions of gateways that nobody should run, as facts with their sources.
+"""Findings about versions of gateways that nobody should run; the facts are `designer.gateways.releases`.
 
 A version comes from the command line or from an image's tag; a check takes it with its place.
 """
 
-import re
-from collections.abc import Mapping
-
-from msgspec import Struct
-
 from designer.diagnostics import Place, Report, Rule, Severity
-
-
-class Weakness(Struct, frozen=True):
-    """What every version before `fixed` lets happen."""
-
-    fixed: tuple[int, int, int]
-    what: str
-    source: str
-
-
-MALICIOUS: Mapping[str, str] = {"1.82.7": "MAL-2026-2144", "1.82.8": "MAL-2026-2144"}
-"""LiteLLM as somebody else published it on PyPI on 2026-03-24 → the advisory."""
-WITHDRAWN = frozenset({"1.107.0"})
-"""Not on PyPI, though its pre-releases and 1.108.0 are (looked up 2026-11-22); nobody says why."""
-WEAKNESSES = (
-    Weakness(
-        (1, 83, 0),
-        "one user's OIDC identity may be taken from the cache for another's",
-        "CVE-2026-35030",
-    ),
-    Weakness(
-        (1, 83, 14),
-        "an internal user can make keys that may do more than its own",
-        "published without a CVE",
-    ),
-    Weakness(
-        (1, 84, 0), "a forged Host header passes for an authenticated request", "CVE-2026-49468"
-    ),
-)
-"""The gravest last."""
+from designer.gateways.releases import problem
 
 MALWARE = Rule(
     "LNT707",
@@ -71,25 +37,23 @@ UNFINISHED = Rule(
     source="the releases of litellm on PyPI, looked up 2026-11-22",
 )
 
-_VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?")
-_PRE_RELEASE = re.compile(r"\d[.-]?(?:dev|rc|alpha|beta|nightly)", re.IGNORECASE)
-
 
 def check_version(version: str, place: Place, report: Report) -> None:
     """One finding at most: the gravest."""
-    numbers = _VERSION.match(version)
-    if numbers is None:
+    found = problem(version)
+    if found is None:
         return
-    exact = ".".join(number for number in numbers.groups() if number)
-    parts = (int(numbers[1]), int(numbers[2]), int(numbers[3] or 10**6))
-    weak = [weakness for weakness in WEAKNESSES if parts < weakness.fixed]
-    if exact in MALICIOUS:
-        report.add(MALWARE, place, version=exact)
-    elif weak:
-        fixed = ".".join(map(str, max(weakness.fixed for weakness in weak)))
-        worst = weak[-1]
-        report.add(WEAK, place, version=exact, what=worst.what, source=worst.source, fixed=fixed)
-    elif _PRE_RELEASE.search(version):
-        report.add(UNFINISHED, place, version=version, what="a pre-release")
-    elif exact in WITHDRAWN:
-        report.add(UNFINISHED, place, version=exact, what="not published any more")
+    match found.kind:
+        case "malware":
+            report.add(MALWARE, place, version=found.version)
+        case "weak":
+            report.add(
+                WEAK,
+                place,
+                version=found.version,
+                what=found.what,
+                source=found.source,
+                fixed=found.good,
+            )
+        case _:
+            report.add(UNFINISHED, place, version=found.version, what=found.what)

@@ -1,76 +1,42 @@
 """The gateway: legalize the ideal Routing for each one and compare what would be lost.
 
-A gateway that breaks a promise of the profile is out, with the reason; among the others the one that
-loses least and is least work to run wins. Every reason names its source.
+A gateway that breaks a promise of the profile is out, with the reason. The others are weighed: what they
+lose, what work they are, what they cost to run; the weights are printed, and the least wins. What each
+means to run is data (`designer.gateways.capabilities`). Every reason names its source.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+import math
+from collections.abc import Iterable, Sequence
+from typing import Final, Literal
 
 from msgspec import Struct
 
 from designer.diagnostics import Report
 from designer.gateways.base import Constraint, Gateway
+from designer.gateways.capabilities import Costs, Operation, operations, source
 from designer.gateways.legalize import Loss, take_out, tell
 from designer.gateways.registry import GATEWAYS
 from designer.ir import Routing
 from designer.planner.chain import Chosen
+from designer.planner.requirements import cost_per_request_usd
 from designer.profile.model import Profile
 from designer.profile.policy import policy_of
 
+EFFORT_USD: Final = 400.0
+"""A month of one step of `effort`: half a day of an engineer. Assumed; twice that without a team that
+does such things."""
+LOSS_USD: Final = 800.0
+"""A month of one loss, against a step of `effort`: a loss is felt in every outage, an effort by one team.
+Assumed."""
 
-class Operation(Struct, frozen=True):
-    """What running a gateway means; facts with their source, apart from the logic below."""
 
-    hosting: frozenset[Literal["self", "managed"]]
-    single_invoice: bool
-    own_keys: bool
-    effort: int
-    """0 nothing to run; 1 one process without state; 2 a service to keep alive, patched and watched."""
-    effort_why: str
+class Weight(Struct, frozen=True):
+    """What one consideration adds to the choice, as if it were money, so that all of them compare."""
+
+    what: Literal["losses", "operations", "running it"]
+    usd_per_month: float
+    why: str
     source: str
-
-
-OPERATIONS: Mapping[str, Operation] = {
-    "litellm": Operation(
-        hosting=frozenset({"self"}),
-        single_invoice=False,
-        own_keys=True,
-        effort=2,
-        effort_why="a proxy process per replica, 310 MB each, and PostgreSQL for keys and budgets",
-        source="measured, LiteLLM 1.106.2, 2026-11-22",
-    ),
-    "portkey-oss": Operation(
-        hosting=frozenset({"self"}),
-        single_invoice=False,
-        own_keys=True,
-        effort=1,
-        effort_why="one stateless process of 80 MB; the application sends the configuration itself",
-        source="measured, @portkey-ai/gateway 1.15.2, 2026-11-22",
-    ),
-    "portkey-cloud": Operation(
-        hosting=frozenset({"managed"}),
-        single_invoice=False,
-        own_keys=True,
-        effort=0,
-        effort_why="hosted by Portkey; provider keys are stored there",
-        source="Portkey-AI/docs-core, 2026-08-21",
-    ),
-    "openrouter": Operation(
-        hosting=frozenset({"managed"}),
-        single_invoice=True,
-        own_keys=True,
-        effort=0,
-        effort_why="hosted by OpenRouter, one key and one invoice for every model",
-        source="OpenRouterTeam/docs, 2026-08-22",
-    ),
-}
-
-LOSS_COSTS = 2
-"""Against one step of `effort`: a loss is felt in every outage, an effort by one team."""
-OWN_KEYS_FEE_COSTS = 3
-"""OpenRouter takes 5 % of the list price for requests on one's own keys beyond a monthly allowance
-(guides/overview/auth/byok, read 2026-08-22)."""
 
 
 class Verdict(Struct, frozen=True):
@@ -84,8 +50,12 @@ class Verdict(Struct, frozen=True):
     """Broken promises, each with its source; empty for a gateway that will do."""
     reasons: tuple[str, ...]
     """What speaks for it."""
-    score: int
-    """Losses and effort; lower is better."""
+    weights: tuple[Weight, ...]
+
+    @property
+    def score(self) -> int:
+        """The sum of the weights, in USD a month; lower is better."""
+        return round(sum(weight.usd_per_month for weight in self.weights))
 
 
 def compare(profile: Profile, ideal: Routing, chains: Sequence[Chosen]) -> list[Verdict]:
@@ -102,23 +72,74 @@ def _judge(profile: Profile, ideal: Routing, chains: Sequence[Chosen], gateway: 
     report = Report()
     legal, lost = take_out(routing, gateway)
     tell(lost, gateway, report)
-    operation = OPERATIONS[gateway.name]
+    operation = operations()[gateway.name]
     broken = [
         f"{lack.feature.name}: {lack.instead} ({lack.source})" for lack, _ in lost if lack.refused
     ]
     rejected = [*_not_given(profile, gateway), *_unfit(profile, operation, chains), *broken]
-    fee = OWN_KEYS_FEE_COSTS if _pays_for_own_keys(profile, operation) else 0
-    busy = operation.effort if profile.operations.sre_team else 2 * operation.effort
-    score = LOSS_COSTS * sum(not lack.refused for lack, _ in lost) + busy + fee
+    weights = tuple(_weights(profile, operation, lost, chains))
     return Verdict(
         gateway,
         legal,
         tuple(lost),
         report,
         tuple(rejected),
-        tuple(_for(profile, operation, lost)),
-        score,
+        tuple(_for(profile, operation, lost, weights)),
+        weights,
     )
+
+
+# --- Weights --------------------------------------------------------------------------------------
+
+
+def _weights(
+    profile: Profile, operation: Operation, lost: Sequence[Loss], chains: Sequence[Chosen]
+) -> Iterable[Weight]:
+    losses = sum(not lack.refused for lack, _ in lost)
+    yield Weight(
+        "losses", losses * LOSS_USD, f"{losses} at {LOSS_USD:,.0f} USD", "the losses' own; assumed"
+    )
+    has_team = profile.operations.sre_team
+    busy = operation.effort * EFFORT_USD * (1 if has_team else 2)
+    team = "" if has_team else ", without an operations team"
+    yield Weight("operations", busy, operation.effort_why + team, source(operation.source))
+    yield _cost(profile, operation.costs, chains)
+
+
+def _cost(profile: Profile, costs: Costs, chains: Sequence[Chosen]) -> Weight:
+    """Of the gateway itself: machines, plans and fees."""
+    usd = costs.usd_per_month + costs.usd_per_replica * (profile.operations.replicas or 1)
+    usd += costs.usd_per_database if _needs_database(profile) else 0.0
+    requests, spent = _traffic(chains)
+    more = max(0.0, requests - costs.included_requests)
+    usd += math.ceil(more / 100_000) * costs.usd_per_100k_more
+    if profile.operations.billing == "own_keys":
+        usd += max(0.0, spent - costs.own_keys_free_usd) * costs.fee_on_own_keys
+    else:
+        usd += spent * costs.fee_on_credits
+    why = costs.why
+    if costs.custom_above_requests is not None and requests > costs.custom_above_requests:
+        why += "; here its price list is carried on"
+    if any(chosen.workload.traffic.rate is None for chosen in chains):
+        why += "; where the profile has no rate, fees are not counted"
+    return Weight("running it", usd, why, source(costs.source))
+
+
+def _needs_database(profile: Profile) -> bool:
+    """For keys and what is counted by them."""
+    return bool(profile.teams)
+
+
+def _traffic(chains: Sequence[Chosen]) -> tuple[float, float]:
+    """(requests, USD at the primaries' prices) of a month, as far as the profile tells."""
+    requests = spent = 0.0
+    for chosen in chains:
+        rate = chosen.workload.traffic.rate
+        if rate is not None:
+            requests += rate.per_month
+            price = cost_per_request_usd(chosen.rungs[0], chosen.workload)
+            spent += rate.per_month * float(price)
+    return requests, spent
 
 
 def _constraints(profile: Profile, chains: Sequence[Chosen]) -> dict[str, Constraint]:
@@ -143,10 +164,12 @@ def _unfit(profile: Profile, operation: Operation, chains: Sequence[Chosen]) -> 
     wanted, found = profile.operations, []
     if wanted.hosting != "any" and wanted.hosting not in operation.hosting:
         has = "run by yourself" if "self" in operation.hosting else "only hosted by its vendor"
-        found.append(f"operations.hosting {wanted.hosting}: it is {has} ({operation.source})")
+        found.append(
+            f"operations.hosting {wanted.hosting}: it is {has} ({source(operation.source)})"
+        )
     if wanted.billing == "single_invoice" and not operation.single_invoice:
         found.append(
-            f"operations.billing single_invoice: every provider bills by itself ({operation.source})"
+            f"operations.billing single_invoice: every provider bills by itself ({source(operation.source)})"
         )
     private = [
         rung.id
@@ -163,11 +186,9 @@ def _is_private(api_base: str | None) -> bool:
     return api_base is not None and api_base.startswith("http://")
 
 
-def _pays_for_own_keys(profile: Profile, operation: Operation) -> bool:
-    return operation.single_invoice and profile.operations.billing == "own_keys"
-
-
-def _for(profile: Profile, operation: Operation, lost: Sequence[Loss]) -> list[str]:
+def _for(
+    profile: Profile, operation: Operation, lost: Sequence[Loss], weights: Sequence[Weight]
+) -> list[str]:
     count = sum(not lack.refused for lack, _ in lost)
     names = ", ".join(lack.feature.name for lack, _ in lost if not lack.refused)
     found = [f"{count} losses: {names}" if count else "loses nothing the profile asks for"]
@@ -176,5 +197,8 @@ def _for(profile: Profile, operation: Operation, lost: Sequence[Loss]) -> list[s
         found.append(f"operations.hosting {wanted.hosting}")
     if wanted.billing != "any":
         found.append(f"operations.billing {wanted.billing}")
-    found.append(f"{operation.effort_why} ({operation.source})")
+    found.append(f"{operation.effort_why} ({source(operation.source)})")
+    parts = ", ".join(f"{weight.what} {weight.usd_per_month:,.0f}" for weight in weights)
+    total = sum(weight.usd_per_month for weight in weights)
+    found.append(f"weight {total:,.0f} ({parts}; as USD a month, the first two assumed)")
     return found

@@ -307,6 +307,30 @@ def test_every_reason_against_a_gateway_names_a_source() -> None:
             assert all(lack.source for lack, _ in verdict.losses)
 
 
+def test_what_decides_between_gateways_is_printed_with_its_sum() -> None:
+    plan, _ = _example("multi-region")
+    told = {v["gateway"]: v for v in json.loads(plan.texts["plan.json"])["decision"]["gateway"]}
+
+    for verdict in plan.verdicts:
+        weights = told[verdict.gateway.name]["weights"]
+        assert [weight["what"] for weight in weights] == ["losses", "operations", "running it"]
+        assert round(sum(weight["usd_per_month"] for weight in weights)) == verdict.score
+        assert all(weight["source"] for weight in weights)
+        assert f"weight {verdict.score:,} (losses" in verdict.reasons[-1]
+
+
+def test_a_fee_on_what_models_cost_grows_with_the_traffic() -> None:
+    def running(rate: str, more: str = "") -> float:
+        text = MINIMAL.format(more=f", traffic: {{rate: {rate}}}") + more
+        plan, _ = _plan(text)
+        assert plan is not None
+        verdict = next(v for v in plan.verdicts if v.gateway.name == "openrouter")
+        return verdict.weights[-1].usd_per_month
+
+    assert running("1M/day") == pytest.approx(1000 * running("1k/day"))
+    assert running("1k/day", "operations: {billing: own_keys}\n") == 0
+
+
 def test_an_accepted_finding_is_left_out_until_the_day_it_says() -> None:
     text = MINIMAL.format(more="") + "providers: [openai]\n"
     accepted = "ignore: [{code: PLN105, why: known, until: 2027-01-01}]\n"
