@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct, field
 
-from designer.logs.row import MalformedError, Row, Skipped, count, finite
+from designer.logs.row import MalformedError, Row, Skipped, count, finite, moment
 
 
 class _Value(Struct, frozen=True, gc=False):
@@ -38,7 +38,8 @@ class _Span(Struct, frozen=True, gc=False):
 
 
 class _Scope(Struct, frozen=True, gc=False):
-    spans: list[_Span] = []
+    spans: list[msgspec.Raw] = []
+    """Each is decoded by itself, so that a malformed one costs no other."""
 
 
 class _Resource(Struct, frozen=True, gc=False):
@@ -50,6 +51,7 @@ class _Batch(Struct, frozen=True, gc=False):
 
 
 _BATCH: Final = msgspec.json.Decoder(_Batch)
+_SPAN: Final = msgspec.json.Decoder(_Span)
 
 MODEL_CALLS: Final = frozenset({"chat", "text_completion", "generate_content", "embeddings"})
 """Of `gen_ai.operation.name`; the others are tools, agents and searches."""
@@ -63,15 +65,26 @@ _PROVIDER: Final = ("gen_ai.provider.name", "gen_ai.system")
 _MODEL: Final = ("gen_ai.response.model", "gen_ai.request.model")
 
 
-def rows(entry: bytes | msgspec.Raw, skipped: Skipped) -> Iterator[Row]:
-    for resource in _BATCH.decode(entry).resources:
-        for scope in resource.scopes:
-            for span in scope.spans:
-                said = {a.key: a.value for a in span.attributes}
-                if _text(said, ("gen_ai.operation.name",)) in MODEL_CALLS or _has_usage(said):
-                    yield _row(span, said)
-                else:
-                    skipped.others += 1
+def rows(place: str, entry: bytes | msgspec.Raw, skipped: Skipped) -> Iterator[Row]:
+    resources = _BATCH.decode(entry).resources
+    raw = (span for resource in resources for scope in resource.scopes for span in scope.spans)
+    for number, span in enumerate(raw, 1):
+        try:
+            row = _read(_SPAN.decode(span))
+        except (MalformedError, msgspec.ValidationError) as error:
+            skipped.add(f"{place}, span {number}", f"not a call: {error}")
+            continue
+        if row is None:
+            skipped.others += 1
+        else:
+            yield row
+
+
+def _read(span: _Span) -> Row | None:
+    """None for a span that calls no model."""
+    said = {a.key: a.value for a in span.attributes}
+    is_call = _text(said, ("gen_ai.operation.name",)) in MODEL_CALLS or _has_usage(said)
+    return _row(span, said) if is_call else None
 
 
 def _has_usage(said: dict[str, _Value]) -> bool:
@@ -80,8 +93,8 @@ def _has_usage(said: dict[str, _Value]) -> bool:
 
 
 def _row(span: _Span, said: dict[str, _Value]) -> Row:
-    started, ended = finite(span.started) / 1e9, finite(span.ended) / 1e9
-    if started <= 0:
+    started, ended = moment(finite(span.started) / 1e9), moment(finite(span.ended) / 1e9)
+    if started == 0:
         raise MalformedError("a span without a time")
     error = _text(said, ("error.type", "http.response.status_code"))
     failed = span.status.code in _ERROR or "error.type" in said

@@ -73,7 +73,7 @@ def _of_raw(entries: Iterable[tuple[str, bytes | msgspec.Raw]], skipped: Skipped
     for place, entry in entries:
         try:
             if b'"resourceSpans"' in bytes(entry)[:_HEAD]:
-                yield from otel.rows(entry, skipped)
+                yield from otel.rows(place, entry, skipped)
             else:
                 yield litellm.row(litellm.ENTRY.decode(entry))
         except MalformedError as error:

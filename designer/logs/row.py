@@ -68,6 +68,17 @@ def finite(said: str | float) -> float:
     return number
 
 
+_YEAR_10000_S: Final = 253_402_300_800.0
+
+
+def moment(said: str | float) -> float:
+    """Unix time within what calendars hold."""
+    at_s = finite(said)
+    if not 0 <= at_s < _YEAR_10000_S:
+        raise MalformedError("a time that is none")
+    return at_s
+
+
 def count(said: str | float) -> int:
     number = int(finite(said))
     if number < 0:

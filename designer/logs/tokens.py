@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from designer.logs.litellm import seconds
-from designer.logs.row import Row, count, finite
+from designer.logs.row import Row, count, moment
 
 TIME: Final = ("timestamp", "time", "at", "arrived_at")
 INPUT: Final = (
@@ -53,4 +53,4 @@ def _place(names: Sequence[str], words: Sequence[str]) -> int | None:
 
 def _time(cell: str) -> float:
     """A date and time (UTC unless it says otherwise), or seconds."""
-    return seconds(cell.strip()) if ":" in cell else finite(cell)
+    return seconds(cell.strip()) if ":" in cell else moment(cell)

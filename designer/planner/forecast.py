@@ -103,8 +103,9 @@ def forecast(
     months = [_month(chain, outlook, planned) for outlook in _outlooks(chain)]
     answers = _answer_sources(rungs)
     cost = "; ".join(_price_sources(rungs))
-    usage = all(r.usd_measured is not None for r in chain.rungs)
-    speed = all(rung.offering.latency.grade == "measured" for rung in rungs)
+    # The primary serves nearly everything; its fallbacks may never be seen in a log.
+    usage = chain.rungs[0].usd_measured is not None
+    speed = rungs[0].offering.latency.grade == "measured"
     return Forecast(
         _availability([m.availability for m in months], chain.domains),
         _figure([m.p95_s for m in months], "s", answers, speed),

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from designer.calibrate import calibrate, overlay_text
@@ -14,8 +14,8 @@ from designer.calibrate.match import exactly, match
 from designer.catalog import Catalog, load_catalog
 from designer.cli import cli
 from designer.diagnostics import Report
-from designer.logs import Row
-from tests.logs.samples import FAILED, lines, spend_log
+from designer.logs import Row, Skipped, read_logs
+from tests.logs.samples import CALL, FAILED, batch, lines, span, spend_log
 
 CATALOG = load_catalog()
 PROFILE = """\
@@ -97,6 +97,24 @@ def test_only_a_providers_own_failures_count_against_it(failures: list[str]) -> 
         assert found.answered[0].requests == len(own)
         assert found.answered[0].failed == sum(f != "" for f in own)
         assert found.answered[0].share < 1
+
+
+_SPANS = st.fixed_dictionaries(
+    {"startTimeUnixNano": st.integers(0, 2**63).map(str), "endTimeUnixNano": st.integers().map(str)}
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(_SPANS, min_size=100, max_size=120))
+def test_whatever_times_a_log_tells_it_is_summed_up(
+    tmp_path: Path, times: list[dict[str, str]]
+) -> None:
+    path = tmp_path / "log"
+    path.write_text(lines(batch(*(span(**CALL) | time for time in times))), "utf-8")
+
+    found = calibrate(read_logs(path, Skipped()), CATALOG)
+
+    assert found.rows <= len(times)
 
 
 # --- Stories --------------------------------------------------------------------------------------

@@ -49,7 +49,8 @@ _ANY = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
     max_leaves=6,
 )
-_KEYS = st.sampled_from([*spend_log(), "resourceSpans"])
+_KEYS = st.sampled_from(list(spend_log()))
+_SPAN_KEYS = st.sampled_from(["startTimeUnixNano", "endTimeUnixNano", "attributes", "status"])
 _QUICK = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
