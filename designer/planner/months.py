@@ -93,8 +93,8 @@ class Try(Struct, frozen=True):
     tries: int
 
 
-def failing(rungs: Iterable[Try], month: Sequence[Outages], common: Outages | None) -> float:
-    """Share of the month's requests that fail on every one of the rungs.
+def failing(rungs: Iterable[Try], month: Sequence[Outages]) -> float:
+    """Share of the month's requests that fail on every one of the rungs, but for the common cause.
 
     An incident fails a request on all rungs of its domain and for all of its tries; failures without
     an incident are independent.
@@ -103,11 +103,13 @@ def failing(rungs: Iterable[Try], month: Sequence[Outages], common: Outages | No
     for rung in rungs:
         fails = month[rung.domain].try_fails ** rung.tries
         alone[rung.domain] = alone.get(rung.domain, 1.0) * fails
-    all_down = _joint([(0.0, 1.0, 1.0)], [(month[d].spans, fails) for d, fails in alone.items()])
-    if common is None:
-        return all_down
+    return _joint([(0.0, 1.0, 1.0)], [(month[d].spans, fails) for d, fails in alone.items()])
+
+
+def with_common(share: float, common: Outages) -> float:
+    """Share that fails, the common cause included, which spares nobody."""
     down = _joint([(0.0, 1.0, 1.0)], [(common.spans, common.try_fails)])
-    return min(1.0, down + (1 - down) * all_down)
+    return min(1.0, down + (1 - down) * share)
 
 
 def _joint(spans: list[Span], rest: list[tuple[tuple[Span, ...], float]]) -> float:

@@ -16,7 +16,13 @@ from benchmarks.forecast import measured, table
 from designer.catalog import load_catalog
 from designer.catalog.model import Catalog, Evidence, Offering, Usage
 from designer.diagnostics import Report
-from designer.planner.accounts import Account, Candidate, accounts, candidates
+from designer.planner.accounts import (
+    Account,
+    Candidate,
+    accounts,
+    candidates,
+    with_own_models,
+)
 from designer.planner.forecast import Course, Figure, Forecast, availability_of, forecast
 from designer.profile.load import load_profile
 from designer.profile.model import ProviderAccount, Workload
@@ -215,11 +221,20 @@ def test_a_machine_by_the_hour_and_a_commitment_cost_whether_asked_or_not() -> N
         report=report,
     )
     assert loaded is not None, [str(finding) for finding in report]
-    own = {c.id: c for a in accounts(loaded, CATALOG, report) for c in candidates(a, CATALOG)}
+    own = accounts(loaded, CATALOG, report)
+    catalog = with_own_models(CATALOG, own)
+    pool = {c.id: c for account in own for c in candidates(account, catalog)}
 
-    said = forecast(loaded.profile.workloads[0], [own["openai/gpt-5.4"]], CATALOG)
+    said = forecast(
+        loaded.profile.workloads[0],
+        [pool["gpu/qwen3-coder"], pool["openai/gpt-5.4"]],
+        catalog,
+    )
 
-    assert [(f.account, f.usd_per_month) for f in said.fixed] == [("openai/gpt-5.4", 7300.0)]
+    hours = 9 * 730
+    assert [f.account for f in said.fixed] == ["gpu", "openai/gpt-5.4"]
+    assert said.fixed[0].usd_per_month == pytest.approx(hours, rel=0.02)
+    assert said.fixed[1].usd_per_month == 7300
     assert said.usd_per_request.high == 0
 
 

@@ -331,6 +331,21 @@ def test_a_fee_on_what_models_cost_grows_with_the_traffic() -> None:
     assert running("1k/day", "operations: {billing: own_keys}\n") == 0
 
 
+def test_machines_by_the_hour_count_once_against_the_budget() -> None:
+    text = (
+        "version: 1\nname: p\ncost: {monthly_budget: 10000 USD}\nworkloads:\n"
+        "  - {alias: a, task: chat, traffic: {rate: 10/day}}\n"
+        "  - {alias: b, task: chat, traffic: {rate: 10/day}}\n"
+        "providers:\n  - {name: vllm, as: gpu, api_base: 'http://gpu:8000/v1', cost: COST,"
+        " models: {qwen3-coder: {context: 131k}}}\n"
+    )
+
+    within, over = (_plan(text.replace("COST", f"{usd} USD/hour"))[1] for usd in (9, 15))
+
+    assert "PLN109" not in [finding.code for finding in within]
+    assert "PLN109" in [finding.code for finding in over]
+
+
 def test_an_accepted_finding_is_left_out_until_the_day_it_says() -> None:
     text = MINIMAL.format(more="") + "providers: [openai]\n"
     accepted = "ignore: [{code: PLN105, why: known, until: 2027-01-01}]\n"
