@@ -43,6 +43,8 @@ def match(row: Row, catalog: Catalog, deployments: Mapping[str, str]) -> str:
     if planned is not None:
         return exactly(catalog.offerings[planned]) if planned in catalog.offerings else ""
     provider = provider_of(row, catalog)
+    if row.provider and not provider:
+        return ""  # somebody else sells it, whatever the model's name says
     for name in _names(row):
         found = catalog.by_gateway_name("litellm", name)
         if found is not None and provider in ("", found.provider):

@@ -150,6 +150,18 @@ def test_a_dated_name_is_the_models() -> None:
     assert [item.pattern.partition("@")[0] for item in found.measured] == ["openai/gpt-5.4-mini"]
 
 
+def test_a_model_sold_by_somebody_unknown_is_not_its_developers() -> None:
+    row = Row(0.0, provider="openrouter", model="anthropic/claude-opus-5")
+
+    assert match(row, CATALOG, {}) == ""
+
+
+def test_a_model_named_like_an_account_is_known_by_its_deployments_id() -> None:
+    row = Row(0.0, provider="azure", model="azure/gptx-prod", deployment="chat/az-se/gpt-5.4-nano")
+
+    assert match(row, CATALOG, {}) == "azure/gpt-5.4-nano"
+
+
 def test_what_matches_nothing_is_listed_and_too_little_is_not_measured() -> None:
     rows = [*_answers(99), *_answers(3, provider="acme", model="m1"), *_answers(2, from_cache=True)]
 
