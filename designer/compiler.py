@@ -206,7 +206,9 @@ def compile_profile(
             return None
         plan, files = passed
     _leave_out_ignored(profile, options.as_of or catalog.date, report)
-    return replace(plan, texts=_emit(plan, files, catalog))
+    artefacts = gateway.artefacts(plan.routing, plan.terms, profile.name, files)
+    plan = replace(plan, files=files, artefacts=artefacts)
+    return replace(plan, texts=_emit(plan, catalog))
 
 
 def _course(profile: Profile, workload: Workload, legal: Routing) -> Course:
@@ -306,7 +308,7 @@ def _leave_out_ignored(profile: Profile, as_of: date, report: Report) -> None:
 
 def write_plan(plan: Plan, folder: Path, report: Report, overwrite: bool = False) -> Written | None:
     """Raises UsageError where the folder cannot be written. None: a hand-edited file is in the way."""
-    earlier = _earlier_hashes(folder)
+    earlier = earlier_hashes(folder)
     return write_folder(folder, plan.texts, earlier, report, overwrite)
 
 
@@ -469,11 +471,9 @@ def _without_indexes(path: str) -> str:
 # --- Files ----------------------------------------------------------------------------------------
 
 
-def _emit(plan: Plan, files: Sequence[File], catalog: Catalog) -> dict[str, str]:
-    gateway = plan.gateway
-    texts = {file.path: render(gateway.folder, file) for file in files}
-    for file in gateway.artefacts(plan.routing, plan.terms, plan.profile.name, files):
-        texts[file.path] = render(gateway.folder, file)
+def _emit(plan: Plan, catalog: Catalog) -> dict[str, str]:
+    written = (*plan.files, *plan.artefacts)
+    texts = {file.path: render(plan.gateway.folder, file) for file in written}
     for file in documents(plan):
         texts[file.path] = render("plan", file)
     hashes = {path: sha256(text) for path, text in texts.items()}
@@ -482,7 +482,7 @@ def _emit(plan: Plan, files: Sequence[File], catalog: Catalog) -> dict[str, str]
     return texts
 
 
-def _earlier_hashes(folder: Path) -> dict[str, str]:
+def earlier_hashes(folder: Path) -> dict[str, str]:
     """Of the files that an earlier run wrote, plan.json itself included."""
     try:
         text = (folder / "plan.json").read_text(encoding="utf-8")

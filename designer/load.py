@@ -247,6 +247,15 @@ def _tell_of_others(sources: list[Source], own: list[Source], first: str, report
             report.add(SECOND, source.place, name=source.name, first=first, title=title)
 
 
+def located(report: Report, path: str) -> Report:
+    """Files of a folder by where they are from here, as editors and pull requests name them."""
+    folder = Path(divided(path)[0])
+    if not folder.is_dir():
+        return report
+    places = (replace(f.place, file=(folder / f.place.file).as_posix()) for f in report)
+    return Report([replace(f, place=place) for f, place in zip(report, places, strict=True)])
+
+
 def divided(path: str) -> tuple[str, str]:
     """`FILE#KEY` taken apart; a file whose own name has a `#` is a file."""
     if path == "-" or Path(path).exists():

@@ -47,6 +47,10 @@ class Plan(Struct, frozen=True):
     """Settings of the files that the profile passes through and that are checked only."""
     not_analysed: tuple[str, ...] = ()
     """What is passed through and not understood, as paths in the gateway's files."""
+    files: tuple[File, ...] = ()
+    """The gateway's own configuration, which `routing` is read back from."""
+    artefacts: tuple[File, ...] = ()
+    """What is deployed beside it."""
 
     @property
     def verdict(self) -> Verdict:

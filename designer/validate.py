@@ -1,7 +1,7 @@
 """Check emitted text: against its schema, and by reading it back."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -39,8 +39,14 @@ def _validator(name: str) -> Any:
 
 
 def against_schema(name: str, value: Any, place: Place, report: Report) -> None:
+    for where, problem in problems(name, value):
+        report.add(AGAINST_SCHEMA, place, where=where, problem=problem)
+
+
+def problems(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Each breach of a schema: where, as a JSON path, and what is wrong there."""
     for error in sorted(_validator(name).iter_errors(value), key=lambda e: list(map(str, e.path))):
-        report.add(AGAINST_SCHEMA, place, where=error.json_path, problem=error.message[:300])
+        yield error.json_path, error.message[:300]
 
 
 def check_files(
@@ -61,8 +67,8 @@ def check_files(
     parsed = gateway.parse({f.path: texts[f.path] for f in files}, report)
     understood = None if parsed is None else replace(parsed.routing, rollout=legal.rollout)
     if understood != legal:
-        difference = "it cannot be read" if understood is None else _difference(legal, understood)
-        report.add(READ_BACK, gateway=gateway.title, difference=difference)
+        said = "it cannot be read" if understood is None else difference(legal, understood)
+        report.add(READ_BACK, gateway=gateway.title, difference=said)
 
 
 def read_back(
@@ -78,13 +84,13 @@ def read_back(
         read = read_json if file.path.endswith(".json") else read_yaml
         document = read(texts[file.path], file.path, report)
         if document is None or to_json(document.value) != to_json(file.values):
-            difference = f"{file.path} does not say what was to be written"
-            report.add(READ_BACK, gateway=gateway.title, difference=difference)
+            said = f"{file.path} does not say what was to be written"
+            report.add(READ_BACK, gateway=gateway.title, difference=said)
             return None
     return gateway.parse({file.path: texts[file.path] for file in files}, report, version)
 
 
-def _difference(planned: Routing, understood: Routing) -> str:
+def difference(planned: Routing, understood: Routing) -> str:
     """The first part that differs, in words."""
     tables = ("caches", "budgets", "rate_limits", "teams")
     for name in ("aliases", "guardrails", "deployments", "routes", *tables):

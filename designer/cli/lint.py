@@ -18,8 +18,8 @@ from designer.lint import baseline as baselines
 from designer.lint import fixes
 from designer.lint import lint as check
 from designer.lint.own import OwnRules, read_own_rules
-from designer.lint.suppress import Accepted, comments, suppress
-from designer.load import Config, divided, load_configs
+from designer.lint.suppress import Accepted, comments, of_profile, suppress
+from designer.load import load_configs, located
 from designer.render import findings as render
 
 
@@ -157,39 +157,20 @@ def _one(
         own.check(config, found)
         report.extend(found if config.is_whole else _without_fixes(found))
     if not configs:
-        return _located(report, path), False
+        return located(report, path), False
     graded = own.graded(report)
     texts = {file: text for config in configs for file, text in config.texts.items()}
     documents = [document for config in configs for document in config.parsed.documents]
     said = list(comments(texts, documents, graded))
-    left = suppress(graded, said, [*options, *_of_profile(configs[0], day)], day)
+    left = suppress(graded, said, [*options, *of_profile(configs[0].profile, day)], day)
     counts.by_comment += left.by_comment
     counts.by_option += left.by_option
-    return _located(left.left, path), len(configs) == len(loaded)
-
-
-def _located(report: Report, path: str) -> Report:
-    """Files of a folder by where they are from here, as editors and pull requests name them."""
-    folder = Path(divided(path)[0])
-    if not folder.is_dir():
-        return report
-    places = (replace(f.place, file=(folder / f.place.file).as_posix()) for f in report)
-    return Report([replace(f, place=place) for f, place in zip(report, places, strict=True)])
+    return located(left.left, path), len(configs) == len(loaded)
 
 
 def _without_fixes(report: Report) -> Report:
     """The paths of edits are those of a whole file, not of a text inside one or of several files."""
     return Report([replace(finding, fix=None) for finding in report])
-
-
-def _of_profile(config: Config, day: date) -> list[Accepted]:
-    """What the profile beside an emitted folder accepts (`ignore`)."""
-    listed = config.profile.get("ignore") or []
-    return [
-        Accepted((str(one["code"]),), str(one.get("at", "**")))
-        for one in listed
-        if not one.get("until") or str(one["until"]) >= day.isoformat()
-    ]
 
 
 def _own_rules(path: Path | None) -> OwnRules:

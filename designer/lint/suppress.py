@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from fnmatch import fnmatchcase
+from typing import Any
 
 from msgspec import Struct
 
@@ -78,6 +79,15 @@ class Accepted(Struct, frozen=True):
 
     def _is_above(self, place: Place) -> bool:
         return place.line in self.lines and _is_below(place.path, self.below)
+
+
+def of_profile(profile: Mapping[str, Any], as_of: date) -> list[Accepted]:
+    """What a profile accepts (`ignore`), as plan.json keeps it."""
+    return [
+        Accepted((str(one["code"]),), str(one.get("at", "**")))
+        for one in profile.get("ignore") or []
+        if not one.get("until") or str(one["until"]) >= as_of.isoformat()
+    ]
 
 
 class Suppressed(Struct, frozen=True):
