@@ -24,6 +24,7 @@ from designer.errors import UsageError
 from designer.plan import Plan
 from designer.planner.lock import Lock
 from designer.profile.load import load_profile
+from designer.project import read_project
 from designer.render import findings
 
 
@@ -80,7 +81,8 @@ def plan(
     loaded = load_profile(profile, text, report=report)
     if loaded is None or report.has_errors:
         _end(report, format_, code=2)
-    catalog = load_catalog(overlay, report)
+    project = read_project(report)
+    catalog = load_catalog(overlay or project.overlay_path, report)
     if report.has_errors:
         _end(report, format_, code=2)
     name, path = loaded.profile.name, Path(profile)
@@ -96,7 +98,7 @@ def plan(
     if made is None:
         infeasible = any(f.rule in (INFEASIBLE, NO_GATEWAY) for f in report)
         _end(report, format_, code=3 if infeasible else 2)
-    folder = out or Path("out") / name
+    folder = out or Path(project.out) / name
     written = (
         not no_write
         and not report.has_errors
