@@ -26,6 +26,7 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 COMMANDS = {
     "init": ("designer.cli.profile", "Write a commented profile to start from."),
     "plan": ("designer.cli.plan", "Turn a profile into a gateway and its checked configuration."),
+    "check": ("designer.cli.check", "Everything that has to be so before it goes live, in one."),
     "lint": ("designer.cli.lint", "Find what is wrong with the configurations you have."),
     "simulate": (
         "designer.cli.simulate",
@@ -86,6 +87,7 @@ _EPILOG = """\b
 Examples:
   designer init > profile.yaml
   designer plan profile.yaml
+  designer check profile.yaml
   designer simulate out/NAME --scenario provider-outage
   designer serve out/NAME --stub
 

@@ -1,0 +1,105 @@
+"""The paths of a configuration, route by route: which deployment it is, and what the profile asks of it.
+
+A deployment is judged as what the plan chose it as only while the text still says the same of it;
+otherwise nothing that depends on the choice is known.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from msgspec import Struct
+
+from designer.catalog import Catalog
+from designer.diagnostics import Report
+from designer.ir import Deployment, Node, Ref, Routing, Target, children
+from designer.load import Config
+from designer.plan import encode
+from designer.planner.accounts import Candidate, accounts, candidates, with_own_models
+from designer.planner.requirements import Requirement, Verdict, requirements
+from designer.profile.load import LoadedProfile
+
+
+class Path(Struct, frozen=True):
+    """One way that a request for a route can go."""
+
+    route: str
+    deployment: Deployment
+    """As the text says it."""
+    candidate: Candidate | None
+    """What the plan chose it as; None where the text is another deployment, or the catalog lost it."""
+    asked: tuple[Requirement, ...]
+    """What the profile asks of every deployment of the route."""
+
+    def verdicts(self) -> Iterator[tuple[Requirement, Verdict | None]]:
+        """None is inconclusive."""
+        for requirement in self.asked:
+            candidate = self.candidate
+            yield requirement, None if candidate is None else requirement.test(candidate)
+
+
+def paths(
+    loaded: LoadedProfile,
+    config: Config,
+    planned: Mapping[str, Any],
+    catalog: Catalog,
+    as_of: date,
+) -> list[Path]:
+    """In the profile's order, then the configuration's. `planned` is the content of plan.json."""
+    own = accounts(loaded, catalog, Report())
+    catalog = with_own_models(catalog, own)
+    pool = [candidate for account in own for candidate in candidates(account, catalog)]
+    chosen = _chosen(pool, config, planned)
+    routing = config.parsed.routing
+    found = []
+    for index, workload in enumerate(loaded.profile.workloads):
+        asked = tuple(requirements(loaded, workload, index, catalog, as_of))
+        for id_ in ids_of(routing, workload.alias):
+            deployment = routing.deployment(id_)
+            of_alias = asked if workload.route_by is None else ()
+            found.append(Path(workload.alias, deployment, chosen.get(id_), of_alias))
+    return found
+
+
+def ids_of(routing: Routing, alias: str) -> tuple[str, ...]:
+    """Every deployment that a request for the alias may be sent to, other routes' included."""
+    if not routing.has_route(alias):
+        return ()
+    seen: set[str] = set()
+    return tuple(dict.fromkeys(_reached(routing.route(alias).node, routing, seen)))
+
+
+def _reached(node: Node, routing: Routing, seen: set[str]) -> Iterator[str]:
+    match node:
+        case Target(deployment=id_):
+            yield id_
+        case Ref(route=name):
+            if name not in seen and routing.has_route(name):
+                seen.add(name)
+                yield from _reached(routing.route(name).node, routing, seen)
+        case _:
+            for child in children(node):
+                yield from _reached(child, routing, seen)
+
+
+def _chosen(
+    pool: Sequence[Candidate], config: Config, planned: Mapping[str, Any]
+) -> dict[str, Candidate]:
+    """By deployment id; only of those that the text and the plan describe alike."""
+    described = {str(d.get("id")): d for d in planned.get("routing", {}).get("deployments", ())}
+    found = {}
+    for deployment in config.parsed.routing.deployments:
+        fact = planned.get("deployments", {}).get(deployment.id)
+        if fact is None or _as_json(deployment) != described.get(deployment.id):
+            continue
+        for candidate in pool:
+            where = candidate.region or candidate.offering.region
+            same = (candidate.offering.id, candidate.account.name, where)
+            if same == (fact["offering"], fact["account"], fact["region"]):
+                found[deployment.id] = candidate
+    return found
+
+
+def _as_json(deployment: Deployment) -> Any:
+    return json.loads(json.dumps(encode(deployment)))

@@ -1,0 +1,365 @@
+"""What a profile implies under every single failure, judged by playing the emitted text.
+
+Each property is a small function over one play: what is wrong with it, or nothing. A breach that the
+plan has told as a loss of the gateway is a warning, any other an error; what hangs on something that is
+not known is inconclusive. More than one failure at a time is not looked at.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from designer.catalog import Catalog
+from designer.check.model import INCONCLUSIVE, Subject, counted
+from designer.check.paths import Path, ids_of
+from designer.check.plays import (
+    AT_S,
+    REFUSES,
+    SILENT,
+    Part,
+    Play,
+    Way,
+    groups,
+    parts,
+    play,
+    unplayed,
+    ways,
+)
+from designer.diagnostics import Diagnostic, Place, Report, Rule, Severity
+from designer.gateways.base import Parsed
+from designer.load import Config
+from designer.planner.accounts import is_within
+from designer.planner.choose import Verdict as Choice
+from designer.profile.model import RoutingPolicy, Workload
+from designer.profile.policy import policy_of
+from designer.profile.regions import region_within
+from designer.services import services
+from designer.trace import Trace
+
+NO_ROUTE = Rule(
+    "CHK401",
+    Severity.ERROR,
+    "{route}: the configuration has no route of this name",
+    "Applications call the alias of every workload.",
+    instead="the gateway answers with an error",
+    help="plan again",
+)
+BROKEN = Rule(
+    "CHK402",
+    Severity.ERROR,
+    "{route}: {property}: {found}",
+    "The profile implies it, no loss of the gateway excuses it, and a play of the emitted text by the "
+    "engine shows otherwise.",
+    help="designer trace shows the same request, attempt by attempt",
+)
+TOLD = Rule(
+    "CHK403",
+    Severity.WARNING,
+    "{route}: {property}: {found}",
+    "The gateway cannot do what the profile asks for, and the plan says so; this is what comes of it.",
+    instead="{instead}",
+)
+NOTHING_LEFT = Rule(
+    "CHK404",
+    Severity.WARNING,
+    "{route}: all of its deployments go down with {part}",
+    "A route survives a failure only where something is left that does not share it.",
+    instead="callers are told of the failure",
+    help="allow another provider or region",
+)
+ALONE = Rule(
+    "CHK405",
+    Severity.INFO,
+    "{route}: nothing stands in for {part}",
+    "The requirements leave one deployment (vectors of different models do not compare). The plan says "
+    "so too.",
+    instead="callers are told of the failure",
+)
+
+Verdict = Literal["held", "told", "broken", "inconclusive"]
+
+
+class Judged(Struct, frozen=True):
+    """One property of one route, over everything that was played."""
+
+    route: str
+    name: str
+    verdict: Verdict
+    found: str = ""
+    """What a breach looks like: the first one."""
+    instead: str = ""
+    """What the gateway does instead, where the plan told of it."""
+
+
+class Examined(Struct, frozen=True):
+    judged: tuple[Judged, ...]
+    findings: tuple[Diagnostic, ...]
+    plays: int
+
+
+class _Case(Struct, frozen=True):
+    """A route and all that its properties are judged by."""
+
+    workload: Workload
+    policy: RoutingPolicy
+    config: Config
+    paths: Mapping[str, Path]
+    residency: tuple[str, ...]
+    teams: tuple[str, ...]
+    """Regions that teams which may call it insist on."""
+    home: str | None
+    """Where the gateway runs."""
+    catalog: Catalog
+    choice: Choice | None
+    """What the plan says the gateway loses."""
+
+    @property
+    def parsed(self) -> Parsed:
+        return self.config.parsed
+
+    @property
+    def route(self) -> str:
+        return self.workload.alias
+
+    def told(self, *keys: str) -> str:
+        """What happens instead of what the profile's keys ask for; empty where nothing is lost."""
+        losses = self.choice.losses if self.choice is not None else ()
+        return "; ".join(
+            lack.instead
+            for lack, places in losses
+            if any(key in lack.feature.keys for key in keys)
+            and any(p == f"routes.{self.route}" or not p.startswith("routes.") for p in places)
+        )
+
+
+class _Property(Struct, frozen=True):
+    name: str
+    keys: tuple[str, ...]
+    """The profile's: a loss that they are told as excuses a breach."""
+    applies: Callable[[_Case], bool]
+    """Whether the profile implies it."""
+    wrong: Callable[[_Case, Play, Trace, float], str | None] | None = None
+    """What is wrong with a request that came at the time given; None where no play is needed."""
+
+
+def examine(subject: Subject, paths: Iterable[Path]) -> Examined:
+    """Every route under every single failure. The subject has a configuration."""
+    config, loaded = subject.config, subject.loaded
+    assert config is not None
+    by_route: dict[str, dict[str, Path]] = {}
+    for path in paths:
+        by_route.setdefault(path.route, {})[path.deployment.id] = path
+    report, judged, plays = Report(), list[Judged](), 0
+    for index, workload in enumerate(loaded.profile.workloads):
+        place = loaded.positions.place(f"workloads[{index}].alias")
+        if not config.parsed.routing.has_route(workload.alias):
+            report.add(NO_ROUTE, place, route=workload.alias)
+            continue
+        seen = _Seen(_case(subject, config, workload, by_route.get(workload.alias, {})))
+        seen.look(ways(loaded.profile, workload, config.parsed.routing))
+        plays += seen.plays
+        for part in seen.alone:
+            rule = NOTHING_LEFT if len(part.ids) > 1 else ALONE
+            report.add(rule, place, route=workload.alias, part=part.says)
+        for one in seen.judged():
+            judged.append(one)
+            _tell(one, place, report)
+    return Examined(tuple(judged), tuple(report), plays)
+
+
+def _case(subject: Subject, config: Config, workload: Workload, paths: Mapping[str, Path]) -> _Case:
+    profile = subject.loaded.profile
+    policy = policy_of(profile, workload)
+    return _Case(
+        workload=workload,
+        policy=policy.routing,
+        config=config,
+        paths=paths,
+        residency=policy.compliance.residency,
+        teams=tuple(
+            team.region
+            for team in profile.teams
+            if team.region and (team.workloads is None or workload.alias in team.workloads)
+        ),
+        home=profile.operations.region,
+        catalog=subject.catalog,
+        choice=subject.plan.verdict if subject.plan is not None else None,
+    )
+
+
+def _tell(one: Judged, place: Place, report: Report) -> None:
+    match one.verdict:
+        case "broken":
+            report.add(BROKEN, place, route=one.route, property=one.name, found=one.found)
+        case "told":
+            said = one.instead
+            report.add(
+                TOLD, place, route=one.route, property=one.name, found=one.found, instead=said
+            )
+        case "inconclusive":
+            report.add(INCONCLUSIVE, place, what=f"{one.route}: {one.name}", why=one.found)
+        case "held":
+            pass
+
+
+# --- Playing and counting -------------------------------------------------------------------------
+
+
+class _Seen:
+    """What the plays of one route have shown so far."""
+
+    def __init__(self, case: _Case) -> None:
+        self.case = case
+        self.plays = 0
+        self.alone: dict[Part, None] = {}
+        self.breaches: dict[str, dict[str, None]] = {p.name: {} for p in PROPERTIES}
+        self.unknown: dict[str, str] = {}
+
+    def look(self, all_ways: Iterable[Way]) -> None:
+        case = self.case
+        routing, known = case.parsed.routing, services(case.config)
+        for why in unplayed(case.route, routing):
+            self.unknown[ANSWERS.name] = f"no request is made for the condition {why}"
+        for way in all_ways:
+            ids = ids_of(routing, way.route)
+            for part in parts(ids, known):
+                self._play(way, part)
+            for allowed in (case.residency, (way.region,) if way.region else ()):
+                if allowed:
+                    self._place(way, allowed)
+
+    def _play(self, way: Way, part: Part) -> None:
+        alive = groups(way, self.case.parsed.routing)
+        if part.ids and any(group and group <= part.ids for group in alive):
+            self.alone.setdefault(part)
+        for one in play(self.case.parsed, way, part):
+            self._judge(one, (ANSWERS, SILENCE, ATTEMPTS, DEADLINE))
+        for one in play(self.case.parsed, way, part, REFUSES):
+            self._judge(one, (REFUSALS,))
+
+    def _judge(self, one: Play, properties: Iterable[_Property]) -> None:
+        self.plays += 1
+        for came_at, traced in zip(AT_S, one.traces, strict=True):
+            for asked in properties:
+                wrong = asked.wrong and asked.wrong(self.case, one, traced, came_at)
+                if wrong:
+                    self.breaches[asked.name].setdefault(f"{wrong} {one.says}")
+
+    def _place(self, way: Way, allowed: tuple[str, ...]) -> None:
+        """Residency needs no play: nothing but what a route holds can be asked, whatever fails."""
+        reached = frozenset[str]().union(*groups(way, self.case.parsed.routing))
+        for id_ in sorted(reached):
+            inside = self._is_inside(id_, allowed)
+            if inside is None:
+                self.unknown.setdefault(RESIDENCY.name, f"where {id_} is processed is not known")
+            elif not inside and not way.is_led:
+                why = f"nothing in the configuration leads {way.says} away from {id_}"
+                self.unknown.setdefault(RESIDENCY.name, why)
+            elif not inside:
+                asked = f" for {way.says}" if way.says else ""
+                wrong = f"{id_} may be processed outside {', '.join(allowed)}{asked}"
+                self.breaches[RESIDENCY.name].setdefault(wrong)
+
+    def _is_inside(self, id_: str, allowed: tuple[str, ...]) -> bool | None:
+        """None where it is not known: the text is not what the plan chose, nor in the catalog."""
+        path, case = self.case.paths.get(id_), self.case
+        if path is not None and path.candidate is not None:
+            return is_within(path.candidate, allowed, case.home, case.catalog)
+        deployment = case.parsed.routing.deployment(id_)
+        offering = replace(case.config, facts={}).offering(deployment)
+        if offering is None:
+            return None
+        return offering.residency != "global" and region_within(offering.residency, allowed)
+
+    def judged(self) -> Iterator[Judged]:
+        for property_ in PROPERTIES:
+            if property_.applies(self.case):
+                yield self._judged(property_)
+
+    def _judged(self, property_: _Property) -> Judged:
+        name, found = property_.name, list(self.breaches[property_.name])
+        if found:
+            instead = self.case.told(*property_.keys)
+            more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+            verdict: Verdict = "told" if instead else "broken"
+            return Judged(self.case.route, name, verdict, f"{found[0]}{more}", instead)
+        if name in self.unknown:
+            return Judged(self.case.route, name, "inconclusive", self.unknown[name])
+        return Judged(self.case.route, name, "held")
+
+
+# --- The properties -------------------------------------------------------------------------------
+
+
+def _unanswered(case: _Case, one: Play, traced: Trace, came_at: float) -> str | None:
+    return None if one.how == SILENT else _fails(case, one, traced)
+
+
+def _waits_in_vain(case: _Case, one: Play, traced: Trace, came_at: float) -> str | None:
+    return _fails(case, one, traced) if one.how == SILENT else None
+
+
+def _fails(case: _Case, one: Play, traced: Trace) -> str | None:
+    """A call that keeps to a group with a survivor in it is answered."""
+    final, tries = traced.final, len(traced.attempts)
+    if final.failure is None:
+        return None
+    asked = {tried.deployment for tried in traced.attempts}
+    own = [group for group in groups(one.way, case.parsed.routing) if asked <= group]
+    if own and not any(group - one.part.ids for group in own):
+        return None
+    return f"told {final.status} ({final.failure}) after {counted(tries, 'attempt')}"
+
+
+def _too_many(case: _Case, one: Play, traced: Trace, came_at: float) -> str | None:
+    limit, made = case.policy.attempts_per_request, len(traced.attempts)
+    if limit is None or made <= limit:
+        return None
+    return f"{counted(made, 'attempt')} instead of {limit} at most"
+
+
+def _too_long(case: _Case, one: Play, traced: Trace, came_at: float) -> str | None:
+    limit_s, took_s = case.policy.deadline, traced.final.at_s - came_at
+    if limit_s is None or took_s <= limit_s + _SLACK_S:
+        return None
+    return f"{took_s:g} s instead of {limit_s:g} s at most, answers themselves not counted,"
+
+
+_SLACK_S = 1e-6
+
+
+def _refusal_passed_on(case: _Case, one: Play, traced: Trace, came_at: float) -> str | None:
+    """Where all that is up refuses, the first refusal is the end of it."""
+    refused = [t.deployment for t in traced.attempts if t.deployment not in one.part.ids]
+    if len(set(refused)) <= 1:
+        return None
+    return f"{refused[0]} refuses, and {next(r for r in refused if r != refused[0])} is asked"
+
+
+def _residency_asked(case: _Case) -> bool:
+    return bool(case.residency or case.teams)
+
+
+ANSWERS = _Property("answers", (), lambda case: True, _unanswered)
+SILENCE = _Property(
+    "answers in spite of silence", ("routing.timeout",), lambda case: True, _waits_in_vain
+)
+RESIDENCY = _Property("residency", ("compliance.residency", "teams.region"), _residency_asked)
+ATTEMPTS = _Property(
+    "attempts",
+    ("routing.attempts_per_request",),
+    lambda case: case.policy.attempts_per_request is not None,
+    _too_many,
+)
+DEADLINE = _Property(
+    "deadline", ("routing.deadline",), lambda case: case.policy.deadline is not None, _too_long
+)
+REFUSALS = _Property(
+    "refusals",
+    ("routing.on_refusal",),
+    lambda case: case.policy.on_refusal == "return",
+    _refusal_passed_on,
+)
+PROPERTIES = (ANSWERS, SILENCE, RESIDENCY, ATTEMPTS, DEADLINE, REFUSALS)
