@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from designer.check.model import Step, Subject, counted, said_by, text_of
 from designer.diagnostics import Place, Report, Rule, Severity
 from designer.documents import read_json, read_yaml
+from designer.gateways.base import Parsed
 from designer.lint import baseline as baselines
 from designer.lint import lint
 from designer.lint.suppress import comments, of_profile, suppress
@@ -39,11 +40,14 @@ def understood(subject: Subject) -> tuple[Config | None, Step]:
     report, reading = Report(), Report()
     checked = _against_schemas(plan, folder, report) if plan is not None else 0
     config = load_config(str(folder), reading)
-    if plan is not None:
-        _compare(plan, folder, report)
-        if config is not None:
-            content = json.loads(plan.texts[PLAN])
-            config = replace(config, facts=content["deployments"], profile=content["profile"])
+    if plan is not None and config is not None:
+        content = json.loads(plan.texts[PLAN])
+        config = replace(
+            config,
+            parsed=_compared(plan, folder, report) or config.parsed,
+            facts=content["deployments"],
+            profile=content["profile"],
+        )
     # What reading finds beside errors is lint's to tell.
     report.diagnostics += reading.at_or_above(Severity.ERROR)
     findings = tuple(located(report, str(folder)))
@@ -71,18 +75,20 @@ def _against_schemas(plan: Plan, folder: Path, report: Report) -> int:
     return checked
 
 
-def _compare(plan: Plan, folder: Path, report: Report) -> None:
+def _compared(plan: Plan, folder: Path, report: Report) -> Parsed | None:
+    """What the plan's own files mean as they are in the folder; None where one is not there."""
     texts = {file.path: text_of(folder / file.path) for file in plan.files}
     there = {path: text for path, text in texts.items() if text is not None}
-    if there.keys() != texts.keys():
-        return  # drift tells of missing files
-    parsed = plan.gateway.parse(there, Report(), plan.version)
-    if parsed is None:
-        return  # loading the folder tells why
+    parsed = plan.gateway.parse(
+        there, Report(), plan.version
+    )  # loading the folder tells its findings
+    if parsed is None or there.keys() != texts.keys():
+        return None  # drift tells of missing files
     meant = replace(parsed.routing, rollout=plan.routing.rollout)
     if meant != plan.routing:
         said = difference(plan.routing, meant)
         report.add(OTHER_MEANING, gateway=plan.gateway.title, difference=said)
+    return parsed
 
 
 def linted(subject: Subject) -> Step:

@@ -44,8 +44,8 @@ REFUSES = Outcome(status=400, kind="content_policy")
 AT_S = (0.0, 1.0, 5.0, 40.0)
 """When requests come: at once, while what failed is left alone, and after that."""
 
-_SPREAD = tuple((n + 0.5) / 16 for n in range(16))
-_SEEDS = range(8)
+_SPREAD = tuple((n + 0.5) / 8 for n in range(8))
+_SEEDS = range(4)
 
 
 class Part(Struct, frozen=True):
@@ -166,17 +166,19 @@ def _request(condition: Condition) -> Request:
 
 
 def _nodes(alias: str, routing: Routing) -> Iterator[Node]:
-    """Of the route and of every route that it leads to."""
-    coming, seen = [alias], set()
-    while coming:
-        name = coming.pop()
-        if name in seen or not routing.has_route(name):
-            continue
-        seen.add(name)
-        for node in walk(routing.route(name).node):
-            yield node
-            if isinstance(node, Ref):
-                coming.append(node.route)
+    for name in routes_from(alias, routing):
+        if routing.has_route(name):
+            yield from walk(routing.route(name).node)
+
+
+def routes_from(alias: str, routing: Routing) -> list[str]:
+    """The route and every route that it leads to, by name."""
+    found = [alias]
+    for name in found:  # grows while it is walked
+        nodes = walk(routing.route(name).node) if routing.has_route(name) else ()
+        led = (node.route for node in nodes if isinstance(node, Ref))
+        found += [route for route in dict.fromkeys(led) if route not in found]
+    return found
 
 
 def groups(way: Way, routing: Routing) -> list[frozenset[str]]:
@@ -207,8 +209,13 @@ def _groups(node: Node, way: Way, routing: Routing, seen: frozenset[str]) -> lis
 # --- Playing --------------------------------------------------------------------------------------
 
 
-def play(parsed: Parsed, way: Way, part: Part, survivors: Outcome | None = None) -> Iterator[Play]:
-    """Four requests with the part down in each way; `survivors` is what all others answer."""
+def play(
+    parsed: Parsed, way: Way, part: Part, survivors: Outcome | None = None
+) -> Iterator[list[Play]]:
+    """Four requests with the part down in each way, with each chance that is tried.
+
+    `survivors` is what all others answer.
+    """
     others = [d.id for d in parsed.routing.deployments if d.id not in part.ids]
     answers = {} if survivors is None else {id_: (Answer(survivors),) for id_ in others}
     downs = {"answers 503": DOWN["answers 503"]} if survivors is not None else DOWN
@@ -216,23 +223,24 @@ def play(parsed: Parsed, way: Way, part: Part, survivors: Outcome | None = None)
         downs = {"": Outcome()}
     for how, outcome in downs.items():
         said = answers | {id_: (Answer(outcome),) for id_ in part.ids}
+        asked = tuple(Asked(way.request, route=way.route, at_s=at_s) for at_s in AT_S)
+        plays = []
         for draws, seed in _chances(way.route, parsed.routing):
-            asked = tuple(Asked(way.request, route=way.route, at_s=at_s) for at_s in AT_S)
-            script = Script(asked, said, draws, is_list=True)
-            traces = trace(parsed, script, Report(), seed=seed)
+            traces = trace(parsed, Script(asked, said, draws, is_list=True), Report(), seed=seed)
             assert traces is not None  # every request names its route
-            yield Play(way, part, how, traces)
+            plays.append(Play(way, part, how, traces))
+        yield plays
 
 
 def _chances(alias: str, routing: Routing) -> list[tuple[tuple[float, ...], int]]:
     """One where nothing is drawn; else each part of the unit interval, and some mixtures."""
-    if not is_chancy(alias, routing):
+    if not _is_chancy(alias, routing):
         return [((), 0)]
     constant = [((draw,) * 64, 0) for draw in _SPREAD]
     return [*constant, *(((), seed) for seed in _SEEDS)]
 
 
-def is_chancy(alias: str, routing: Routing) -> bool:
+def _is_chancy(alias: str, routing: Routing) -> bool:
     return any(
         (isinstance(node, Pool) and node.pick == "weighted" and len(node.children) > 1)
         or isinstance(node, Split)

@@ -24,6 +24,7 @@ from designer.check.plays import (
     groups,
     parts,
     play,
+    routes_from,
     unplayed,
     ways,
 )
@@ -61,6 +62,14 @@ TOLD = Rule(
     "The gateway cannot do what the profile asks for, and the plan says so; this is what comes of it.",
     instead="{instead}",
 )
+BY_CHANCE = Rule(
+    "CHK406",
+    Severity.WARNING,
+    "{route}: {property}: {found}",
+    "The route picks among its deployments by chance, and a retry may pick the one that is down again.",
+    instead="some requests fail, others are answered: it hangs on what is drawn",
+    help="more `retries`, or `strategy: priority`",
+)
 NOTHING_LEFT = Rule(
     "CHK404",
     Severity.WARNING,
@@ -78,7 +87,7 @@ ALONE = Rule(
     instead="callers are told of the failure",
 )
 
-Verdict = Literal["held", "told", "broken", "inconclusive"]
+Verdict = Literal["held", "told", "chance", "broken", "inconclusive"]
 
 
 class Judged(Struct, frozen=True):
@@ -123,14 +132,14 @@ class _Case(Struct, frozen=True):
     def route(self) -> str:
         return self.workload.alias
 
-    def told(self, *keys: str) -> str:
+    def told(self, keys: tuple[str, ...], routes: Iterable[str]) -> str:
         """What happens instead of what the profile's keys ask for; empty where nothing is lost."""
         losses = self.choice.losses if self.choice is not None else ()
+        own = {f"routes.{route}" for route in routes}
         return "; ".join(
             lack.instead
             for lack, places in losses
-            if any(key in lack.feature.keys for key in keys)
-            and any(p == f"routes.{self.route}" or not p.startswith("routes.") for p in places)
+            if not own.isdisjoint(places) and not set(keys).isdisjoint(lack.feature.keys)
         )
 
 
@@ -142,6 +151,8 @@ class _Property(Struct, frozen=True):
     """Whether the profile implies it."""
     wrong: Callable[[_Case, Play, Trace, float], str | None] | None = None
     """What is wrong with a request that came at the time given; None where no play is needed."""
+    may_hang_on_chance: bool = False
+    """Whether it is no breach yet where other draws of chance are well."""
 
 
 def examine(subject: Subject, paths: Iterable[Path]) -> Examined:
@@ -200,6 +211,8 @@ def _tell(one: Judged, place: Place, report: Report) -> None:
             )
         case "inconclusive":
             report.add(INCONCLUSIVE, place, what=f"{one.route}: {one.name}", why=one.found)
+        case "chance":
+            report.add(BY_CHANCE, place, route=one.route, property=one.name, found=one.found)
         case "held":
             pass
 
@@ -215,7 +228,11 @@ class _Seen:
         self.plays = 0
         self.alone: dict[Part, None] = {}
         self.breaches: dict[str, dict[str, None]] = {p.name: {} for p in PROPERTIES}
+        self.chances: dict[str, dict[str, None]] = {p.name: {} for p in PROPERTIES}
+        """What is well for other draws of chance."""
         self.unknown: dict[str, str] = {}
+        self.routes: dict[str, None] = {}
+        """Every route that was led to, by name."""
 
     def look(self, all_ways: Iterable[Way]) -> None:
         case = self.case
@@ -223,6 +240,7 @@ class _Seen:
         for why in unplayed(case.route, routing):
             self.unknown[ANSWERS.name] = f"no request is made for the condition {why}"
         for way in all_ways:
+            self.routes |= dict.fromkeys(routes_from(way.route, routing))
             ids = ids_of(routing, way.route)
             for part in parts(ids, known):
                 self._play(way, part)
@@ -234,18 +252,27 @@ class _Seen:
         alive = groups(way, self.case.parsed.routing)
         if part.ids and any(group and group <= part.ids for group in alive):
             self.alone.setdefault(part)
-        for one in play(self.case.parsed, way, part):
-            self._judge(one, (ANSWERS, SILENCE, ATTEMPTS, DEADLINE))
-        for one in play(self.case.parsed, way, part, REFUSES):
-            self._judge(one, (REFUSALS,))
+        for plays in play(self.case.parsed, way, part):
+            self._judge(plays, (ANSWERS, SILENCE, ATTEMPTS, DEADLINE))
+        for plays in play(self.case.parsed, way, part, REFUSES):
+            self._judge(plays, (REFUSALS,))
 
-    def _judge(self, one: Play, properties: Iterable[_Property]) -> None:
-        self.plays += 1
-        for came_at, traced in zip(AT_S, one.traces, strict=True):
-            for asked in properties:
-                wrong = asked.wrong and asked.wrong(self.case, one, traced, came_at)
-                if wrong:
-                    self.breaches[asked.name].setdefault(f"{wrong} {one.says}")
+    def _judge(self, plays: list[Play], properties: Iterable[_Property]) -> None:
+        """`plays` differ in nothing but chance."""
+        self.plays += len(plays)
+        for asked in properties:
+            wrong = [self._wrong(one, asked) for one in plays]
+            first = next((found for found in wrong if found), None)
+            if first is not None:
+                by_chance = asked.may_hang_on_chance and not all(wrong)
+                found = self.chances if by_chance else self.breaches
+                found[asked.name].setdefault(f"{first} {plays[0].says}")
+
+    def _wrong(self, one: Play, asked: _Property) -> str | None:
+        if asked.wrong is None:
+            return None
+        found = (asked.wrong(self.case, one, t, at) for at, t in zip(AT_S, one.traces, strict=True))
+        return next((wrong for wrong in found if wrong), None)
 
     def _place(self, way: Way, allowed: tuple[str, ...]) -> None:
         """Residency needs no play: nothing but what a route holds can be asked, whatever fails."""
@@ -279,15 +306,21 @@ class _Seen:
                 yield self._judged(property_)
 
     def _judged(self, property_: _Property) -> Judged:
-        name, found = property_.name, list(self.breaches[property_.name])
-        if found:
-            instead = self.case.told(*property_.keys)
-            more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        route, name = self.case.route, property_.name
+        if self.breaches[name]:
+            instead = self.case.told(property_.keys, self.routes)
             verdict: Verdict = "told" if instead else "broken"
-            return Judged(self.case.route, name, verdict, f"{found[0]}{more}", instead)
+            return Judged(route, name, verdict, _summed(self.breaches[name]), instead)
         if name in self.unknown:
-            return Judged(self.case.route, name, "inconclusive", self.unknown[name])
-        return Judged(self.case.route, name, "held")
+            return Judged(route, name, "inconclusive", self.unknown[name])
+        if self.chances[name]:
+            return Judged(route, name, "chance", _summed(self.chances[name]))
+        return Judged(route, name, "held")
+
+
+def _summed(found: Iterable[str]) -> str:
+    first, *others = found
+    return f"{first} (and {len(others)} more)" if others else first
 
 
 # --- The properties -------------------------------------------------------------------------------
@@ -342,9 +375,13 @@ def _residency_asked(case: _Case) -> bool:
     return bool(case.residency or case.teams)
 
 
-ANSWERS = _Property("answers", (), lambda case: True, _unanswered)
+ANSWERS = _Property("answers", (), lambda case: True, _unanswered, may_hang_on_chance=True)
 SILENCE = _Property(
-    "answers in spite of silence", ("routing.timeout",), lambda case: True, _waits_in_vain
+    "answers in spite of silence",
+    ("routing.timeout",),
+    lambda case: True,
+    _waits_in_vain,
+    may_hang_on_chance=True,
 )
 RESIDENCY = _Property("residency", ("compliance.residency", "teams.region"), _residency_asked)
 ATTEMPTS = _Property(
