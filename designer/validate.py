@@ -67,7 +67,7 @@ def check_files(
     parsed = gateway.parse({f.path: texts[f.path] for f in files}, report)
     understood = None if parsed is None else replace(parsed.routing, rollout=legal.rollout)
     if understood != legal:
-        said = "it cannot be read" if understood is None else difference(legal, understood)
+        said = "it cannot be read" if understood is None else _difference(legal, understood)
         report.add(READ_BACK, gateway=gateway.title, difference=said)
 
 
@@ -90,7 +90,7 @@ def read_back(
     return gateway.parse({file.path: texts[file.path] for file in files}, report, version)
 
 
-def difference(planned: Routing, understood: Routing) -> str:
+def _difference(planned: Routing, understood: Routing) -> str:
     """The first part that differs, in words."""
     tables = ("caches", "budgets", "rate_limits", "teams")
     for name in ("aliases", "guardrails", "deployments", "routes", *tables):

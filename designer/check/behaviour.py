@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from designer.check.model import INCONCLUSIVE, Step, Subject, counted, said_by, text_of
-from designer.check.paths import ids_of, paths
+from designer.check.paths import chosen, ids_of
 from designer.check.properties import examine
 from designer.diagnostics import Place, Report, Rule, Severity
 from designer.lint.suppress import of_profile, suppress
@@ -44,9 +44,8 @@ NOT_HELD = Rule(
 def survived(subject: Subject) -> Step:
     config, project = subject.config, subject.wanted.project
     assert config is not None
-    planned_ = json.loads(subject.plan.texts[PLAN]) if subject.plan is not None else {}
-    listed = paths(subject.loaded, config, planned_, subject.catalog, subject.as_of)
-    examined = examine(subject, listed)
+    content = json.loads(subject.plan.texts[PLAN]) if subject.plan is not None else {}
+    examined = examine(subject, chosen(subject.loaded, config, content, subject.catalog))
     report = Report(list(examined.findings))
     left = suppress(report, (), of_profile(said_by(subject), subject.as_of), subject.as_of).left
     if project.properties:

@@ -7,7 +7,7 @@ than when it was planned: that alone is no drift.
 import difflib
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from designer.compiler import earlier_hashes
@@ -112,10 +112,10 @@ def _is_same(path: str, present: str, text: str) -> bool:
 
 
 def _placeless(value: Any) -> Any:
-    """plan.json with files by their names alone, wherever they were planned from."""
+    """plan.json without the paths by which the profile's files were named; lines and columns stay."""
     if isinstance(value, dict):
         return {
-            key: PurePosixPath(item).name
+            key: item.partition(":")[2]
             if key in ("file", "at") and isinstance(item, str)
             else _placeless(item)
             for key, item in value.items()

@@ -1,7 +1,9 @@
 """What the files of a folder say: their schemas, what they mean read back, what lint finds in them."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -13,8 +15,9 @@ from designer.lint import baseline as baselines
 from designer.lint import lint
 from designer.lint.suppress import comments, of_profile, suppress
 from designer.load import PLAN, Config, load_config, load_configs, located
-from designer.plan import Plan
-from designer.validate import difference, problems
+from designer.plan import Plan, encode
+from designer.profile.secrets import shown
+from designer.validate import problems
 
 AGAINST_SCHEMA = Rule(
     "CHK301",
@@ -86,9 +89,33 @@ def _compared(plan: Plan, folder: Path, report: Report) -> Parsed | None:
         return None  # drift tells of missing files
     meant = replace(parsed.routing, rollout=plan.routing.rollout)
     if meant != plan.routing:
-        said = difference(plan.routing, meant)
-        report.add(OTHER_MEANING, gateway=plan.gateway.title, difference=said)
+        first, *others = _differences(encode(plan.routing), encode(meant))
+        more = f", and in {counted(len(others), 'other place')}" if others else ""
+        report.add(OTHER_MEANING, gateway=plan.gateway.title, difference=f"{first}{more}")
     return parsed
+
+
+def _differences(planned: Any, meant: Any, path: str = "") -> Iterator[str]:
+    """Every value that is another one, by its path in plan.json's `routing`."""
+    if isinstance(planned, dict) and isinstance(meant, dict) and planned.keys() == meant.keys():
+        for key, item in planned.items():
+            yield from _differences(item, meant[key], f"{path}.{key}" if path else key)
+    elif isinstance(planned, list) and isinstance(meant, list) and len(planned) == len(meant):
+        for index, (one, other) in enumerate(zip(planned, meant, strict=True)):
+            yield from _differences(one, other, f"{path}[{_name(one, index)}]")
+    elif planned != meant:
+        yield f"{path} is {_short(meant)} instead of {_short(planned)}"
+
+
+def _name(item: Any, index: int) -> Any:
+    return item.get("id") or item.get("name") or index if isinstance(item, dict) else index
+
+
+def _short(value: Any) -> str:
+    """A number or a name; of what is larger, how much it is."""
+    if isinstance(value, list):
+        return counted(len(value), "item")
+    return f"a {value['kind']}" if isinstance(value, dict) and "kind" in value else shown(value)
 
 
 def linted(subject: Subject) -> Step:

@@ -5,7 +5,7 @@ otherwise nothing that depends on the choice is known.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -47,10 +47,8 @@ def paths(
     as_of: date,
 ) -> list[Path]:
     """In the profile's order, then the configuration's. `planned` is the content of plan.json."""
-    own = accounts(loaded, catalog, Report())
-    catalog = with_own_models(catalog, own)
-    pool = [candidate for account in own for candidate in candidates(account, catalog)]
-    chosen = _chosen(pool, config, planned)
+    known = chosen(loaded, config, planned, catalog)
+    catalog = with_own_models(catalog, accounts(loaded, catalog, Report()))
     routing = config.parsed.routing
     found = []
     for index, workload in enumerate(loaded.profile.workloads):
@@ -58,7 +56,7 @@ def paths(
         for id_ in ids_of(routing, workload.alias):
             deployment = routing.deployment(id_)
             of_alias = asked if workload.route_by is None else ()
-            found.append(Path(workload.alias, deployment, chosen.get(id_), of_alias))
+            found.append(Path(workload.alias, deployment, known.get(id_), of_alias))
     return found
 
 
@@ -83,17 +81,19 @@ def _reached(node: Node, routing: Routing, seen: set[str]) -> Iterator[str]:
                 yield from _reached(child, routing, seen)
 
 
-def _chosen(
-    pool: Sequence[Candidate], config: Config, planned: Mapping[str, Any]
+def chosen(
+    loaded: LoadedProfile, config: Config, planned: Mapping[str, Any], catalog: Catalog
 ) -> dict[str, Candidate]:
-    """By deployment id; only of those that the text and the plan describe alike."""
-    described = {str(d.get("id")): d for d in planned.get("routing", {}).get("deployments", ())}
+    """What the plan chose each deployment as, by id; only where text and plan describe it alike."""
+    own = accounts(loaded, catalog, Report())
+    catalog = with_own_models(catalog, own)
+    pool = [candidate for account in own for candidate in candidates(account, catalog)]
+    facts = _facts(planned)
     found = {}
     for deployment in config.parsed.routing.deployments:
-        fact = planned.get("deployments", {}).get(deployment.id)
-        if fact is None or _as_json(deployment) != described.get(deployment.id):
-            continue
-        for candidate in pool:
+        fact = facts.get(_described(json.loads(json.dumps(encode(deployment)))))
+        for candidate in pool if fact is not None else ():
+            assert fact is not None
             where = candidate.region or candidate.offering.region
             same = (candidate.offering.id, candidate.account.name, where)
             if same == (fact["offering"], fact["account"], fact["region"]):
@@ -101,5 +101,16 @@ def _chosen(
     return found
 
 
-def _as_json(deployment: Deployment) -> Any:
-    return json.loads(json.dumps(encode(deployment)))
+def _facts(planned: Mapping[str, Any]) -> dict[str, Any]:
+    """The plan's facts, by what it says of the deployment: a gateway may make copies of one."""
+    known = planned.get("deployments", {})
+    listed = planned.get("routing", {}).get("deployments", ())
+    return {_described(one): known[one["id"]] for one in listed if one["id"] in known}
+
+
+def _described(deployment: Mapping[str, Any]) -> str:
+    """What decides where its requests go and who processes them."""
+    return json.dumps([deployment[key] for key in _IDENTITY])
+
+
+_IDENTITY = ("provider", "model", "api_base", "region", "secret", "settings")

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from designer.catalog import Catalog
 from designer.check.model import INCONCLUSIVE, Subject, counted
-from designer.check.paths import Path, ids_of
+from designer.check.paths import ids_of
 from designer.check.plays import (
     AT_S,
     REFUSES,
@@ -31,7 +31,7 @@ from designer.check.plays import (
 from designer.diagnostics import Diagnostic, Place, Report, Rule, Severity
 from designer.gateways.base import Parsed
 from designer.load import Config
-from designer.planner.accounts import is_within
+from designer.planner.accounts import Candidate, is_within
 from designer.planner.choose import Verdict as Choice
 from designer.profile.model import RoutingPolicy, Workload
 from designer.profile.policy import policy_of
@@ -114,7 +114,8 @@ class _Case(Struct, frozen=True):
     workload: Workload
     policy: RoutingPolicy
     config: Config
-    paths: Mapping[str, Path]
+    known: Mapping[str, Candidate]
+    """What the plan chose deployments as, by id."""
     residency: tuple[str, ...]
     teams: tuple[str, ...]
     """Regions that teams which may call it insist on."""
@@ -155,20 +156,17 @@ class _Property(Struct, frozen=True):
     """Whether it is no breach yet where other draws of chance are well."""
 
 
-def examine(subject: Subject, paths: Iterable[Path]) -> Examined:
+def examine(subject: Subject, known: Mapping[str, Candidate]) -> Examined:
     """Every route under every single failure. The subject has a configuration."""
     config, loaded = subject.config, subject.loaded
     assert config is not None
-    by_route: dict[str, dict[str, Path]] = {}
-    for path in paths:
-        by_route.setdefault(path.route, {})[path.deployment.id] = path
     report, judged, plays = Report(), list[Judged](), 0
     for index, workload in enumerate(loaded.profile.workloads):
         place = loaded.positions.place(f"workloads[{index}].alias")
         if not config.parsed.routing.has_route(workload.alias):
             report.add(NO_ROUTE, place, route=workload.alias)
             continue
-        seen = _Seen(_case(subject, config, workload, by_route.get(workload.alias, {})))
+        seen = _Seen(_case(subject, config, workload, known))
         seen.look(ways(loaded.profile, workload, config.parsed.routing))
         plays += seen.plays
         for part in seen.alone:
@@ -180,14 +178,16 @@ def examine(subject: Subject, paths: Iterable[Path]) -> Examined:
     return Examined(tuple(judged), tuple(report), plays)
 
 
-def _case(subject: Subject, config: Config, workload: Workload, paths: Mapping[str, Path]) -> _Case:
+def _case(
+    subject: Subject, config: Config, workload: Workload, known: Mapping[str, Candidate]
+) -> _Case:
     profile = subject.loaded.profile
     policy = policy_of(profile, workload)
     return _Case(
         workload=workload,
         policy=policy.routing,
         config=config,
-        paths=paths,
+        known=known,
         residency=policy.compliance.residency,
         teams=tuple(
             team.region
@@ -291,9 +291,9 @@ class _Seen:
 
     def _is_inside(self, id_: str, allowed: tuple[str, ...]) -> bool | None:
         """None where it is not known: the text is not what the plan chose, nor in the catalog."""
-        path, case = self.case.paths.get(id_), self.case
-        if path is not None and path.candidate is not None:
-            return is_within(path.candidate, allowed, case.home, case.catalog)
+        case = self.case
+        if id_ in case.known:
+            return is_within(case.known[id_], allowed, case.home, case.catalog)
         deployment = case.parsed.routing.deployment(id_)
         offering = replace(case.config, facts={}).offering(deployment)
         if offering is None:
