@@ -8,30 +8,25 @@ from pathlib import Path
 from designer.errors import UsageError
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, content: str | bytes) -> None:
     """Raises UsageError; the old file is whole until the new one is."""
     try:
-        replace_all({path: text})
+        replace_all({path: content})
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def replace_all(texts: Mapping[Path, str]) -> None:
+def replace_all(contents: Mapping[Path, str | bytes]) -> None:
     """All files are complete on disk before the first one takes its place."""
     ready: list[tuple[Path, Path]] = []
     try:
-        for path, text in texts.items():
+        for path, content in contents.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(
-                "w",
-                encoding="utf-8",
-                newline="",
-                dir=path.parent,
-                prefix=f".{path.name}.",
-                delete=False,
+                dir=path.parent, prefix=f".{path.name}.", delete=False
             ) as draft:
                 ready.append((Path(draft.name), path))
-                draft.write(text)
+                draft.write(content.encode() if isinstance(content, str) else content)
                 draft.flush()
                 os.fsync(draft.fileno())
             mode = path.stat().st_mode & 0o777 if path.exists() else 0o644

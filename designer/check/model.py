@@ -10,6 +10,7 @@ from msgspec import Struct
 from designer.catalog import Catalog
 from designer.diagnostics import Diagnostic, Report, Rule, Severity
 from designer.errors import UsageError
+from designer.gateways.legalize import Loss
 from designer.load import Config
 from designer.plan import Plan
 from designer.profile.load import LoadedProfile
@@ -52,6 +53,8 @@ class Subject(Struct, frozen=True):
     folder: Path
     plan: Plan | None = None
     """None where no plan could be made."""
+    losses: tuple[Loss, ...] = ()
+    """What the plan says that its gateway cannot do."""
     config: Config | None = None
     """Of the folder; None where there is nothing to read."""
 

@@ -5,7 +5,7 @@ otherwise nothing that depends on the choice is known.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -46,18 +46,31 @@ def paths(
     catalog: Catalog,
     as_of: date,
 ) -> list[Path]:
-    """In the profile's order, then the configuration's. `planned` is the content of plan.json."""
+    """In the profile's order, then the configuration's, and last the routes that no alias leads to.
+
+    `planned` is the content of plan.json.
+    """
     known = chosen(loaded, config, planned, catalog)
     catalog = with_own_models(catalog, accounts(loaded, catalog, Report()))
     routing = config.parsed.routing
-    found = []
-    for index, workload in enumerate(loaded.profile.workloads):
-        asked = tuple(requirements(loaded, workload, index, catalog, as_of))
-        for id_ in ids_of(routing, workload.alias):
-            deployment = routing.deployment(id_)
-            of_alias = asked if workload.route_by is None else ()
-            found.append(Path(workload.alias, deployment, known.get(id_), of_alias))
-    return found
+    asked = {
+        workload.alias: tuple(requirements(loaded, workload, index, catalog, as_of))
+        for index, workload in enumerate(loaded.profile.workloads)
+        if workload.route_by is None
+    }
+    aliases = [workload.alias for workload in loaded.profile.workloads]
+    reached = {id_ for alias in aliases for id_ in ids_of(routing, alias)}
+    others = [r.name for r in routing.routes if reached.isdisjoint(ids_of(routing, r.name))]
+    return [
+        Path(name, routing.deployment(id_), known.get(id_), asked.get(alias_of(name, aliases), ()))
+        for name in (*aliases, *others)
+        for id_ in ids_of(routing, name)
+    ]
+
+
+def alias_of(route: str, aliases: Iterable[str]) -> str:
+    """A team's own chain of an alias is called after it: `chat@eu`."""
+    return next((a for a in aliases if route == a or route.startswith((f"{a}@", f"{a}/"))), "")
 
 
 def ids_of(routing: Routing, alias: str) -> tuple[str, ...]:

@@ -30,9 +30,9 @@ from designer.check.plays import (
 )
 from designer.diagnostics import Diagnostic, Place, Report, Rule, Severity
 from designer.gateways.base import Parsed
+from designer.gateways.legalize import Loss
 from designer.load import Config
 from designer.planner.accounts import Candidate, is_within
-from designer.planner.choose import Verdict as Choice
 from designer.profile.model import RoutingPolicy, Workload
 from designer.profile.policy import policy_of
 from designer.profile.regions import region_within
@@ -122,8 +122,7 @@ class _Case(Struct, frozen=True):
     home: str | None
     """Where the gateway runs."""
     catalog: Catalog
-    choice: Choice | None
-    """What the plan says the gateway loses."""
+    losses: tuple[Loss, ...]
 
     @property
     def parsed(self) -> Parsed:
@@ -135,11 +134,10 @@ class _Case(Struct, frozen=True):
 
     def told(self, keys: tuple[str, ...], routes: Iterable[str]) -> str:
         """What happens instead of what the profile's keys ask for; empty where nothing is lost."""
-        losses = self.choice.losses if self.choice is not None else ()
         own = {f"routes.{route}" for route in routes}
         return "; ".join(
             lack.instead
-            for lack, places in losses
+            for lack, places in self.losses
             if not own.isdisjoint(places) and not set(keys).isdisjoint(lack.feature.keys)
         )
 
@@ -196,7 +194,7 @@ def _case(
         ),
         home=profile.operations.region,
         catalog=subject.catalog,
-        choice=subject.plan.verdict if subject.plan is not None else None,
+        losses=subject.losses,
     )
 
 

@@ -47,7 +47,7 @@ def check(wanted: Wanted) -> Iterator[Step]:
     subject = Subject(wanted, loaded, catalog, as_of, folder)
     plan, step = planned(subject, report)
     yield step
-    subject = replace(subject, plan=plan)
+    subject = replace(subject, plan=plan, losses=plan.verdict.losses if plan is not None else ())
     yield drifted(subject)
     config, step = understood(subject)
     yield step

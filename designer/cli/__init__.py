@@ -27,6 +27,10 @@ COMMANDS = {
     "init": ("designer.cli.profile", "Write a commented profile to start from."),
     "plan": ("designer.cli.plan", "Turn a profile into a gateway and its checked configuration."),
     "check": ("designer.cli.check", "Everything that has to be so before it goes live, in one."),
+    "evidence": (
+        "designer.cli.evidence",
+        "For an auditor: each path's facts with source and expiry, and what is not shown.",
+    ),
     "lint": ("designer.cli.lint", "Find what is wrong with the configurations you have."),
     "simulate": (
         "designer.cli.simulate",

@@ -154,7 +154,7 @@ def is_named(candidate: Candidate, patterns: Iterable[str], catalog: Catalog) ->
 def _able(wanted: frozenset[str]) -> Callable[[Candidate], Verdict]:
     def test(candidate: Candidate) -> Verdict:
         missing = wanted - candidate.offering.capabilities
-        return Verdict(not missing, f"it has no {', '.join(sorted(missing))}")
+        return Verdict(False, f"it has no {', '.join(sorted(missing))}") if missing else HOLDS
 
     return test
 
