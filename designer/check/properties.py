@@ -28,6 +28,7 @@ from designer.check.plays import (
     unplayed,
     ways,
 )
+from designer.compiler import GIVEN
 from designer.diagnostics import Diagnostic, Place, Report, Rule, Severity
 from designer.gateways.base import Parsed
 from designer.gateways.legalize import Loss
@@ -134,6 +135,8 @@ class _Case(Struct, frozen=True):
 
     def told(self, keys: tuple[str, ...], routes: Iterable[str]) -> str:
         """What happens instead of what the profile's keys ask for; empty where nothing is lost."""
+        if self.workload.given:
+            return GIVEN.instead
         own = {f"routes.{route}" for route in routes}
         return "; ".join(
             lack.instead

@@ -298,3 +298,37 @@ def test_a_profile_on_standard_input_is_checked_against_the_folder_named(
     monkeypatch.setattr("sys.stdin", io.StringIO(PROFILE))
 
     assert run(["check", "-", "out/small"]) == 0
+
+
+GIVEN = """\
+version: 1
+name: small
+gateway: litellm
+workloads: [{alias: chat, task: chat, given: true}]
+operations: {hosting: self}
+passthrough:
+  litellm:
+    litellm_settings: {some_new_setting: 1}
+    model_list:
+      - {model_name: chat, litellm_params: {model: openai/gpt-5-nano}}
+      - {model_name: chat, litellm_params: {model: groq/openai/gpt-oss-20b}}
+"""
+
+
+def test_what_is_passed_through_is_no_fault_of_the_plan(printed: Printed) -> None:
+    Path("profile.test.yaml").unlink()
+    Path("profile.yaml").write_text(GIVEN, "utf-8")
+    assert run(["plan", "profile.yaml", "--overwrite"]) == 0
+    printed()
+
+    assert run(["check", "profile.yaml", "--allow-inconclusive", "-v"]) == 0
+
+    assert "instead: the route does what `passthrough` says" in printed()
+
+
+def test_a_file_that_breaks_its_schema_is_told_by_where(printed: Printed) -> None:
+    _edit(_config(), "num_retries: 1", "num_retries: often")
+
+    assert run(["check", "profile.yaml"]) in (1, 2)
+
+    assert re.search(r"config\.yaml: error\[CHK301\] \$\..*num_retries", printed())
