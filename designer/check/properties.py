@@ -239,7 +239,8 @@ class _Seen:
         case = self.case
         routing, known = case.parsed.routing, services(case.config)
         for why in unplayed(case.route, routing):
-            self.unknown[ANSWERS.name] = f"no request is made for the condition {why}"
+            told = f"no request is made for the condition {why}"
+            self.unknown |= dict.fromkeys(self.breaches, told)
         for way in all_ways:
             self.routes |= dict.fromkeys(routes_from(way.route, routing))
             ids = ids_of(routing, way.route)
@@ -308,19 +309,22 @@ class _Seen:
 
     def _judged(self, property_: _Property) -> Judged:
         route, name = self.case.route, property_.name
-        if self.breaches[name]:
-            instead = self.case.told(property_.keys, self.routes)
-            verdict: Verdict = "told" if instead else "broken"
-            return Judged(route, name, verdict, _summed(self.breaches[name]), instead)
+        found = _summed(self.breaches[name])
+        instead = self.case.told(property_.keys, self.routes)
+        if found and not instead:
+            return Judged(route, name, "broken", found)
         if name in self.unknown:
-            return Judged(route, name, "inconclusive", self.unknown[name])
+            known = f"; besides, {found}" if found else ""
+            return Judged(route, name, "inconclusive", f"{self.unknown[name]}{known}", instead)
+        if found:
+            return Judged(route, name, "told", found, instead)
         if self.chances[name]:
             return Judged(route, name, "chance", _summed(self.chances[name]))
         return Judged(route, name, "held")
 
 
 def _summed(found: Iterable[str]) -> str:
-    first, *others = found
+    first, *others = [*found] or [""]
     return f"{first} (and {len(others)} more)" if others else first
 
 

@@ -216,3 +216,29 @@ def test_a_missing_route_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyP
     config.write_text(config.read_text("utf-8").replace("model_name: chat", "model_name: talk"))
 
     assert "CHK401 chat: the configuration has no route of this name" in _told()
+
+
+def test_a_condition_that_no_request_is_made_for_leaves_everything_inconclusive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = "passthrough: {portkey-oss: {chat: PASSED}}"
+    one, other = ({"name": n, "provider": n, "api_key": "${K}"} for n in ("openai", "groq"))
+    conditions = [{"query": {"metadata.age": {"$gt": 3}}, "then": "openai"}]
+    passed = {
+        "strategy": {"mode": "conditional", "conditions": conditions, "default": "groq"},
+        "targets": [one, other],
+    }
+    _planned(
+        tmp_path,
+        monkeypatch,
+        gateway="portkey-oss",
+        workload=", given: true",
+        more=more.replace("PASSED", json.dumps(passed)),
+    )
+
+    step = _step()
+
+    assert step.inconclusive == 5
+    assert all(
+        "the condition metadata.age gt" in f.message for f in step.findings if f.code == "CHK901"
+    )
