@@ -39,6 +39,8 @@ class Wanted(Struct, frozen=True):
     folder: Path | None = None
     """None: the profile's own below the project's `out`."""
     project: Project = Project()
+    gateway: str | None = None
+    """A token instead of the profile's choice, as `designer plan` takes it."""
     as_of: date | None = None
     """Which facts count; None is the catalog's date."""
 

@@ -70,7 +70,7 @@ def planned(subject: Subject, report: Report) -> tuple[Plan | None, Step]:
     lock = Lock() if wanted.profile == "-" else lock_for(path, name, report)
     plan = None
     if not report.has_errors:
-        options = Options(as_of=wanted.as_of)
+        options = Options(gateway=wanted.gateway, as_of=wanted.as_of)
         plan = compile_profile(loaded, subject.catalog, lock, options, report)
     if plan is None:
         infeasible = any(finding.rule in (INFEASIBLE, NO_GATEWAY) for finding in report)

@@ -34,6 +34,7 @@ Examples:
     type=click.Choice(["error", "warning", "info"]),
     help="Exit 1 for findings at or above this [error, or what designer.yaml says].",
 )
+@click.option("--gateway", help="A gateway's token instead of the profile's choice, as for plan.")
 @click.option("--diff", is_flag=True, help="Show what planning again would change in DIR.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the findings below --fail-on too.")
 @click.option(
@@ -49,6 +50,7 @@ def check(
     profile: str | None,
     folder: Path | None,
     fail_on: str | None,
+    gateway: str | None,
     diff: bool,
     verbose: bool,
     allow_inconclusive: bool,
@@ -66,30 +68,34 @@ def check(
     profiles = (profile,) if profile else project.profiles
     if not profiles:
         raise UsageError(f"no PROFILE is given, and {FILE} names none")
+    day = as_of.date() if as_of else None
     checked = []
     for path in profiles:
         text = sys.stdin.read() if path == "-" else None
-        day = as_of.date() if as_of else None
         steps = []
         if format_ == "text" and len(profiles) > 1:
             click.echo(click.style(path, bold=True))
-        for step, took_s in _timed(run_check(Wanted(path, text, folder, project, day))):
+        for step, took_s in _timed(run_check(Wanted(path, text, folder, project, gateway, day))):
             steps.append(step)
             if format_ == "text":
                 _show(step, took_s, terms, verbose, diff)
         checked.append(Checked(path, tuple(steps)))
     every = [step for one in checked for step in one.steps]
-    listed = [finding for step in every for finding in step.findings]
-    match format_:
-        case "text":
-            _conclude(every, terms, verbose)
-        case "json":
-            click.echo(as_json(checked, terms))
-        case "junit":
-            click.echo(junit(checked, terms))
-        case _:
-            click.echo(findings.FORMATS[format_](listed))
+    if format_ == "text":
+        _conclude(every, terms, verbose)
+    else:
+        click.echo(_machine(checked, every, terms, format_))
     raise click.exceptions.Exit(exit_code(every, terms.fail_on, terms.allow_inconclusive))
+
+
+def _machine(checked: list[Checked], steps: list[Step], terms: Terms, format_: str) -> str:
+    match format_:
+        case "json":
+            return as_json(checked, terms)
+        case "junit":
+            return junit(checked, terms)
+        case _:
+            return findings.FORMATS[format_]([f for step in steps for f in step.findings])
 
 
 def _project() -> Project:

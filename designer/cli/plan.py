@@ -104,7 +104,7 @@ def plan(
         and not report.has_errors
         and _write(made, folder, path if profile != "-" else None, catalog, overwrite, report)
     )
-    _show(made, folder if written else None, report, format_)
+    _show(made, profile, folder if written else None, report, format_)
     raise click.exceptions.Exit(exit_code(report))
 
 
@@ -126,7 +126,7 @@ def _write(
     return True
 
 
-def _show(made: Plan, folder: Path | None, report: Report, format_: str) -> None:
+def _show(made: Plan, profile: str, folder: Path | None, report: Report, format_: str) -> None:
     if format_ == "json":
         echo_json(
             {
@@ -141,7 +141,7 @@ def _show(made: Plan, folder: Path | None, report: Report, format_: str) -> None
             }
         )
     elif format_ == "text":
-        click.echo(summary(made, folder, report))
+        click.echo(summary(made, profile, folder, report))
         # Doubts, losses and agreements are in the summary; here is what asks for an edit.
         graver = Report(report.at_or_above(Severity.ERROR))
         tell(graver)

@@ -12,13 +12,13 @@ from designer.planner.choose import Verdict
 from designer.planner.forecast import Forecast
 
 
-def summary(plan: Plan, folder: Path | None, report: Report) -> str:
+def summary(plan: Plan, profile: str, folder: Path | None, report: Report) -> str:
     blocks = [
         list(_gateway(plan)),
         list(_chains(plan)),
         list(_todo(plan)),
         list(_warnings(report)),
-        list(_end(plan, folder, report)),
+        list(_end(plan, profile, folder, report)),
     ]
     return "\n\n".join("\n".join(lines) for lines in blocks if lines)
 
@@ -88,14 +88,14 @@ def _warnings(report: Report) -> Iterable[str]:
         yield _wrap(text, f"  {click.style(f'[{code}]', fg='yellow')} ", "    ")
 
 
-def _end(plan: Plan, folder: Path | None, report: Report) -> Iterable[str]:
+def _end(plan: Plan, profile: str, folder: Path | None, report: Report) -> Iterable[str]:
     warnings = sum(f.severity is Severity.WARNING for f in report)
     count = f"{warnings} warning{'' if warnings == 1 else 's'}"
     if folder is None:
         yield f"  nothing written   {len(plan.texts)} files   {count}"
         return
     yield f"  wrote {folder}/   {len(plan.texts)} files   {count}"
-    yield f"  next: designer simulate {folder} --scenario provider-outage"
+    yield f"  next: designer check {profile} {folder}"
 
 
 def _bold(text: str) -> str:

@@ -280,6 +280,14 @@ def test_a_baseline_and_the_profile_accept_what_lint_finds(printed: Printed, how
     assert codes() == []
 
 
+def test_a_plan_for_another_gateway_is_checked_as_that(printed: Printed) -> None:
+    Path("profile.test.yaml").unlink()
+    assert run(["plan", "profile.yaml", "--gateway", "portkey-oss"]) == 0
+
+    assert run(["check", "profile.yaml"]) == 1
+    assert run(["check", "profile.yaml", "--gateway", "portkey-oss"]) == 0
+
+
 def test_tests_of_another_configuration_are_named_and_not_played(printed: Printed) -> None:
     Path("other.test.yaml").write_text(
         TESTS.replace("out/small", "out/other").replace("STATUS", "200"), "utf-8"
