@@ -63,7 +63,7 @@ class Plan(Struct, frozen=True):
 
     @property
     def obtain(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(what for chosen in self.chains for what in chosen.obtain))
+        return tuple(dict.fromkeys(what for chosen in self.chains for what in chosen.to_obtain))
 
 
 # --- plan.json ------------------------------------------------------------------------------------

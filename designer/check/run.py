@@ -88,7 +88,7 @@ def _to_obtain(subject: Subject, plan: Plan) -> Iterator[Diagnostic]:
         place = loaded.positions.place(f"workloads[{index}].alias")
         for chosen in plan.chains:
             if chosen.workload.alias == workload.alias:
-                for what in chosen.obtain:
+                for what in chosen.to_obtain:
                     report.add(NOT_OBTAINED, place, alias=workload.alias, what=what)
     yield from report
 

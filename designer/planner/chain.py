@@ -50,6 +50,12 @@ class Chosen(Struct, frozen=True):
                 found.setdefault(str(rung), (rung, f"{variant.kind} {variant.name}: {why}"))
         return tuple(found.values())
 
+    @property
+    def to_obtain(self) -> tuple[str, ...]:
+        """What has to be obtained for it and for every variant, each once."""
+        variants = (what for variant in self.variants for what in variant.chain.obtain)
+        return tuple(dict.fromkeys((*self.obtain, *variants)))
+
     def id_of(self, rung: Candidate) -> str:
         """`alias/account/model`, with the region where the alias has it in another one already."""
         first = next(other for other, _ in self.deployments if other.id == rung.id)

@@ -154,6 +154,27 @@ def test_what_is_not_obtained_fails_until_the_profile_names_the_agreement(
     assert "CHK101" not in printed()
 
 
+def test_what_only_a_team_s_own_chain_needs_is_to_be_obtained_too(printed: Printed) -> None:
+    more = "teams: [{name: web, region: eu}]\ncompliance: {retention: zero}\nproviders:\n"
+    accounts = (
+        "  - {name: groq, agreements: [{is: zero_retention, ref: Z}]}\n"
+        "  - {name: openai, agreements: [{is: zero_retention, ref: Y}]}\n"
+        "  - {name: bedrock, as: bed, regions: [eu-central-1], secret: B}\n"
+    )
+    _edit("profile.yaml", "providers: [openai, groq]", more + accounts)
+    _edit(
+        "profile.yaml",
+        "quality: fast",
+        "quality: fast, models: {first: 'groq/*', deny: ['bed/*nova*']}",
+    )
+    Path("profile.test.yaml").unlink()
+    run(["plan", "profile.yaml"])
+    printed()
+
+    assert run(["check", "profile.yaml"]) == 1
+    assert "error[CHK101] chat: not obtained yet: zero retention on bed" in printed()
+
+
 def test_requirements_that_conflict_exit_3_and_the_other_steps_run(printed: Printed) -> None:
     with Path("profile.yaml").open("a", encoding="utf-8") as file:
         file.write("compliance: {residency: [aq]}\n")
