@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 import click
+from msgspec.structs import replace
 
 from designer.check import STEPS, Step, Wanted, exit_code
 from designer.check import check as run_check
@@ -35,6 +36,12 @@ Examples:
     help="Exit 1 for findings at or above this [error, or what designer.yaml says].",
 )
 @click.option("--gateway", help="A gateway's token instead of the profile's choice, as for plan.")
+@click.option(
+    "--overlay",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Your own facts over the catalog's, as for plan [what designer.yaml says].",
+)
 @click.option("--diff", is_flag=True, help="Show what planning again would change in DIR.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the findings below --fail-on too.")
 @click.option(
@@ -51,6 +58,7 @@ def check(
     folder: Path | None,
     fail_on: str | None,
     gateway: str | None,
+    overlay: Path | None,
     diff: bool,
     verbose: bool,
     allow_inconclusive: bool,
@@ -64,6 +72,8 @@ def check(
     Without PROFILE, the profiles that designer.yaml names. See docs/check.md.
     """
     project = _project()
+    if overlay is not None:
+        project = replace(project, overlay=str(overlay))
     terms = Terms(fail_on or project.fail_on, allow_inconclusive)
     profiles = (profile,) if profile else project.profiles
     if not profiles:

@@ -309,6 +309,18 @@ def test_a_plan_for_another_gateway_is_checked_as_that(printed: Printed) -> None
     assert run(["check", "profile.yaml", "--gateway", "portkey-oss"]) == 0
 
 
+def test_the_facts_that_plan_used_are_those_that_check_uses(printed: Printed) -> None:
+    price = (
+        "{applies_to: openai/gpt-5-nano, input: 40, output: 40, source: x, observed_on: 2026-11-01}"
+    )
+    Path("ours.yaml").write_text(f"prices: [{price}]\n", "utf-8")
+    Path("profile.test.yaml").unlink()
+    assert run(["plan", "profile.yaml", "--overlay", "ours.yaml"]) == 0
+
+    assert run(["check", "profile.yaml", "--overlay", "ours.yaml"]) == 0
+    assert run(["check", "profile.yaml"]) == 1
+
+
 def test_tests_of_another_configuration_are_named_and_not_played(printed: Printed) -> None:
     Path("other.test.yaml").write_text(
         TESTS.replace("out/small", "out/other").replace("STATUS", "200"), "utf-8"
