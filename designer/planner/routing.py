@@ -15,6 +15,7 @@ from designer.ir import (
     Condition,
     Cooldown,
     Deployment,
+    Failures,
     Node,
     Pool,
     Quota,
@@ -208,11 +209,12 @@ def _tree(ids: Sequence[str], policy: RoutingPolicy) -> Node:
     if len(targets) == 1:
         return _retried(targets[0], policy)
     if policy.strategy != "priority":
-        return _retried(Pool(tuple(targets), pick=policy.strategy), policy)
+        again = TRANSIENT | REFUSALS if policy.on_refusal == "fallback" else TRANSIENT
+        return _retried(Pool(tuple(targets), pick=policy.strategy), policy, again)
     final = CALLERS_FAULT if policy.on_refusal == "fallback" else CALLERS_FAULT | REFUSALS
     on = ANY - final
     return Chain(tuple(Rung(_retried(t, policy), on if i else ANY) for i, t in enumerate(targets)))
 
 
-def _retried(node: Node, policy: RoutingPolicy) -> Node:
-    return Retry(node, policy.retries, TRANSIENT) if policy.retries else node
+def _retried(node: Node, policy: RoutingPolicy, on: Failures = TRANSIENT) -> Node:
+    return Retry(node, policy.retries, on) if policy.retries else node

@@ -414,6 +414,13 @@ def test_within_one_model_a_refusal_stays_final() -> None:
     assert "content_policy" not in node.child.rungs[1].on
 
 
+def test_different_models_of_a_pool_take_over_each_others_refusals_and_that_is_told() -> None:
+    pool = Pool((Target(BIG_OPENAI.id), Target(CLEVER.id)))
+    routing = Routing((Route("chat", pool),), (BIG_OPENAI, CLEVER))
+
+    assert "a refusal that is final (on_refusal: return)" in lost(routing)
+
+
 def test_a_fourth_model_is_left_out_with_the_providers_that_only_it_needs() -> None:
     routing = chain(BIG_OPENAI, CLEVER, OPEN_GROQ, SMALL)
 

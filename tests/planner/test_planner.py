@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from designer.catalog import load_catalog
 from designer.compiler import Options, compile_profile
 from designer.diagnostics import Report
-from designer.ir import deployments_of
+from designer.ir import Pool, Retry, deployments_of
 from designer.plan import Plan
 from designer.planner.accounts import accounts, candidates
 from designer.planner.chain import Chosen, choose_chain
 from designer.planner.lock import Lock, lock_text, read_lock
 from designer.planner.requirements import Conflict, conflict, first_failure, requirements
+from designer.planner.routing import build_routing
 from designer.profile.load import LoadedProfile, load_profile
 from designer.profile.regions import region_within
 
@@ -329,6 +330,31 @@ def test_a_fee_on_what_models_cost_grows_with_the_traffic() -> None:
 
     assert running("1M/day") == pytest.approx(1000 * running("1k/day"))
     assert running("1k/day", "operations: {billing: own_keys}\n") == 0
+
+
+@pytest.mark.parametrize("wanted", ["return", "fallback"])
+def test_a_pool_tries_again_after_a_refusal_only_where_refusals_fall_back(wanted: str) -> None:
+    text = f"""
+version: 1
+name: pool
+workloads: [{{alias: chat, task: chat, traffic: {{rate: 1k/day}}}}]
+routing: {{strategy: weighted, retries: 1, on_refusal: {wanted}}}
+gateway: {{use: portkey-oss}}
+"""
+    loaded = _load(text)
+    own = accounts(loaded, CATALOG, Report())
+    pool = [candidate for account in own for candidate in candidates(account, CATALOG)]
+    workload = loaded.profile.workloads[0]
+    chosen = choose_chain(
+        workload, pool, requirements(loaded, workload, 0, CATALOG, CATALOG.date), CATALOG
+    )
+    assert isinstance(chosen, Chosen)
+
+    (route,) = build_routing(loaded.profile, [chosen], CATALOG).routes
+
+    assert isinstance(route.node, Retry)
+    assert isinstance(route.node.child, Pool)
+    assert ("content_policy" in route.node.on) is (wanted == "fallback")
 
 
 def test_machines_by_the_hour_count_once_against_the_budget() -> None:

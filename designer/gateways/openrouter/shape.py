@@ -324,7 +324,7 @@ class Shapes:
 
     def _in_order(self, nodes: Sequence[Node], routing: Routing) -> Node:
         chain = Chain(tuple(Rung(node) for node in nodes))
-        return self._with_falls(chain, routing, _fixed_falls)
+        return self._with_falls(chain, routing, _falls_but_refusals)
 
     def _offer_of(self, id_: str, routing: Routing) -> Offer:
         offer = self.offer(routing.deployment(id_))
@@ -492,6 +492,11 @@ _Falls = Callable[[Rung, bool], Failures]
 def _refusals_fall(rung: Rung, is_new_model: bool) -> Failures:
     is_missing = any(token not in rung.on for token in REFUSALS.tokens)
     return rung.on | REFUSALS if is_new_model and is_missing else rung.on
+
+
+def _falls_but_refusals(rung: Rung, is_new_model: bool) -> Failures:
+    """Of what was no chain before: a refusal went back to the caller, and that loss is told apart."""
+    return _fixed_falls(rung, is_new_model) - REFUSALS
 
 
 def _fixed_falls(_rung: Rung, is_new_model: bool) -> Failures:
