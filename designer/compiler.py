@@ -254,7 +254,7 @@ def _pass_through(
     terms = {**meaning.terms, **plan.terms}
     passed = replace(
         plan,
-        routing=meaning.routing,
+        routing=replace(meaning.routing, rollout=planned.rollout),  # no file of the gateway says it
         terms=terms,
         unmodelled=meaning.unmodelled,
         not_analysed=meaning.not_analysed,

@@ -153,6 +153,17 @@ class Deployment(Struct, frozen=True):
     """What is known of the provider's limits: beyond them it answers 429."""
 
 
+def frozen(value: Any) -> Any:
+    """A parameter's value with tuples for lists, so that what was read compares with what was planned."""
+    match value:
+        case list() | tuple():
+            return tuple(frozen(item) for item in value)
+        case Mapping():
+            return {str(key): frozen(item) for key, item in value.items()}
+        case _:
+            return value
+
+
 # --- The route tree -------------------------------------------------------------------------------
 
 
@@ -170,6 +181,8 @@ class Pool(Struct, frozen=True):
     weights: tuple[float, ...] = ()
     """Shares for `weighted`, one a child; empty means equal."""
     pick: Pick = "weighted"
+    window_s: float | None = None
+    """How far back `fastest` looks; None leaves it to the gateway."""
 
 
 class Retry(Struct, frozen=True):

@@ -5,6 +5,7 @@ the same as long as they mean the same. It is read for facts and hashes, never a
 what a dry run simulates is the emitted text.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -15,7 +16,16 @@ from designer import __version__
 from designer.catalog import Catalog
 from designer.diagnostics import Report
 from designer.gateways.base import File, Gateway, Terms
-from designer.ir import Failures, Routing, deployments_of
+from designer.ir import (
+    Chain,
+    Failures,
+    Node,
+    Ref,
+    Retry,
+    Routing,
+    Target,
+    children,
+)
 from designer.planner.chain import Chosen
 from designer.planner.choose import Verdict
 from designer.planner.forecast import Figure, Forecast
@@ -273,11 +283,29 @@ def _client_values(plan: Plan) -> dict[str, Any]:
 def _client_timeout_s(plan: Plan, alias: str) -> float:
     """Longer than anything the gateway may take, so that the client never gives up first."""
     route = plan.routing.route(alias)
-    if route.deadline_s is not None:
-        return route.deadline_s + 5
-    own = [plan.routing.deployment(d.id).timeout_s for d in plan.routing.deployments]
-    longest = max((s for s in own if s is not None), default=60.0)
-    return longest * (len(deployments_of(route.node)) + 1) + 5
+    longest = _longest_s(route.node, plan.routing)
+    return min(longest, route.deadline_s or math.inf) + _SPARE_S
+
+
+def _longest_s(node: Node, routing: Routing) -> float:
+    """How long every try of a tree takes when each of them runs into its limit."""
+    match node:
+        case Target(deployment=id_):
+            return routing.deployment(id_).timeout_s or _UNLIMITED_S
+        case Ref(route=name):
+            return _longest_s(routing.route(name).node, routing) if routing.has_route(name) else 0.0
+        case Retry(child=child, retries=retries):
+            return (1 + retries) * _longest_s(child, routing)
+        case Chain(rungs=rungs):
+            return sum(_longest_s(rung.child, routing) for rung in rungs)
+        case _:
+            return max((_longest_s(child, routing) for child in children(node)), default=0.0)
+
+
+_SPARE_S = 5.0
+"""For what comes on top: waits between tries, and the gateway's own work."""
+_UNLIMITED_S = 60.0
+"""Of a try that the gateway does not limit: what the slowest ordinary answer takes."""
 
 
 def figures(forecast: Forecast) -> Iterable[tuple[str, str, str]]:

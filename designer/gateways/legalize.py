@@ -212,6 +212,11 @@ FIRST_TOKEN = Feature(
     each_deployment(lambda deployment: replace(deployment, first_token_s=None)),
     keys=("routing.first_token",),
 )
+TO_RUN = Feature(
+    "files to run the gateway by",
+    lambda routing: replace(routing, rollout=replace(routing.rollout, deploy="config")),
+    keys=("gateway.deploy",),
+)
 BUFFERING = Feature(
     "holding a stream back until it is whole (mid_stream: buffer)",
     each_route(lambda route: replace(route, mid_stream="error")),
@@ -236,6 +241,11 @@ RETRY_AFTER = Feature(
 PER_FAILURE_RETRIES = Feature(
     "different retry counts for different failures",
     each_node(lambda node: replace(node, per_failure=()) if isinstance(node, Retry) else node),
+)
+WINDOW = Feature(
+    "how far back `fastest` looks",
+    each_node(lambda node: replace(node, window_s=None) if isinstance(node, Pool) else node),
+    keys=("routing.latency_window",),
 )
 POOLS = Feature(
     "weights or a picking strategy among deployments",
@@ -283,7 +293,7 @@ def picks(known: frozenset[str]) -> Feature:
         "this picking strategy",
         each_node(
             lambda node: (
-                replace(node, pick="weighted")
+                replace(node, pick="weighted", window_s=None)
                 if isinstance(node, Pool) and node.pick not in known
                 else node
             )

@@ -210,7 +210,9 @@ def _tree(ids: Sequence[str], policy: RoutingPolicy) -> Node:
         return _retried(targets[0], policy)
     if policy.strategy != "priority":
         again = TRANSIENT | REFUSALS if policy.on_refusal == "fallback" else TRANSIENT
-        return _retried(Pool(tuple(targets), pick=policy.strategy), policy, again)
+        window_s = policy.latency_window if policy.strategy == "fastest" else None
+        pool = Pool(tuple(targets), pick=policy.strategy, window_s=window_s)
+        return _retried(pool, policy, again)
     final = CALLERS_FAULT if policy.on_refusal == "fallback" else CALLERS_FAULT | REFUSALS
     on = ANY - final
     return Chain(tuple(Rung(_retried(t, policy), on if i else ANY) for i, t in enumerate(targets)))

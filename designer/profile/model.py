@@ -32,6 +32,7 @@ from designer.profile.scalars import (
     RuleCode,
     Share,
     SomeSeconds,
+    SomeShare,
     Switched,
     Text,
     Tries,
@@ -183,7 +184,7 @@ class Budget(Section):
 
     limit: LimitMoney
     """The amount and its period, for example `30 USD/day`."""
-    alert: Share | None = None
+    alert: SomeShare | None = None
     """Share of the limit at which somebody is told. Left out: nobody is."""
     when_spent: Literal["refuse", "continue"] = "refuse"
     """What happens to requests once it is spent: refused, or served all the same."""
@@ -262,7 +263,13 @@ class Pii(Section):
     """What happens to it on its way to the model: nothing, replaced, or the request is refused."""
     output: PiiAction = "off"
     """What happens to it on its way to the caller."""
-    entities: tuple[PiiEntity, ...] = ("email", "phone", "iban", "credit_card", "us_ssn")
+    entities: Annotated[tuple[PiiEntity, ...], Field(min_length=1)] = (
+        "email",
+        "phone",
+        "iban",
+        "credit_card",
+        "us_ssn",
+    )
     """What counts as personal data. Left out: all that is known."""
 
 

@@ -51,6 +51,13 @@ def read_some_seconds(value: object) -> float:
     return seconds
 
 
+def _read_some_share(value: object) -> float:
+    share = parse_share(value)
+    if share == 0:
+        raise NotAValue("zero; it must be more than nothing")
+    return share
+
+
 LEFT_ALONE: Final = "gateway"
 """The word for a limit that is left to the gateway: nothing is written for it."""
 
@@ -210,6 +217,20 @@ Share = Annotated[
     ),
 ]
 """0 to 1."""
+SomeShare = Annotated[
+    float,
+    BeforeValidator(_read_some_share),
+    WithJsonSchema(
+        {
+            "oneOf": [
+                {"type": "string", "pattern": f"^{SHARE}$"},
+                {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+            ],
+            "examples": ["80%", 0.8],
+        }
+    ),
+]
+"""More than 0, up to 1."""
 Count = Annotated[
     int,
     BeforeValidator(_read_positive_count),

@@ -8,7 +8,6 @@ features: once everything that only looks different is gone, it becomes the tree
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -17,6 +16,7 @@ from designer.gateways.legalize import (
     ATTEMPTS_LIMIT,
     BUFFERING,
     DEADLINE,
+    WINDOW,
     each_deployment,
     each_guardrail,
     each_node,
@@ -94,6 +94,7 @@ from designer.ir import (
     Switch,
     Target,
     deployments_of,
+    frozen,
 )
 
 _MEASURED = f"measured, LiteLLM {VERSION}, 2026-11-22"
@@ -160,17 +161,6 @@ def _known_params(deployment: Deployment) -> Deployment:
     return replace(
         deployment, params=tuple(sorted((n, v) for n, v in kept.items() if v is not None))
     )
-
-
-def frozen(value: Any) -> Any:
-    """Lists as tuples, so that what was read compares with what was planned."""
-    match value:
-        case list() | tuple():
-            return tuple(frozen(item) for item in value)
-        case Mapping():
-            return {str(key): frozen(item) for key, item in value.items()}
-        case _:
-            return value
 
 
 def _known_secret(deployment: Deployment) -> Deployment:
@@ -577,11 +567,6 @@ FALLBACK_CHOICE = Feature(
 ORDER = Feature(
     "a chain that passes over a cooling deployment", _as_groups, keys=("routing.cooldown",)
 )
-WINDOW = Feature(
-    "how far back `fastest` looks",
-    lambda routing: routing,  # a Routing does not say it: the lack is there for the table of keys
-    keys=("routing.latency_window",),
-)
 
 # --- Guardrails -----------------------------------------------------------------------------------
 
@@ -640,7 +625,17 @@ FAIL_OPEN = Feature(
 PLAIN_RAILS = Feature("a guardrail that checks nothing here", each_guardrail(_plain_rail))
 
 LACKS: tuple[Lack, ...] = (
+    Lack(
+        WINDOW,
+        "the last ten answers of each deployment count, until an hour has passed without one",
+        f"{_READ}: max_latency_list_size and ttl of lowest_latency.py",
+    ),
     Lack(TEAM_KEYS, "the first stays", f"{_READ}: key_alias is unique"),
+    Lack(
+        STICKY_USERS,
+        "whoever sends the same `metadata.session_id` is kept, for an hour; `user` is not looked at",
+        f"{_SEEN}: deployment_affinity_check.py reads the key and the session id only",
+    ),
     Lack(
         SHARES,
         "the arms' first deployments are a pool with the shares as weights, the rest of the arms follows "
@@ -657,11 +652,6 @@ LACKS: tuple[Lack, ...] = (
         BUFFERING,
         "a stream that breaks off ends with an error event after what was already sent",
         _MEASURED,
-    ),
-    Lack(
-        STICKY_USERS,
-        "whoever sends the same `metadata.session_id` is kept, for an hour; `user` is not looked at",
-        f"{_SEEN}: deployment_affinity_check.py reads the key and the session id only",
     ),
     Lack(TEAM_ROUTES, "the team's name for it leads to a group of its own", _READ, told=False),
     Lack(
@@ -704,11 +694,6 @@ LACKS: tuple[Lack, ...] = (
         STRATEGIES,
         "the first known strategy serves all routes, or simple-shuffle",
         f"{_MEASURED}: routing_strategy is one for the whole router; an unknown one stops the boot",
-    ),
-    Lack(
-        WINDOW,
-        "the last ten answers of each deployment count, until an hour has passed without one",
-        f"{_READ}: max_latency_list_size and ttl of lowest_latency.py",
     ),
     Lack(
         retries_on(RETRIED),

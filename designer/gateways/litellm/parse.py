@@ -24,7 +24,6 @@ from designer.gateways.litellm.includes import includes, merged
 from designer.gateways.litellm.lacks import (
     NO_COOLDOWN,
     compiles,
-    frozen,
     is_kept,
     paired,
     tidy_s,
@@ -73,7 +72,17 @@ from designer.gateways.litellm.tables import (
 )
 from designer.gateways.litellm.versions import Habits, habits
 from designer.gateways.settings import account, leaves
-from designer.ir import Cooldown, Deployment, Failures, Guardrail, Pick, Quota, Route, Routing
+from designer.ir import (
+    Cooldown,
+    Deployment,
+    Failures,
+    Guardrail,
+    Pick,
+    Quota,
+    Route,
+    Routing,
+    frozen,
+)
 from designer.keys import Key
 
 NO_MODELS = Rule(

@@ -64,7 +64,9 @@ def _cut(node: Node) -> tuple[Node, tuple[Rung, ...]]:
 
 
 SHARES = Feature(
-    "an experiment whose callers keep to one arm", _by_weights, keys=("workloads.experiment",)
+    "an experiment whose callers keep to one arm",
+    _by_weights,
+    keys=("workloads.experiment", "routing.strategy"),
 )
 STICKY_USERS = Feature(
     "keeping a user on one deployment",
@@ -332,7 +334,7 @@ ROUTE_BUDGETS = Feature(
 SPENT_AND_SERVED = Feature(
     "a budget that is only counted",
     _each_budget(lambda b: b if b.refuses or b.scope == "team" else None),
-    keys=("workloads.budget.when_spent",),
+    keys=("workloads.budget",),
 )
 ALERTS = Feature(
     "telling somebody when a route's money runs out",

@@ -16,7 +16,10 @@ from designer.gateways.legalize import (
     RATE_LIMITS,
     SEMANTIC_CACHE,
     TIMEOUT,
+    TO_RUN,
+    WINDOW,
     each_guardrail,
+    each_node,
 )
 from designer.gateways.openrouter.account import (
     with_few_exporters,
@@ -43,11 +46,14 @@ from designer.gateways.openrouter.shape import (
 from designer.gateways.openrouter.tables import (
     ENTITIES,
     MAX_MODELS,
+    WINDOW_S,
 )
 from designer.ir import (
     Budget,
     Cache,
     Guardrail,
+    Node,
+    Pool,
     Routing,
     Telemetry,
 )
@@ -60,6 +66,12 @@ def lacks(directory: Directory) -> tuple[Lack, ...]:
     known = Shapes(directory)
     return (
         _silent("OpenRouter's own shape", known.adopted),
+        _silent("five minutes of looking back", each_node(_without_own_window)),
+        Lack(
+            WINDOW,
+            "OpenRouter sorts by its own rolling five minutes",
+            f"guides/routing/provider-selection ({_DOCS})",
+        ),
         _lost(
             "conditions that the emitted client cannot tell",
             known.each_tree(without_switches),
@@ -136,18 +148,22 @@ def lacks(directory: Directory) -> tuple[Lack, ...]:
             known.without_regions,
             "the provider chooses, within the region of the host the client calls",
             _SCHEMA,
+            "providers.regions",
         ),
         _lost(
             "your own accounts at providers",
             known.without_accounts,
             "OpenRouter's accounts are used; agreements you signed with providers do not cover them",
             f"guides/overview/auth/byok: own keys are stored in OpenRouter ({_DOCS})",
+            *("providers.as", "providers.secret", "providers.api_base", "providers.api_version"),
+            *("providers.agreements", "providers.quota", "providers.models"),
         ),
         _lost(
             "parameters of one deployment only, or ones it does not know",
             known.with_shared_params,
             "what all deployments of the route share is sent to each",
             _SCHEMA,
+            "workloads.params",
         ),
         _lost(
             "weights or a picking strategy among deployments",
@@ -168,6 +184,7 @@ def lacks(directory: Directory) -> tuple[Lack, ...]:
             known.with_fixed_falls,
             "any error moves on to the next model, a provider's own failure to its next provider",
             f"guides/routing/model-fallbacks, guides/overview/faq ({_DOCS})",
+            "routing.on_refusal",
         ),
         _lost(
             "a chain of single deployments",
@@ -289,7 +306,13 @@ def _telling(change: Callable[[Telemetry], Telemetry]) -> Callable[[Routing], Ro
     )
 
 
+def _without_own_window(node: Node) -> Node:
+    is_own = isinstance(node, Pool) and node.window_s == WINDOW_S
+    return replace(node, window_s=None) if is_own else node
+
+
 _POLICIES = (
+    Lack(TO_RUN, "nothing is written: its vendor runs it", _DOCS),
     Lack(
         SEMANTIC_CACHE,
         "only the very same request is answered from the cache",
@@ -301,12 +324,14 @@ _POLICIES = (
         "no answer is kept: OpenRouter would store it until its time is over, and turns the cache off "
         "where the account demands zero retention",
         f"guides/features/response-caching ({_DOCS})",
+        "cache",
     ),
     _lost(
         "a cache for fractions of a second or for more than a day",
         _each_cache(with_whole_seconds),
         "answers are kept for whole seconds, from 1 to 86,400",
         f"guides/features/response-caching ({_DOCS})",
+        "cache.ttl",
     ),
     _silent("caches by route", with_plain_caches),
     _lost(
@@ -321,13 +346,14 @@ _POLICIES = (
         _each_budget(without_other_periods),
         "it is left out: limits begin anew daily, weekly or monthly",
         "OpenRouter's OpenAPI document, 2026-08-22: limit_reset",
+        "teams.budget",
     ),
     _lost(
         "a budget that goes on when it is spent",
         _each_budget(without_permission),
         "it is left out: every limit of OpenRouter refuses",
         f"api_reference/limits ({_DOCS})",
-        "teams.budget.when_spent",
+        "teams.budget",
     ),
     _lost(
         "an alert before a budget is spent",
@@ -341,6 +367,8 @@ _POLICIES = (
         without_shared_keys,
         "nothing limits what the team spends: a limit is of one key, and is set when it is made",
         "OpenRouter's OpenAPI document, 2026-08-22: POST /keys",
+        "teams.budget",
+        "teams.keys",
     ),
     _silent("budgets as numbers", with_plain_amounts),
     Lack(

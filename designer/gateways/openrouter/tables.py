@@ -251,6 +251,9 @@ OTEL_ENDPOINT = "env:OTEL_EXPORTER_OTLP_ENDPOINT"
 
 # --- Profile keys ---------------------------------------------------------------------------------
 
+WINDOW_S = 300.0
+"""How far back it looks when it sorts by latency (guides/routing/provider-selection, 2026-08-22)."""
+
 HONOURED: Mapping[str, str] = {
     "workloads.params": "fields of the request body",
     "workloads.models": "model and models, provider.only and provider.order",
@@ -261,7 +264,6 @@ HONOURED: Mapping[str, str] = {
     "eu, eea and us, any other is refused",
     "routing.strategy": "cheapest and fastest are sorts; the others become an order or its balance",
     "routing.deadline": "the emitted client gives up after it",
-    "routing.latency_window": "nothing to set: OpenRouter sorts by its own rolling five minutes",
     "routing.on_refusal": "fallback; return only within one model",
     "routing.mid_stream": "error; buffer is left out",
     "routing.sticky": "session_id, where no order of providers is asked for",

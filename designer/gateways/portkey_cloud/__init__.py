@@ -25,7 +25,8 @@ _HONOURED: Mapping[str, str] = {
     "the caller's key",
     "workloads.budget": "a usage policy on the alias that client.py sends as metadata (Enterprise plan; "
     "not observed here: needs an account)",
-    "routing.sticky": "`strategy.sticky` by user where the route draws among targets",
+    "routing.sticky": "`strategy.sticky` by user where the route draws among targets; elsewhere the first "
+    "target is asked for everybody",
     "cost.monthly_budget": "a usage policy on all keys of the workspace (Enterprise plan; not observed "
     "here: needs an account)",
     "guardrails.pii": "`portkey.pii` in guardrails.json, made by main.tf and named by the configuration; "

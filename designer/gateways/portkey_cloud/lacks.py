@@ -8,6 +8,7 @@ from designer.gateways.base import Feature, Lack
 from designer.gateways.legalize import (
     COOLDOWN,
     STICKY,
+    TO_RUN,
     each_deployment,
     each_guardrail,
     each_node,
@@ -53,6 +54,7 @@ from designer.ir import (
     Split,
     Telemetry,
     deployments_of,
+    frozen,
 )
 
 _DOCUMENTED = "Portkey documentation, snapshot of 2026-08-21, read 2026-11-22"
@@ -84,7 +86,7 @@ def _by_slug(routing: Routing) -> Routing:
 
 
 def _params(deployment: Deployment) -> Deployment:
-    params = {name: value for name, value in deployment.params if name != "model"}
+    params = {name: frozen(value) for name, value in deployment.params if name != "model"}
     return replace(deployment, params=tuple(sorted(params.items())))
 
 
@@ -197,6 +199,7 @@ def _uncached(routing: Routing) -> Routing:
 
 
 POLICIES: tuple[Lack, ...] = (
+    Lack(TO_RUN, "nothing is written: its vendor runs it", _DOCUMENTED),
     Lack(
         Feature(
             "an experiment by something that no single piece of metadata says",
@@ -269,7 +272,7 @@ POLICIES: tuple[Lack, ...] = (
         Feature(
             "a budget that refuses nothing",
             _refusing,
-            keys=("workloads.budget.when_spent", "teams.budget.when_spent"),
+            keys=("workloads.budget", "teams.budget"),
         ),
         "it is left out: a usage limit always answers 412 once it is spent",
         _DOCUMENTED,
@@ -345,7 +348,14 @@ LACKS: tuple[Lack, ...] = (
     ),
     Lack(STICKY, "sessions are not told apart: each request draws anew", _DOCUMENTED),
     Lack(
-        Feature("credentials, hosts and regions", _by_slug),
+        Feature(
+            "credentials, hosts and regions",
+            _by_slug,
+            keys=(
+                *("providers.secret", "providers.api_base", "providers.api_version"),
+                *("providers.regions", "compliance.residency"),
+            ),
+        ),
         "each target names a provider integration of the workspace, `@slug`, which must hold them",
         _DOCUMENTED,
     ),
@@ -358,7 +368,7 @@ LACKS: tuple[Lack, ...] = (
         Feature(
             "what Portkey's own checks do not find (IBANs, patterns that JavaScript does not read)",
             each_guardrail(_saved),
-            keys=("guardrails.pii.entities", "guardrails.deny.pattern"),
+            keys=("guardrails.pii", "guardrails.deny", "guardrails.on_failure"),
         ),
         "it names the saved guardrail of that id, which must exist in the workspace and do what the "
         "profile says",

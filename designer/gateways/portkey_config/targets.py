@@ -17,7 +17,7 @@ from designer.gateways.portkey_config.providers import (
     SETTINGS,
 )
 from designer.gateways.portkey_config.read import Fields, Tell
-from designer.ir import Deployment
+from designer.ir import Deployment, frozen
 
 
 def read_target(fields: Fields, tell: Tell) -> Deployment:
@@ -42,7 +42,7 @@ def read_target(fields: Fields, tell: Tell) -> Deployment:
         secret=_secret(own, tell),
         region=region if isinstance(region, str) and region else None,
         settings=tuple(sorted(settings.items())),
-        params=tuple(sorted(params.items())),
+        params=tuple(sorted((name, frozen(value)) for name, value in params.items())),
     )
 
 

@@ -39,7 +39,7 @@ from designer.gateways.portkey_config.providers import (
     SPELLED,
 )
 from designer.gateways.portkey_oss import tables
-from designer.ir import Condition, Deployment, Guardrail, Routing
+from designer.ir import Condition, Deployment, Guardrail, Routing, frozen
 
 # --- Deployments ----------------------------------------------------------------------------------
 
@@ -105,7 +105,9 @@ def _vertex(deployment: Deployment) -> Deployment:
 
 
 def _model(deployment: Deployment) -> Deployment:
-    params = tuple(sorted((k, v) for k, v in dict(deployment.params).items() if k != "model"))
+    params = tuple(
+        sorted((k, frozen(v)) for k, v in dict(deployment.params).items() if k != "model")
+    )
     model = deployment.model
     if deployment.provider == "vertex" and model.startswith(f"{CLAUDE_PREFIX}claude"):
         model = model.removeprefix(CLAUDE_PREFIX)
@@ -192,9 +194,19 @@ REFUSING = Feature(
     keys=("workloads.budget.when_spent", "teams.budget.when_spent"),
 )
 REPLICAS = Feature(
-    "several copies of the gateway", lambda routing: routing, keys=("operations.replicas",)
+    "several copies of the gateway",
+    lambda routing: replace(routing, rollout=replace(routing.rollout, replicas=1)),
+    keys=("operations.replicas",),
 )
-"""No Routing says how many; the loss is one of `compose.yaml`."""
+KUBERNETES = Feature(
+    "values for Kubernetes",
+    lambda routing: (
+        replace(routing, rollout=replace(routing.rollout, deploy="compose"))
+        if routing.rollout.deploy == "kubernetes"
+        else routing
+    ),
+    keys=("gateway.deploy",),
+)
 
 POLICIES: tuple[Lack, ...] = (
     Lack(
@@ -243,6 +255,11 @@ POLICIES: tuple[Lack, ...] = (
         "compose.yaml starts one; it keeps no state, so any number behind a load balancer act alike",
         MEASURED,
     ),
+    Lack(
+        KUBERNETES,
+        "compose.yaml is written: whoever runs it on Kubernetes writes the manifests",
+        "package @portkey-ai/gateway 1.15.2 has no chart, read 2026-11-24",
+    ),
 )
 
 # --- The list -------------------------------------------------------------------------------------
@@ -258,7 +275,7 @@ LACKS: tuple[Lack, ...] = (
         "provider list of the gateway's schema, 1.15.2, read 2026-11-22",
     ),
     Lack(
-        Feature("this form of address", each_deployment(_host)),
+        Feature("this form of address", each_deployment(_host), keys=("providers.api_base",)),
         "`custom_host` holds the address up to where the gateway adds its own path",
         f"{MEASURED}; read in the package",
     ),
@@ -268,17 +285,29 @@ LACKS: tuple[Lack, ...] = (
         MEASURED,
     ),
     Lack(
-        Feature("this provider's further settings", each_deployment(_settings)),
+        Feature(
+            "this provider's further settings",
+            each_deployment(_settings),
+            keys=("providers.api_version",),
+        ),
         "they are left out",
         "configuration schema of 1.15.2, read 2026-11-22",
     ),
     Lack(
-        Feature("a region for a provider whose address decides it", each_deployment(_region)),
+        Feature(
+            "a region for a provider whose address decides it",
+            each_deployment(_region),
+            keys=("providers.regions",),
+        ),
         "the region is not in the file",
         "configuration schema of 1.15.2, read 2026-11-22",
     ),
     Lack(
-        Feature("Vertex AI without a region or credentials", each_deployment(_vertex)),
+        Feature(
+            "Vertex AI without a region or credentials",
+            each_deployment(_vertex),
+            keys=("providers.secret",),
+        ),
         f"the location is `{tables.VERTEX_REGION}`, and the service account that "
         "GOOGLE_APPLICATION_CREDENTIALS names is used",
         MEASURED,
