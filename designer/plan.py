@@ -282,24 +282,31 @@ def _client_values(plan: Plan) -> dict[str, Any]:
 
 def _client_timeout_s(plan: Plan, alias: str) -> float:
     """Longer than anything the gateway may take, so that the client never gives up first."""
-    route = plan.routing.route(alias)
-    longest = _longest_s(route.node, plan.routing)
-    return min(longest, route.deadline_s or math.inf) + _SPARE_S
+    deadline_s = plan.routing.route(alias).deadline_s or math.inf
+    return min(_longest_s(Ref(alias), plan.routing, {}), deadline_s) + _SPARE_S
 
 
-def _longest_s(node: Node, routing: Routing) -> float:
-    """How long every try of a tree takes when each of them runs into its limit."""
+def _longest_s(node: Node, routing: Routing, known: dict[str, float]) -> float:
+    """How long every try of a tree takes when each of them runs into its limit.
+
+    `known` fills with the routes that were met: fallbacks may lead in a circle, which nothing walks
+    twice.
+    """
     match node:
         case Target(deployment=id_):
             return routing.deployment(id_).timeout_s or _UNLIMITED_S
         case Ref(route=name):
-            return _longest_s(routing.route(name).node, routing) if routing.has_route(name) else 0.0
+            if name not in known and routing.has_route(name):
+                known[name] = 0.0
+                known[name] = _longest_s(routing.route(name).node, routing, known)
+            return known.get(name, 0.0)
         case Retry(child=child, retries=retries):
-            return (1 + retries) * _longest_s(child, routing)
+            return (1 + retries) * _longest_s(child, routing, known)
         case Chain(rungs=rungs):
-            return sum(_longest_s(rung.child, routing) for rung in rungs)
+            return sum(_longest_s(rung.child, routing, known) for rung in rungs)
         case _:
-            return max((_longest_s(child, routing) for child in children(node)), default=0.0)
+            below = (_longest_s(child, routing, known) for child in children(node))
+            return max(below, default=0.0)
 
 
 _SPARE_S = 5.0
