@@ -30,6 +30,7 @@ from designer.planner.accounts import accounts, candidates, with_own_models
 from designer.planner.acts import ACTS, acts_on
 from designer.planner.chain import Chosen, Variant, better_now, choose_chain
 from designer.planner.choose import Verdict, compare
+from designer.planner.examples import try_examples
 from designer.planner.forecast import CacheMode, Course, course, forecast
 from designer.planner.lock import Lock, lock_path, lock_text, read_lock
 from designer.planner.requirements import Conflict, first_failure, requirements
@@ -165,6 +166,9 @@ def compile_profile(
     gateway = verdict.gateway
     version = _version(profile, gateway, options)
     if _is_refused(loaded, gateway, version, report):
+        return None
+    try_examples(loaded, ideal, gateway, report)
+    if report.has_errors:
         return None
     report.extend(verdict.report)
     _tell_given(loaded, catalog, options.as_of or catalog.date, report)

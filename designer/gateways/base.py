@@ -13,7 +13,7 @@ from msgspec import Struct, field
 from designer.diagnostics import Place, Report, Rule, Severity
 from designer.documents import Document
 from designer.engine.semantics import Semantics
-from designer.ir import Routing
+from designer.ir import Guardrail, Routing
 
 
 class Terms(Struct, frozen=True):
@@ -210,6 +210,9 @@ class Gateway(Struct, frozen=True):
     includes: Callable[[Any, str, str], tuple[tuple[str, ...], ...]] | None = None
     """For each file that a loaded file includes, the paths where it is looked for, the best first; given
     the paths of the file itself and of the one that includes began with. None without includes."""
+    matches: Callable[[Guardrail, str], bool] | None = None
+    """Whether a deny rule, as it is written, is found in a text, by the gateway's own engine; None where
+    that is not Python's, and the shared subset answers."""
     honoured: Mapping[str, str] = field(default_factory=dict)
     """Profile keys that this dialect acts on → how; the others are reported by `plan`."""
 

@@ -1,7 +1,7 @@
 """LiteLLM's proxy, self-hosted: one YAML file for a router with levels, retries and cooldowns."""
 
 from designer.gateways.base import Gateway, Passthrough, later
-from designer.gateways.litellm.lacks import LACKS
+from designer.gateways.litellm.lacks import LACKS, matches
 from designer.gateways.litellm.tables import IMAGES, VERSION
 
 _CHECKED = "not observed here: bodies are checked against the proxy's own OpenAPI"
@@ -20,6 +20,7 @@ LITELLM = Gateway(
     tells=("model_list", "litellm_settings", "router_settings"),
     images=IMAGES,
     one_file=True,
+    matches=matches,
     includes=later(f"{__name__}.includes", "candidates"),
     passthrough=Passthrough(
         place=later(f"{__name__}.passthrough", "place"),

@@ -58,6 +58,7 @@ from designer.gateways.litellm.policies import (
     without_switch,
 )
 from designer.gateways.litellm.tables import (
+    ASCII,
     AWS_ID,
     AWS_SECRET,
     CASE_SENSITIVE,
@@ -580,10 +581,24 @@ def _known_entities(rail: Guardrail) -> Guardrail:
 def _readable_pattern(rail: Guardrail) -> Guardrail | None:
     if rail.kind != "deny":
         return rail
-    pattern = rail.pattern if rail.ignore_case else f"{CASE_SENSITIVE}{rail.pattern})"
-    if not compiles(pattern) or not compiles(rail.pattern):
+    if not compiles(written(rail)) or not compiles(rail.pattern):
         return None
     return rail if rail.pattern else None
+
+
+def written(rail: Guardrail) -> str:
+    """The pattern of a deny rule as LiteLLM is given it."""
+    pattern = rail.pattern if rail.ignore_case else f"{CASE_SENSITIVE}{rail.pattern})"
+    return f"{ASCII}{pattern}" if is_widened(rail.pattern) else pattern
+
+
+def is_widened(pattern: str) -> bool:
+    """Whether Python takes a part of a shared pattern for more characters than the others do."""
+    return not pattern.startswith("(?") and re.search(r"\\[wWdDsSbB]", pattern) is not None
+
+
+def matches(rail: Guardrail, text: str) -> bool:
+    return re.search(written(rail), text, re.IGNORECASE) is not None
 
 
 def compiles(pattern: str) -> bool:

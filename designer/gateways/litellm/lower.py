@@ -15,13 +15,13 @@ from designer.gateways.litellm.lacks import (
     has_pool,
     shared_cooldown_s,
     uses_aws_pair,
+    written,
 )
 from designer.gateways.litellm.policies import PERIOD
 from designer.gateways.litellm.tables import (
     ACTION,
     AWS_ID,
     AWS_SECRET,
-    CASE_SENSITIVE,
     CONTENT_FILTER,
     EMBEDDING_PREFIX,
     ENTITIES,
@@ -416,7 +416,7 @@ def _guardrail(rail: Guardrail) -> dict[str, Any]:
         else [
             {
                 "pattern_type": "regex",
-                "pattern": rail.pattern if rail.ignore_case else f"{CASE_SENSITIVE}{rail.pattern})",
+                "pattern": written(rail),
                 "name": rail.name,
                 "action": action,
             }

@@ -25,6 +25,7 @@ from designer.gateways.litellm.lacks import (
     NO_COOLDOWN,
     compiles,
     is_kept,
+    is_widened,
     paired,
     tidy_s,
 )
@@ -42,6 +43,7 @@ from designer.gateways.litellm.semantics import semantics
 from designer.gateways.litellm.tables import (
     ACTION,
     ALLOWED_FAILS_POLICY,
+    ASCII,
     BARE_NAMES,
     CALLBACKS,
     CASE_SENSITIVE,
@@ -778,11 +780,13 @@ def _deny(rail: Guardrail, pattern: Mapping[str, Any]) -> Guardrail | None:
     text = pattern.get("pattern")
     if pattern.get("pattern_type") != "regex" or not isinstance(text, str) or not compiles(text):
         return None
-    inner = text.removeprefix(CASE_SENSITIVE).removesuffix(")")
-    sensitive = text.startswith(CASE_SENSITIVE) and text.endswith(")") and compiles(inner)
-    return replace(
-        rail, kind="deny", pattern=inner if sensitive else text, ignore_case=not sensitive
+    plain = text.removeprefix(ASCII)
+    inner = plain.removeprefix(CASE_SENSITIVE).removesuffix(")")
+    sensitive = plain.startswith(CASE_SENSITIVE) and plain.endswith(")") and compiles(inner)
+    read = replace(
+        rail, kind="deny", pattern=inner if sensitive else plain, ignore_case=not sensitive
     )
+    return read if plain == text or is_widened(read.pattern) else replace(read, pattern=text)
 
 
 # --- What is simulated, and what is known ---------------------------------------------------------------------------

@@ -235,6 +235,8 @@ STAGE_OF_MODE = {"pre_call": "input", "post_call": "output"}
 ACTION = {"redact": "MASK", "block": "BLOCK"}
 CASE_SENSITIVE = "(?-i:"
 """The filter compiles every pattern with IGNORECASE; this group takes it back."""
+ASCII = "(?a)"
+"""Without it `\\w`, `\\d` and `\\b` know all of Unicode in Python, but ASCII only in JavaScript and RE2."""
 
 
 def _prebuilt(name: str) -> dict[str, Any]:
