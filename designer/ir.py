@@ -432,6 +432,11 @@ class Routing(Struct, frozen=True, dict=True):
     def has_route(self, name: str) -> bool:
         return name in self._by_name
 
+    def led(self, team: str, name: str) -> str:
+        """What a team's request for a name asks for: its own route of that name, where it has one."""
+        aliases = next((caller.aliases for caller in self.teams if caller.name == team), ())
+        return dict(aliases).get(name, name)
+
 
 def children(node: Node) -> tuple[Node, ...]:
     match node:

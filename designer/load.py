@@ -8,7 +8,7 @@ for facts about its deployments (prices, regions), never for routing.
 import json
 import posixpath
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -158,6 +158,8 @@ class _Whole(Struct, frozen=True):
     """What makes up one configuration."""
 
     sources: tuple[Source, ...]
+    beside: tuple[Source, ...] = ()
+    """Files of its folder that are read with it."""
     told: Report = field(default_factory=Report)
     """Of finding them."""
 
@@ -177,7 +179,7 @@ class _Found(Struct, frozen=True):
     texts: Mapping[str, str]
 
     def config(self, whole: _Whole, report: Report) -> Config | None:
-        sources = whole.sources
+        sources = (*whole.sources, *whole.beside)
         moves = {source.key: source.move for source in sources if source.move is not None}
         found = Report()
         texts = {source.key: source.text() for source in sources}
@@ -195,7 +197,7 @@ class _Found(Struct, frozen=True):
             {source.file: self.text(source) for source in sources},
             texts,
             whole.name,
-            is_whole=not moves and not (self.gateway.one_file and sources[1:]),
+            is_whole=not moves and not (self.gateway.one_file and whole.sources[1:]),
             images=tuple(self.images()),
         )
 
@@ -229,7 +231,7 @@ def _find(path: str, report: Report, token: str | None) -> _Found | None:
             report.add(NOT_A_CONFIG, Place(path), where=path)
         return None
     gateway, own = chosen
-    wholes = _wholes(gateway, own, folder)
+    wholes = tuple(_with_beside(whole, sources, gateway) for whole in _wholes(gateway, own, folder))
     _tell_of_others(sources, own, wholes[0].name, report)
     name, _, version = (token or str(plan.get("gateway", ""))).partition("@")
     version = version if name == gateway.name else ""
@@ -333,10 +335,26 @@ def _wholes(gateway: Gateway, own: list[Source], folder: Folder) -> tuple[_Whole
     wholes = []
     for source in own:
         told = Report()
-        wholes.append(_Whole(with_included(source, known, gateway, folder, told), told))
+        wholes.append(_Whole(with_included(source, known, gateway, folder, told), told=told))
     included = {source.key for whole in wholes for source in whole.sources[1:]}
     apart = tuple(whole for whole in wholes if whole.sources[0].key not in included)
     return apart or (wholes[0],)
+
+
+def _with_beside(whole: _Whole, sources: Sequence[Source], gateway: Gateway) -> _Whole:
+    """The files of the configuration's own folder that are read with it."""
+    first = whole.sources[0]
+    if gateway.beside is None or first.path:
+        return whole
+    beside = tuple(
+        source
+        for source in sources
+        if not source.path
+        and source not in whole.sources
+        and posixpath.dirname(source.key) == posixpath.dirname(first.key)
+        and gateway.beside(source.key, source.value)
+    )
+    return replace(whole, beside=beside)
 
 
 def _tell_unreadable(sources: list[Source], report: Report) -> None:

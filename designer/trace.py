@@ -391,7 +391,8 @@ def trace(
     taken = list(wants)
     if parsed.for_request is not None:
         for index, asked in enumerate(script.asked):
-            changed = parsed.for_request(routing, wants[index], asked.request.params)
+            led = routing.led(str(asked.request.team.get("name", "")), wants[index])
+            changed = parsed.for_request(routing, led, asked.request.params)
             routing, taken[index] = changed
     arrivals = [Arrival(script.asked[i].at_s, taken[i], script.asked[i].request) for i in order]
     chance = random.Random(seed)

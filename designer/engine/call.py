@@ -198,9 +198,10 @@ class _Walk:
     # --- The pipeline -----------------------------------------------------------------------------
 
     def begin(self, call: Call) -> Step:
-        if not self.routing.has_route(call.asked):
+        asked = self.routing.led(str(call.request.team.get("name", "")), call.asked)
+        if not self.routing.has_route(asked):
             return Step(call, Finish(self.semantics.unknown_route, failure="no_route"))
-        name = self.routing.route(call.asked).name
+        name = self.routing.route(asked).name
         call = call._replace(asked=name, route=name, began_s=self.at)
         return self._stage(call._replace(stages=self.semantics.stages))
 

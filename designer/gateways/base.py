@@ -207,6 +207,8 @@ class Gateway(Struct, frozen=True):
     """Repositories of its container images, without a registry."""
     one_file: bool = False
     """One process reads one file, with what it includes; without this, files are routes of one whole."""
+    beside: Callable[[str, Any], bool] | None = None
+    """Whether a file, given its path and loaded content, is read with a configuration in its folder."""
     includes: Callable[[Any, str, str], tuple[tuple[str, ...], ...]] | None = None
     """For each file that a loaded file includes, the paths where it is looked for, the best first; given
     the paths of the file itself and of the one that includes began with. None without includes."""

@@ -21,6 +21,7 @@ LITELLM = Gateway(
     images=IMAGES,
     one_file=True,
     matches=matches,
+    beside=later(f"{__name__}.read_policies", "is_teams"),
     includes=later(f"{__name__}.includes", "candidates"),
     passthrough=Passthrough(
         place=later(f"{__name__}.passthrough", "place"),
