@@ -21,7 +21,7 @@ from designer.profile.patterns import parse, slow_repeats
 from designer.profile.secrets import shown
 
 EMITTED_EXAMPLE = Rule(
-    "PLN118",
+    "PLN124",
     Severity.ERROR,
     "rule `{name}`, as it is written for {gateway}, {does} `{text}`, which is listed under `{listed}`",
     "A gateway may need a rule spelled otherwise than the profile has it. The examples hold for what "

@@ -107,7 +107,7 @@ def test_an_example_that_what_is_written_does_not_keep_is_an_error_at_its_line()
     plan, report = planned(profile, "litellm")
 
     assert plan is None
-    assert [(f.code, f.place.path, f.place.line) for f in report if f.code == "PLN118"] == [
-        ("PLN118", "guardrails.deny[0].examples.pass[1]", 18)
+    assert [(f.code, f.place.path, f.place.line) for f in report if f.code == "PLN124"] == [
+        ("PLN124", "guardrails.deny[0].examples.pass[1]", 18)
     ]
     assert planned(profile, "portkey-cloud")[0] is not None
