@@ -58,12 +58,21 @@ class IncidentsEntry(_Strict):
 
 
 class RegionEntry(_Strict):
+    """Also how the names of an offering in short form change here; see `written_out`."""
+
     by: Literal["name", "host", "location", "body", "deployment"]
     regions: tuple[str, ...] | None = None
     """Left out: the region itself."""
     api_base: str = ""
     location: str = ""
     body: dict[str, str] = {}
+    name: str = "{name}"
+    """What the provider calls a model here."""
+    rows: tuple[str, ...] = ()
+    """Left out: the provider's."""
+    uplift: str = ""
+    """The row's field that multiplies its price here, where the row has it."""
+    genai: tuple[str, ...] | None = None
     source: Word
     observed_on: date
 
@@ -84,6 +93,10 @@ class ProviderEntry(_Strict):
     residency: str = "global"
     is_self_hosted: bool = False
     incidents: str | None = None
+    rows: tuple[str, ...] = ("{prefix}{name}",)
+    """Where LiteLLM's price map may have a model of it: the first row that there is counts."""
+    genai: tuple[str, ...] = ()
+    """Likewise in genai-prices, whatever the case of the letters."""
     source: Word
 
 
@@ -108,6 +121,16 @@ class OfferingEntry(_Strict):
     note: str = ""
 
 
+class SoldEntry(_Strict):
+    """A model at one provider in short form: the provider's own name of it, and the regions."""
+
+    name: Word
+    regions: tuple[str, ...] = ("global",)
+    litellm: str = ""
+    portkey: str = ""
+    note: str = ""
+
+
 class ModelEntry(_Strict):
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
     developer: Word
@@ -122,7 +145,23 @@ class ModelEntry(_Strict):
     limits: LimitsEntry | None = None
     capabilities: frozenset[str] | None = None
     embedding_dimensions: int | None = None
-    offerings: tuple[OfferingEntry, ...]
+    openrouter: str = ""
+    """Its slug there, for the offerings in short form."""
+    sold: dict[str, SoldEntry] = {}
+    """By provider, in short form."""
+    offerings: tuple[OfferingEntry, ...] = ()
+    """Written out."""
+
+    @field_validator("sold", mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        return {k: {"name": v} if isinstance(v, str) else v for k, v in value.items()}
+
+    @property
+    def places(self) -> tuple[tuple[str, str], ...]:
+        """The provider and region of every offering, in the catalog's order."""
+        short = ((p, region) for p, entry in self.sold.items() for region in entry.regions)
+        return (*((o.provider, o.region) for o in self.offerings), *short)
 
     @model_validator(mode="after")
     def _is_whole(self) -> "ModelEntry":
@@ -130,6 +169,10 @@ class ModelEntry(_Strict):
             raise ValueError("a tier kept by hand says why")
         if self.capabilities is not None and not self.capabilities <= CAPABILITIES:
             raise ValueError(f"unknown capability among {sorted(self.capabilities)}")
+        if not self.offerings and not self.sold:
+            raise ValueError("nobody sells it")
+        if len(set(self.places)) < len(self.places):
+            raise ValueError("a provider sells it twice in one region")
         return self
 
 
@@ -196,10 +239,12 @@ class Facts(_Strict):
         return [self._row(fact) for fact in self.facts]
 
     def _row(self, fact: FactEntry) -> dict[str, Any]:
+        return {"applies_to": fact.applies_to, "fact": self._fact(fact)}
+
+    def _fact(self, fact: FactEntry) -> dict[str, Any]:
         sources = [self.sources[key] for key in fact.source]
         observed_on = max(source.observed_on for source in sources)
         return {
-            "applies_to": fact.applies_to,
             "key": fact.key,
             "value": fact.value,
             "condition": fact.condition,

@@ -25,7 +25,8 @@ Kind = Literal["chat", "embedding"]
 Purpose = Literal["general", "code"]
 Tier = Literal["fast", "balanced", "smart"]
 FactValue = Literal["yes", "obtainable", "no", "unknown"]
-Agreement = Literal["agree", "single", "conflict"]
+Agreement = Literal["agree", "single", "conflict", "overlay"]
+"""`overlay`: the user's own price, whatever others say."""
 
 TIERS: Final[tuple[Tier, ...]] = ("fast", "balanced", "smart")
 """From least to most able, so that an index compares."""
@@ -59,7 +60,7 @@ _OPENROUTER_REGIONS: Final[Mapping[str, str | None]] = {"europe": "eu", "eu": "e
 # --- Models ---------------------------------------------------------------------------------------
 
 
-class Score(Struct, frozen=True):
+class Score(Struct, frozen=True, omit_defaults=True):
     bench: str
     score: float
     as_of: str
@@ -67,7 +68,7 @@ class Score(Struct, frozen=True):
     source: str
 
 
-class Model(Struct, frozen=True):
+class Model(Struct, frozen=True, omit_defaults=True):
     id: str
     developer: str
     family: str
@@ -98,7 +99,7 @@ class Model(Struct, frozen=True):
 # --- Prices, all in USD per million tokens --------------------------------------------------------
 
 
-class PriceTier(Struct, frozen=True):
+class PriceTier(Struct, frozen=True, omit_defaults=True):
     """What every token of a request costs whose input is longer than `above_input_tokens`."""
 
     above_input_tokens: int
@@ -108,7 +109,16 @@ class PriceTier(Struct, frozen=True):
     cache_write: Decimal | None = None
 
 
-class OffPeak(Struct, frozen=True):
+class Rate(Struct, frozen=True, omit_defaults=True):
+    """What tokens cost in another way of calling: in a batch, with priority, or when there is room."""
+
+    input: Decimal
+    output: Decimal
+    cache_read: Decimal | None = None
+    tiers: tuple[PriceTier, ...] = ()
+
+
+class OffPeak(Struct, frozen=True, omit_defaults=True):
     """Cheaper hours. `hours_utc` are half-open spans of minutes after midnight UTC."""
 
     weekdays: frozenset[int]
@@ -126,7 +136,7 @@ class OffPeak(Struct, frozen=True):
         )
 
 
-class Evidence(Struct, frozen=True):
+class Evidence(Struct, frozen=True, omit_defaults=True):
     source: str
     """Name and version of the data set, e.g. `litellm 1.106.2`."""
     entry: str
@@ -138,7 +148,7 @@ class Evidence(Struct, frozen=True):
     """The page that the data set itself cites."""
 
 
-class Price(Struct, frozen=True):
+class Price(Struct, frozen=True, omit_defaults=True):
     input: Decimal
     output: Decimal
     agreement: Agreement
@@ -150,6 +160,10 @@ class Price(Struct, frozen=True):
     tiers: tuple[PriceTier, ...] = ()
     off_peak: tuple[OffPeak, ...] = ()
     """The price above is the peak's."""
+    batch: Rate | None = None
+    """None here and below: not sold, or not known."""
+    flex: Rate | None = None
+    priority: Rate | None = None
     valid_from: date | None = None
     note: str = ""
 
@@ -186,17 +200,17 @@ class Price(Struct, frozen=True):
 # --- Offerings ------------------------------------------------------------------------------------
 
 
-class PortkeyName(Struct, frozen=True):
+class PortkeyName(Struct, frozen=True, omit_defaults=True):
     provider: str
     model: str
 
 
-class OpenRouterName(Struct, frozen=True):
+class OpenRouterName(Struct, frozen=True, omit_defaults=True):
     model: str
     provider: str
 
 
-class Names(Struct, frozen=True):
+class Names(Struct, frozen=True, omit_defaults=True):
     """How each gateway spells an offering. Kept by hand: no rule derives them."""
 
     litellm: str = ""
@@ -209,7 +223,7 @@ class Names(Struct, frozen=True):
     openrouter: OpenRouterName | None = None
 
 
-class Pin(Struct, frozen=True):
+class Pin(Struct, frozen=True, omit_defaults=True):
     """What, besides the name, makes a request land in this offering and not in a sibling."""
 
     by: Literal["name", "host", "location", "body", "deployment"] = "name"
@@ -220,7 +234,7 @@ class Pin(Struct, frozen=True):
     body: Mapping[str, str] = field(default_factory=dict)
 
 
-class Latency(Struct, frozen=True):
+class Latency(Struct, frozen=True, omit_defaults=True):
     """A prior. Replace it by measurements (`designer calibrate`)."""
 
     ttft_p50_s: float
@@ -231,7 +245,7 @@ class Latency(Struct, frozen=True):
     as_of: str
 
 
-class Usage(Struct, frozen=True):
+class Usage(Struct, frozen=True, omit_defaults=True):
     """What requests really were, from the user's own logs (`designer calibrate`)."""
 
     requests: int
@@ -244,7 +258,7 @@ class Usage(Struct, frozen=True):
     observed_on: str
 
 
-class Offering(Struct, frozen=True):
+class Offering(Struct, frozen=True, omit_defaults=True):
     id: str
     provider: str
     model: str
@@ -284,7 +298,7 @@ class Offering(Struct, frozen=True):
 # --- Providers ------------------------------------------------------------------------------------
 
 
-class Incidents(Struct, frozen=True):
+class Incidents(Struct, frozen=True, omit_defaults=True):
     """How often a provider is down, as a prior; `class` is borrowed from providers like it, `logs` is
     what the user's own say (`designer calibrate`)."""
 
@@ -304,7 +318,7 @@ HOSTED_INCIDENTS: Final = Incidents(0.995, 61.0, 276.0, 5.65, "class", "assumed"
 """For a provider without incident statistics: repair times as those of the hosted ones."""
 
 
-class Provider(Struct, frozen=True):
+class Provider(Struct, frozen=True, omit_defaults=True):
     id: str
     title: str
     cloud: str
@@ -331,7 +345,7 @@ class Provider(Struct, frozen=True):
 # --- Facts ----------------------------------------------------------------------------------------
 
 
-class Fact(Struct, frozen=True):
+class Fact(Struct, frozen=True, omit_defaults=True):
     key: str
     value: FactValue
     condition: str = ""
@@ -346,7 +360,7 @@ class Fact(Struct, frozen=True):
         return self.expires_on is not None and as_of <= self.expires_on
 
 
-class FactRow(Struct, frozen=True):
+class FactRow(Struct, frozen=True, omit_defaults=True):
     """One fact and the offerings it is about, as a pattern over offering ids."""
 
     applies_to: str
@@ -355,7 +369,7 @@ class FactRow(Struct, frozen=True):
     """From the user's overlay: beats the catalog's, however narrow that is."""
 
 
-class Source(Struct, frozen=True):
+class Source(Struct, frozen=True, omit_defaults=True):
     id: str
     version: str
     licence: str

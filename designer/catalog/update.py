@@ -14,6 +14,7 @@ are no conflict: the dearest hour of genai-prices is compared with LiteLLM's row
 import argparse
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timezone
@@ -24,6 +25,7 @@ from statistics import median
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from designer.catalog.curation import (
     Curated,
@@ -37,6 +39,8 @@ from designer.catalog.curation import (
     read_quality,
 )
 from designer.catalog.model import TIERS, Tier, offering_id
+from designer.catalog.stored import catalog_from_plain, catalog_json
+from designer.catalog.written_out import offerings_of, place_key
 from designer.errors import UsageError
 
 HERE = Path(__file__).parent
@@ -52,6 +56,9 @@ CAPABILITY_OF: Mapping[str, str] = {
 }
 SELF_HOSTED_CAPABILITIES = ("json", "streaming", "tools")
 """What Ollama and vLLM do with any chat model whose template knows tools; vision stays unknown."""
+
+MODES: Mapping[str, str] = {"batch": "_batches", "flex": "_flex", "priority": "_priority"}
+"""Other ways of calling, and how LiteLLM's fields for them end."""
 
 Json = dict[str, Any]
 MILLION = Decimal(1_000_000)
@@ -70,6 +77,8 @@ class Quote(Struct, frozen=True):
     cache_write_1h: Decimal | None = None
     tiers: tuple[Json, ...] = ()
     off_peak: tuple[Json, ...] = ()
+    modes: Mapping[str, Json] = field(default_factory=dict)
+    """`batch`, `flex` and `priority`, where they are sold."""
     valid_from: date | None = None
     url: str = ""
 
@@ -81,6 +90,25 @@ class Quote(Struct, frozen=True):
             "output": _text(self.output),
             "observed_on": self.observed_on.isoformat(),
         } | ({"url": self.url} if self.url else {})
+
+
+class Rates(Struct, frozen=True):
+    """What one way of calling costs, in USD per million tokens."""
+
+    input: Decimal
+    output: Decimal
+    cache_read: Decimal | None = None
+    tiers: tuple[Json, ...] = ()
+
+    def as_json(self) -> Json:
+        return _without_nothing(
+            {
+                "input": _text(self.input),
+                "output": _text(self.output),
+                "cache_read": _text(self.cache_read),
+                "tiers": list(self.tiers),
+            }
+        )
 
 
 class Inputs(Struct, frozen=True):
@@ -129,7 +157,9 @@ def generate(litellm_json: Path, *, with_genai: bool = True) -> dict[str, str]:
     )
     lock = _lock(curated, hashlib.sha256(raw).hexdigest())
     return {
-        "catalog.json": _render(build(inputs) | {"sources": _sources(lock)}),
+        "catalog.json": catalog_json(
+            catalog_from_plain(build(inputs) | {"sources": _sources(lock)})
+        ),
         "catalog.lock.json": _render(lock),
         "price_map.json": _render_price_map(inputs.litellm, lock),
     }
@@ -208,20 +238,15 @@ def build(inputs: Inputs) -> Json:
     tiers = {model.id: _tier(model, inputs) for model in curated.models}
     speeds = _typical_speeds(inputs.quality, {m: tier for m, (tier, _) in tiers.items()})
     models, offerings = [], []
-    for entry in curated.models:
+    for short in curated.models:
+        sold = tuple(offerings_of(short, curated, inputs.litellm, inputs.genai))
+        entry = short.model_copy(update={"offerings": sold})
         tier, why = tiers[entry.id]
         model = _model(entry, inputs, tier, why)
         models.append(model)
-        offerings += [
-            _offering(entry, offering, model, inputs, speeds[tier]) for offering in entry.offerings
-        ]
+        offerings += [_offering(entry, each, model, inputs, speeds[tier]) for each in sold]
     return {
         "date": curated.date.isoformat(),
-        "places": _places(curated),
-        "quality_source": {
-            "as_of": inputs.quality.as_of.isoformat(),
-            "source": inputs.quality.source,
-        },
         "providers": [_provider(provider, curated) for provider in curated.providers],
         "models": models,
         "offerings": offerings,
@@ -230,7 +255,7 @@ def build(inputs: Inputs) -> Json:
 
 
 def _provider(entry: ProviderEntry, curated: Curated) -> Json:
-    raw = entry.model_dump(mode="json", exclude={"residency"})
+    raw = entry.model_dump(mode="json", exclude={"residency", "rows", "genai"})
     incidents = curated.incidents[entry.incidents] if entry.incidents else None
     return raw | {
         "incidents": incidents.model_dump(mode="json") if incidents else None,
@@ -251,10 +276,23 @@ def _model(entry: ModelEntry, inputs: Inputs, tier: Tier, why: str) -> Json:
         "retires_on": _iso(entry.retires_on),
         "tier": tier,
         "tier_why": why,
-        "embedding_dimensions": entry.embedding_dimensions,
-        "quality": dict(sorted(quality.scores.items())) if quality else {},
+        "embedding_dimensions": entry.embedding_dimensions or _dimensions(entry, inputs),
+        "quality": _scores(inputs.quality, entry.id),
         **_limits(entry, inputs),
     }
+
+
+def _scores(quality: Quality, model: str) -> list[Json]:
+    entry = quality.models.get(model)
+    said = {"source": quality.source, "as_of": quality.as_of.isoformat()}
+    scores = sorted(entry.scores.items()) if entry else ()
+    return [{"bench": bench, "score": score, **said} for bench, score in scores]
+
+
+def _dimensions(entry: ModelEntry, inputs: Inputs) -> int | None:
+    rows = (inputs.litellm[offering.row] for offering in entry.offerings if offering.row)
+    found = (row.get("output_vector_size") for row in rows)
+    return next((int(size) for size in found if size), None)
 
 
 def _limits(entry: ModelEntry, inputs: Inputs) -> Json:
@@ -322,7 +360,7 @@ def _offering(
         "model": model_entry.id,
         "region": entry.region,
         "residency": provider.residency if entry.region == "global" else entry.region,
-        "place": _place_key(entry, curated),
+        **_place(entry, provider, curated),
         "price": _price(entry, inputs),
         "names": {
             "litellm": entry.litellm,
@@ -342,30 +380,18 @@ def _offering(
     }
 
 
-def _place_key(entry: OfferingEntry, curated: Curated) -> str:
-    key = entry.provider if entry.region == "global" else f"{entry.provider}@{entry.region}"
-    if key not in curated.regions and entry.region != "global":
+def _place(entry: OfferingEntry, provider: ProviderEntry, curated: Curated) -> Json:
+    """What every offering of a provider and region shares."""
+    key = place_key(entry.provider, entry.region)
+    place = curated.regions.get(key)
+    if place is None and entry.region != "global":
         raise UsageError(f"curated.yaml has no region {key}")
-    return key
-
-
-def _places(curated: Curated) -> Json:
-    """What every offering of a provider and region shares, written once."""
-    found: Json = {}
-    for provider in curated.providers:
-        home = RegionEntry(by="name", regions=(), source=provider.source, observed_on=curated.date)
-        found[provider.id] = _shared(provider, curated.regions.get(provider.id, home), "")
-    for key, place in curated.regions.items():
-        name, _, region = key.partition("@")
-        provider = next(p for p in curated.providers if p.id == name)
-        found[key] = _shared(provider, place, region)
-    return found
-
-
-def _shared(provider: ProviderEntry, place: RegionEntry, region: str) -> Json:
-    by_region = region if place.by == "location" else ""
+    place = place or RegionEntry(
+        by="name", regions=(), source=provider.source, observed_on=curated.date
+    )
+    by_region = entry.region if place.by == "location" else ""
     return {
-        "regions": list(place.regions if place.regions is not None else (region,)),
+        "regions": list(place.regions if place.regions is not None else (entry.region,)),
         "regions_source": place.source,
         "regions_observed_on": place.observed_on.isoformat(),
         "pin": {"by": place.by, "location": place.location or by_region, "body": place.body},
@@ -409,6 +435,7 @@ def _price(entry: OfferingEntry, inputs: Inputs) -> Json:
             "cache_write_1h": _text(chosen.cache_write_1h),
             "tiers": list(chosen.tiers),
             "off_peak": list(chosen.off_peak),
+            **chosen.modes,
             "agreement": agreement,
             "evidence": [quote.as_evidence() for quote in quotes],
             "valid_from": _iso(dates[0]) if dates else None,
@@ -441,42 +468,80 @@ def _litellm_quote(entry: OfferingEntry, inputs: Inputs) -> Quote | None:
         raise UsageError(f"LiteLLM's price map has no row {entry.row}")
     factor = _factor(row, entry.uplift)
     source = inputs.curated.sources["litellm"]
-
-    def usd(name: str, of: Json = row) -> Decimal | None:
-        value = of.get(name)
-        return None if value is None else Decimal(str(value)) * MILLION * factor
-
+    base = _rate(row, "", factor) or Rates(Decimal(0), Decimal(0))
     return Quote(
         source=f"litellm {source.version}",
         entry=entry.row + (f" × {entry.uplift}" if entry.uplift else ""),
         observed_on=source.observed_on,
-        input=usd("input_cost_per_token") or Decimal(0),
-        output=usd("output_cost_per_token") or Decimal(0),
-        cache_read=usd("cache_read_input_token_cost"),
-        cache_write=usd("cache_creation_input_token_cost"),
-        cache_write_1h=usd("cache_creation_input_token_cost_above_1hr"),
-        tiers=tuple(
-            _without_nothing(
-                {
-                    "above_input_tokens": above,
-                    "input": _text(usd(f"input_cost_per_token_above_{above // 1000}k_tokens")),
-                    "output": _text(
-                        usd(f"output_cost_per_token_above_{above // 1000}k_tokens")
-                        or usd("output_cost_per_token")
-                    ),
-                    "cache_read": _text(
-                        usd(f"cache_read_input_token_cost_above_{above // 1000}k_tokens")
-                    ),
-                    "cache_write": _text(
-                        usd(f"cache_creation_input_token_cost_above_{above // 1000}k_tokens")
-                    ),
-                }
-            )
-            for above in _tier_starts(row)
-        ),
-        off_peak=tuple(_off_peak_windows(row.get("off_peak_pricing"), usd)),
+        input=base.input,
+        output=base.output,
+        cache_read=base.cache_read,
+        cache_write=_usd(row, "cache_creation_input_token_cost", factor),
+        cache_write_1h=_usd(row, "cache_creation_input_token_cost_above_1hr", factor),
+        tiers=base.tiers,
+        off_peak=tuple(_off_peak_windows(row.get("off_peak_pricing"), factor)),
+        modes={
+            mode: rate.as_json()
+            for mode, suffix in MODES.items()
+            if (rate := _rate(row, suffix, factor)) is not None
+        },
         url=row.get("source", ""),
     )
+
+
+def _rate(row: Json, suffix: str, factor: Decimal) -> Rates | None:
+    """The prices whose fields end in `suffix`: `_batches`, say; None when the row has none."""
+    if not suffix and (ranges := row.get("tiered_pricing")):
+        return _ranged(ranges, factor)
+    usd_in = _usd(row, f"input_cost_per_token{suffix}", factor)
+    if usd_in is None:
+        return None
+    usd_out = _usd(row, f"output_cost_per_token{suffix}", factor) or Decimal(0)
+    return Rates(
+        usd_in,
+        usd_out,
+        _usd(row, f"cache_read_input_token_cost{suffix}", factor),
+        tuple(_row_tiers(row, suffix, factor, usd_out)),
+    )
+
+
+def _row_tiers(row: Json, suffix: str, factor: Decimal, usd_out: Decimal) -> Iterable[Json]:
+    for above in _tier_starts(row, suffix):
+        from_here = f"_above_{above // 1000}k_tokens{suffix}"
+        yield _without_nothing(
+            {
+                "above_input_tokens": above,
+                "input": _text(_usd(row, f"input_cost_per_token{from_here}", factor)),
+                "output": _text(_usd(row, f"output_cost_per_token{from_here}", factor) or usd_out),
+                "cache_read": _text(_usd(row, f"cache_read_input_token_cost{from_here}", factor)),
+                "cache_write": _text(
+                    _usd(row, f"cache_creation_input_token_cost{from_here}", factor)
+                ),
+            }
+        )
+
+
+def _ranged(ranges: list[Json], factor: Decimal) -> Rates:
+    """LiteLLM's `tiered_pricing`: prices by the length of the prompt, the shortest first."""
+    first, *longer = ranges
+    tiers = tuple(
+        {"above_input_tokens": int(each["range"][0]), **_range_prices(each, factor).as_json()}
+        for each in longer
+    )
+    return replace(_range_prices(first, factor), tiers=tiers)
+
+
+def _range_prices(prices: Json, factor: Decimal) -> Rates:
+    return Rates(
+        _usd(prices, "input_cost_per_token", factor) or Decimal(0),
+        _usd(prices, "output_cost_per_token", factor) or Decimal(0),
+        _usd(prices, "cache_read_input_token_cost", factor),
+    )
+
+
+def _usd(row: Json, name: str, factor: Decimal) -> Decimal | None:
+    value = row.get(name)
+    return None if value is None else Decimal(str(value)) * MILLION * factor
 
 
 def _factor(row: Json, uplift: str | None) -> Decimal:
@@ -488,16 +553,13 @@ def _factor(row: Json, uplift: str | None) -> Decimal:
     return Decimal(str(value))
 
 
-def _tier_starts(row: Json) -> list[int]:
-    prefix, suffix = "input_cost_per_token_above_", "k_tokens"
-    return sorted(
-        int(name[len(prefix) : -len(suffix)]) * 1000
-        for name in row
-        if name.startswith(prefix) and name.endswith(suffix)
-    )
+def _tier_starts(row: Json, suffix: str) -> list[int]:
+    pattern = re.compile(rf"input_cost_per_token_above_(\d+)k_tokens{suffix}")
+    found = (pattern.fullmatch(name) for name in row)
+    return sorted(int(match[1]) * 1000 for match in found if match)
 
 
-def _off_peak_windows(off_peak: Json | None, usd: Any) -> Iterable[Json]:
+def _off_peak_windows(off_peak: Json | None, factor: Decimal) -> Iterable[Json]:
     for window in (off_peak or {}).get("windows", ()):
         hours = window["hours_utc"]
         yield _without_nothing(
@@ -506,9 +568,9 @@ def _off_peak_windows(off_peak: Json | None, usd: Any) -> Iterable[Json]:
                 "hours_utc": [
                     _minutes(span) for span in ([hours] if isinstance(hours, str) else hours)
                 ],
-                "input": _text(usd("input_cost_per_token", off_peak)),
-                "output": _text(usd("output_cost_per_token", off_peak)),
-                "cache_read": _text(usd("cache_read_input_token_cost", off_peak)),
+                "input": _text(_usd(off_peak or {}, "input_cost_per_token", factor)),
+                "output": _text(_usd(off_peak or {}, "output_cost_per_token", factor)),
+                "cache_read": _text(_usd(off_peak or {}, "cache_read_input_token_cost", factor)),
             }
         )
 

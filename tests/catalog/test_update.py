@@ -69,7 +69,7 @@ def test_running_the_script_again_gives_the_same_bytes() -> None:
 def test_each_hand_kept_model_and_offering_is_in_the_catalog_once() -> None:
     curated = read_curated(update.HERE)
     catalog = load_catalog()
-    sold = [offering_id(o.provider, m.id, o.region) for m in curated.models for o in m.offerings]
+    sold = [offering_id(at, m.id, region) for m in curated.models for at, region in m.places]
 
     assert sold == list(catalog.offerings)
     assert [m.id for m in curated.models] == list(catalog.models)

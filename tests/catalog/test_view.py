@@ -19,6 +19,9 @@ def test_a_list_has_one_row_per_matching_offering() -> None:
         "bedrock/claude-opus-5-5",
         "bedrock/claude-opus-5-5@us",
         "bedrock/claude-opus-5-5@eu",
+        "bedrock/claude-opus-5-5@au",
+        "bedrock/claude-opus-5-5@jp",
+        "bedrock/claude-opus-5-5@apac",
     ]
     assert rows[2]["residency"] == "eu"
     assert rows[2]["input_usd_per_mtok"] == "4.4"

@@ -5,7 +5,8 @@ Read in the vendor's documentation (snapshot of 2026-08-21) on 2026-11-22.
 
 PROVIDERS = (
     *("openai", "azure", "anthropic", "bedrock", "gemini", "vertex", "mistral", "cohere", "groq"),
-    *("deepseek", "xai", "together", "fireworks", "ollama", "vllm"),
+    *("deepseek", "xai", "together", "fireworks", "perplexity", "moonshot", "zai", "minimax"),
+    *("dashscope", "cerebras", "deepinfra", "voyage", "ollama", "vllm"),
 )
 """The catalog's providers. A slug begins with one of them, so that reading a configuration back finds
 it without asking Portkey."""

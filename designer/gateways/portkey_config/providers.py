@@ -13,6 +13,8 @@ SPELLED: Mapping[str, str] = {
     "xai": "x-ai",
     "together": "together-ai",
     "fireworks": "fireworks-ai",
+    "perplexity": "perplexity-ai",
+    "zai": "z-ai",
 }
 """The catalog's provider → the gateway's, where they differ."""
 MEANT = {theirs: ours for ours, theirs in SPELLED.items()}
