@@ -26,14 +26,19 @@ from designer.gateways.releases import problem
 from designer.ir import Routing, deployments_of
 from designer.passthrough import Source, with_passthrough
 from designer.plan import Plan, as_json, documents
-from designer.planner.accounts import accounts, candidates, with_own_models
+from designer.planner.accounts import Candidate, accounts, candidates, with_own_models
 from designer.planner.acts import ACTS, acts_on
 from designer.planner.chain import Chosen, Variant, better_now, choose_chain
 from designer.planner.choose import Verdict, compare
 from designer.planner.examples import try_examples
 from designer.planner.forecast import CacheMode, Course, course, forecast
 from designer.planner.lock import Lock, lock_path, lock_text, read_lock
-from designer.planner.requirements import Conflict, first_failure, requirements
+from designer.planner.requirements import (
+    Conflict,
+    cost_per_request_usd,
+    first_failure,
+    requirements,
+)
 from designer.planner.routing import CARRIED, build_routing, terms
 from designer.planner.variants import arms, regions
 from designer.profile.load import LoadedProfile
@@ -77,7 +82,7 @@ OBTAIN = Rule(
 BETTER = Rule(
     "PLN107",
     Severity.INFO,
-    "{alias}: {better} would be preferred now to {locked}",
+    "{alias}: {better} would be preferred now to {locked}: {money}",
     "designer.lock keeps the choices of an earlier plan while they are feasible; catalogs change.",
     instead="the locked choice stays",
     help="designer plan --replan {alias}",
@@ -358,9 +363,9 @@ def _choose_chains(
             feasible = [c for c in pool if first_failure(c, wanted) is None]
             better = better_now(chosen, catalog, feasible)
             if better is not None:
-                report.add(
-                    BETTER, alias=workload.alias, better=better.id, locked=chosen.rungs[0].id
-                )
+                first = chosen.rungs[0]
+                money = _against(better, first, workload)
+                report.add(BETTER, alias=workload.alias, better=better, locked=first, money=money)
         found = [
             *arms(chosen, pool, wanted, catalog),
             *regions(chosen, pool, wanted, loaded, catalog),
@@ -371,6 +376,14 @@ def _choose_chains(
         variants = tuple(one for one in found if isinstance(one, Variant))
         chains.append(replace(chosen, variants=variants))
     return None if report.has_errors else chains
+
+
+def _against(better: Candidate, locked: Candidate, workload: Workload) -> str:
+    """`0.00045 instead of 0.00068 USD a request (-34 %)`."""
+    theirs = cost_per_request_usd(better, workload)
+    ours = cost_per_request_usd(locked, workload)
+    share = f" ({(theirs - ours) / ours:+.0%})".replace("%", " %") if ours else ""
+    return f"{theirs:.5f} instead of {ours:.5f} USD a request{share}"
 
 
 def _tell_conflict(found: Conflict, report: Report) -> None:

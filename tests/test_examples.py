@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 
 from designer.catalog import load_catalog
-from designer.compiler import Options, compile_profile
+from designer.compiler import Options, compile_profile, lock_for
 from designer.diagnostics import Report
 from designer.plan import Plan
-from designer.planner.lock import Lock
 from designer.profile.load import load_profile
 from tests.golden import assert_golden
 
@@ -22,7 +21,8 @@ def _plan(name: str) -> Plan:
     path = ROOT / "examples" / f"{name}.yaml"
     loaded = load_profile(f"examples/{name}.yaml", path.read_text("utf-8"), report=report)
     assert loaded is not None
-    plan = compile_profile(loaded, load_catalog(), Lock(), Options(), report)
+    lock = lock_for(path, name, report)
+    plan = compile_profile(loaded, load_catalog(), lock, Options(), report)
     assert plan is not None, [str(finding) for finding in report]
     return plan
 

@@ -16,6 +16,7 @@ def summary(plan: Plan, profile: str, folder: Path | None, report: Report) -> st
     blocks = [
         list(_gateway(plan)),
         list(_chains(plan)),
+        list(_better(report)),
         list(_todo(plan)),
         list(_warnings(report)),
         list(_end(plan, profile, folder, report)),
@@ -72,6 +73,13 @@ def _grades(forecast: Forecast) -> str:
 def _todo(plan: Plan) -> Iterable[str]:
     for what in plan.obtain:
         yield _wrap(f"obtain before go-live: {what}", "  ! ")
+
+
+def _better(report: Report) -> Iterable[str]:
+    """What a locked choice leaves on the table, and how to take it."""
+    for finding in report:
+        if finding.code == "PLN107":
+            yield _wrap(f"{finding.message}; {finding.help}", "  ~ ")
 
 
 def _warnings(report: Report) -> Iterable[str]:
