@@ -115,6 +115,7 @@ class Rate(Struct, frozen=True, omit_defaults=True):
     input: Decimal
     output: Decimal
     cache_read: Decimal | None = None
+    cache_write: Decimal | None = None
     tiers: tuple[PriceTier, ...] = ()
 
 
@@ -340,6 +341,9 @@ class Provider(Struct, frozen=True, omit_defaults=True):
     incidents: Incidents | None
     source: str
     observed_on: date
+    datacenters: tuple[str, ...] = ()
+    """ISO 3166 countries, where a listing was imported; empty means unknown."""
+    status_page: str = ""
 
 
 # --- Facts ----------------------------------------------------------------------------------------

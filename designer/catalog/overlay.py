@@ -1,16 +1,17 @@
 """The user's own facts on top of the packaged catalog: contracts, price sheets, measurements, models.
 
-A file of up to six lists: `facts`, `prices`, `models`, and what `designer calibrate` writes: `latency`,
-`usage`, `availability`. This is the only way to the grades `contract`, `measured` and `logs`. Nothing is taken away here; an entry that is wrong or matches
-nothing is a finding, and the others still count.
+A file of up to eight lists: `facts`, `prices`, `scores`, `models`, `providers`, and what `designer
+calibrate` writes: `latency`, `usage`, `availability`. This is the only way to the grades `contract`,
+`measured` and `logs`. What comes from here says so wherever its source is shown. Nothing is taken away;
+an entry that is wrong or matches nothing is a finding, and the others still count.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -29,6 +30,7 @@ from designer.catalog.model import (
     Latency,
     Offering,
     Price,
+    Score,
     Tier,
     Usage,
     add_custom_offering,
@@ -46,8 +48,8 @@ WRONG_ENTRY = Rule(
     instead="the entry is left out",
     help="every entry says source and observed_on, and: facts applies_to, key, value; prices "
     "applies_to, input, output; latency applies_to, ttft_p50_s, tokens_per_s; usage applies_to, "
-    "requests, input_tokens, output_tokens; availability provider, share, requests; models provider, "
-    "model, context_tokens",
+    "requests, input_tokens, output_tokens; availability provider, share, requests; scores model, "
+    "bench, score; models provider, model, context_tokens; providers provider",
 )
 MATCHES_NOTHING = Rule(
     "CAT002",
@@ -85,7 +87,8 @@ class FactEntry(_Entry):
 
 
 class PriceEntry(_Entry):
-    """USD per million tokens. What the catalog knows of tiers and off-peak hours no longer counts."""
+    """USD per million tokens. What the catalog knows of tiers, off-peak hours and other ways of calling
+    no longer counts."""
 
     applies_to: Word
     input: Usd
@@ -100,6 +103,27 @@ class LatencyEntry(_Entry):
     applies_to: Word
     ttft_p50_s: Annotated[float, Field(gt=0)]
     tokens_per_s: Annotated[float, Field(gt=0)]
+    grade: Literal["measured", "third_party"] = "measured"
+    source: Word
+    observed_on: date
+
+
+class ScoreEntry(_Entry):
+    """By a benchmark of your own, or one that the catalog has no figure of."""
+
+    model: Word
+    bench: Word
+    score: float
+    source: Word
+    observed_on: date
+
+
+class ProviderEntry(_Entry):
+    provider: Word
+    headquarters: str | None = None
+    """ISO 3166, as `datacenters`."""
+    datacenters: tuple[str, ...] = ()
+    status_page: str = ""
     source: Word
     observed_on: date
 
@@ -149,7 +173,10 @@ class ModelEntry(_Entry):
         return value
 
 
-SECTIONS = ("facts", "prices", "latency", "usage", "availability", "models")
+SECTIONS = ("facts", "prices", "latency", "usage", "availability", "scores", "models", "providers")
+
+MARK = "overlay: "
+"""Before the source of whatever is from here."""
 
 Entry = TypeVar("Entry", bound=_Entry)
 
@@ -175,27 +202,37 @@ def apply_overlay(catalog: Catalog, path: Path, report: Report) -> Catalog:
             catalog = _with_model(catalog, model)
             continue
         hint = _did_you_mean(model.provider, tuple(catalog.providers))
-        where = document.place(*place, "provider")
-        report.add(WRONG_ENTRY, where, what=model.provider, problem=f"no such provider{hint}")
+        at = document.place(*place, "provider")
+        report.add(WRONG_ENTRY, at, what=model.provider, problem=f"no such provider{hint}")
     for place, price in _entries(document, "prices", PriceEntry, report):
         catalog = _changed(
             catalog, price.applies_to, {"price": _price(price)}, document, place, report
         )
     for place, speed in _entries(document, "latency", LatencyEntry, report):
-        prior = Latency(
-            speed.ttft_p50_s, speed.tokens_per_s, "measured", speed.source, str(speed.observed_on)
-        )
-        catalog = _changed(catalog, speed.applies_to, {"latency": prior}, document, place, report)
+        change = {"latency": _latency(speed)}
+        catalog = _changed(catalog, speed.applies_to, change, document, place, report)
     for place, used in _entries(document, "usage", UsageEntry, report):
         catalog = _changed(
             catalog, used.applies_to, {"usage": _usage(used)}, document, place, report
         )
     for place, share in _entries(document, "availability", AvailabilityEntry, report):
         catalog = _with_availability(catalog, share, document, place, report)
+    for place, score in _entries(document, "scores", ScoreEntry, report):
+        if score.model in catalog.models:
+            catalog = _scored(catalog, score)
+        else:
+            _matches_nothing(catalog.models, score.model, document, (*place, "model"), report)
+    for place, said in _entries(document, "providers", ProviderEntry, report):
+        if said.provider in catalog.providers:
+            catalog = _described(catalog, said)
+        else:
+            named = (*place, "provider")
+            _matches_nothing(catalog.providers, said.provider, document, named, report)
     rows = []
     for place, fact in _entries(document, "facts", FactEntry, report):
         if not catalog.matching(fact.applies_to):
-            _matches_nothing(catalog, fact.applies_to, document, place, report)
+            where = (*place, "applies_to")
+            _matches_nothing(_patterns(catalog), fact.applies_to, document, where, report)
         rows.append(_fact(fact))
     return replace(catalog, facts=(*catalog.facts, *rows))
 
@@ -231,13 +268,17 @@ def _with_model(catalog: Catalog, entry: ModelEntry) -> Catalog:
         price=Price(
             entry.input,
             entry.output,
-            "single",
-            (Evidence(entry.source, entry.model, entry.input, entry.output, entry.observed_on),),
+            "overlay",
+            (
+                Evidence(
+                    MARK + entry.source, entry.model, entry.input, entry.output, entry.observed_on
+                ),
+            ),
         ),
         kind=entry.kind,
         tier=entry.tier,
         region=entry.region,
-        source=entry.source,
+        source=MARK + entry.source,
         observed_on=entry.observed_on,
     )
 
@@ -279,15 +320,42 @@ def _with_availability(
 
 
 def _price(entry: PriceEntry) -> Price:
-    proof = Evidence(entry.source, entry.applies_to, entry.input, entry.output, entry.observed_on)
+    source = MARK + entry.source
+    proof = Evidence(source, entry.applies_to, entry.input, entry.output, entry.observed_on)
     return Price(
         entry.input,
         entry.output,
-        "single",
+        "overlay",
         (proof,),
         cache_read=entry.cache_read,
         cache_write=entry.cache_write,
     )
+
+
+def _latency(entry: LatencyEntry) -> Latency:
+    source, as_of = MARK + entry.source, str(entry.observed_on)
+    return Latency(entry.ttft_p50_s, entry.tokens_per_s, entry.grade, source, as_of)
+
+
+def _scored(catalog: Catalog, entry: ScoreEntry) -> Catalog:
+    model = catalog.models[entry.model]
+    own = Score(entry.bench, entry.score, str(entry.observed_on), MARK + entry.source)
+    others = (score for score in model.quality if score.bench != entry.bench)
+    scored = replace(model, quality=(*others, own))
+    return replace(catalog, models={**catalog.models, model.id: scored})
+
+
+def _described(catalog: Catalog, entry: ProviderEntry) -> Catalog:
+    provider = catalog.providers[entry.provider]
+    described = replace(
+        provider,
+        headquarters=entry.headquarters or provider.headquarters,
+        datacenters=entry.datacenters or provider.datacenters,
+        status_page=entry.status_page or provider.status_page,
+        source=MARK + entry.source,
+        observed_on=entry.observed_on,
+    )
+    return replace(catalog, providers={**catalog.providers, provider.id: described})
 
 
 def _fact(entry: FactEntry) -> FactRow:
@@ -298,7 +366,7 @@ def _fact(entry: FactEntry) -> FactRow:
             entry.key,
             entry.value,
             entry.condition,
-            entry.source,
+            MARK + entry.source,
             entry.observed_on,
             expires_on,
             "contract",
@@ -319,17 +387,24 @@ def _changed(
         offering.id: replace(offering, **change) for offering in catalog.matching(pattern)
     }
     if not found:
-        _matches_nothing(catalog, pattern, document, place, report)
+        _matches_nothing(_patterns(catalog), pattern, document, (*place, "applies_to"), report)
     return replace(catalog, offerings={**catalog.offerings, **found})
 
 
 def _matches_nothing(
-    catalog: Catalog, pattern: str, document: Document, place: tuple[str, int], report: Report
+    known: Iterable[str],
+    name: str,
+    document: Document,
+    place: tuple[str | int, ...],
+    report: Report,
 ) -> None:
-    hint = _did_you_mean(pattern, (*catalog.offerings, *(f"{p}/*" for p in catalog.providers)))
-    report.add(
-        MATCHES_NOTHING, document.place(*place, "applies_to"), pattern=repr(pattern), hint=hint
-    )
+    hint = _did_you_mean(name, tuple(known))
+    report.add(MATCHES_NOTHING, document.place(*place), pattern=repr(name), hint=hint)
+
+
+def _patterns(catalog: Catalog) -> Iterator[str]:
+    yield from catalog.offerings
+    yield from (f"{provider}/*" for provider in catalog.providers)
 
 
 def _did_you_mean(word: str, known: tuple[str, ...]) -> str:

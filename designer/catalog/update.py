@@ -1,25 +1,23 @@
-"""Make the files in data/ from price data on disk and the hand-kept files beside this module.
+"""Make a catalog from price data on disk and the hand-kept files beside this module.
 
-    python -m designer.catalog.update --litellm-json FILE [--genai installed|none] [--check]
-
-FILE is LiteLLM's `model_prices_and_context_window_backup.json` of the version that curated.yaml
-names. genai-prices is read as installed; its updater, which calls the network, is never started.
-Same inputs, same bytes. `--check` writes nothing and exits 1 when the result would differ.
+The price data are LiteLLM's `model_prices_and_context_window_backup.json` and genai-prices, as installed
+or as its JSON; genai-prices' updater, which calls the network, is never started. Same inputs, same
+bytes. Of the versions that curated.yaml names, every row that it names must be there; of others, what
+names a row that is gone is left out and told.
 
 Where both price sources know an offering and say the same: `agree`; one: `single`; else `conflict`,
 both are kept, and the price is the one whose validity is dated, LiteLLM's otherwise. Off-peak hours
 are no conflict: the dearest hour of genai-prices is compared with LiteLLM's row.
 """
 
-import argparse
 import hashlib
 import json
 import re
-import sys
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timezone
 from decimal import Decimal
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -38,10 +36,11 @@ from designer.catalog.curation import (
     read_facts,
     read_quality,
 )
-from designer.catalog.model import TIERS, Tier, offering_id
+from designer.catalog.model import TIERS, Catalog, Tier, offering_id
 from designer.catalog.stored import catalog_from_plain, catalog_json
 from designer.catalog.written_out import offerings_of, place_key
 from designer.errors import UsageError
+from designer.files import replace_all
 
 HERE = Path(__file__).parent
 DATA = HERE / "data"
@@ -98,6 +97,7 @@ class Rates(Struct, frozen=True):
     input: Decimal
     output: Decimal
     cache_read: Decimal | None = None
+    cache_write: Decimal | None = None
     tiers: tuple[Json, ...] = ()
 
     def as_json(self) -> Json:
@@ -106,6 +106,7 @@ class Rates(Struct, frozen=True):
                 "input": _text(self.input),
                 "output": _text(self.output),
                 "cache_read": _text(self.cache_read),
+                "cache_write": _text(self.cache_write),
                 "tiers": list(self.tiers),
             }
         )
@@ -120,49 +121,108 @@ class Inputs(Struct, frozen=True):
     """`provider/model` to a ModelInfo of genai-prices."""
 
 
-# --- The command ----------------------------------------------------------------------------------
+class Made(Struct, frozen=True):
+    catalog: Catalog
+    files: Mapping[str, str]
+    """Texts by name, for data/."""
+    gone: tuple[str, ...]
+    """Rows that curated.yaml names and the price data no longer have."""
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m designer.catalog.update")
-    parser.add_argument("--litellm-json", type=Path, required=True)
-    parser.add_argument("--genai", choices=("installed", "none"), default="installed")
-    parser.add_argument("--check", action="store_true")
-    chosen = parser.parse_args(arguments)
-    files = generate(chosen.litellm_json, with_genai=chosen.genai == "installed")
-    stale = [name for name, text in files.items() if _on_disk(name) != text]
-    if chosen.check:
-        print("\n".join(f"{name} would change" for name in stale) or "the catalog is up to date")
-        return 1 if stale else 0
-    DATA.mkdir(exist_ok=True)
-    for name in stale:
-        (DATA / name).write_text(files[name], encoding="utf-8")
-    print(f"wrote {', '.join(stale) or 'nothing, the catalog is up to date'}")
-    return 0
+# --- From files -----------------------------------------------------------------------------------
 
 
-def generate(litellm_json: Path, *, with_genai: bool = True) -> dict[str, str]:
-    """The files' texts by name."""
-    try:
-        raw = litellm_json.read_bytes()
-    except OSError as problem:
-        raise UsageError(f"cannot read {litellm_json}: {problem.strerror}") from problem
-    curated = read_curated(HERE)
+def make(
+    litellm: Path, genai: Path | None = None, observed_on: date | None = None, *, both: bool = True
+) -> Made:
+    """`genai` left out: as installed; not `both`: LiteLLM alone.
+
+    `observed_on` is the day of price data that are not the ones curated.yaml names.
+    """
+    raw = _read(litellm)
+    curated, is_pinned = _as_read(read_curated(HERE), litellm, raw, genai, observed_on)
     inputs = Inputs(
         curated=curated,
         quality=read_quality(HERE),
         facts=read_facts(HERE).as_json(),
         litellm=json.loads(raw),
-        genai=_installed_genai(curated) if with_genai else {},
+        genai=_genai(curated, genai) if both else {},
     )
     lock = _lock(curated, hashlib.sha256(raw).hexdigest())
-    return {
-        "catalog.json": catalog_json(
-            catalog_from_plain(build(inputs) | {"sources": _sources(lock)})
-        ),
+    gone: list[str] = []
+    catalog = catalog_from_plain(build(inputs, gone) | {"sources": _sources(lock)})
+    if gone and is_pinned:
+        raise UsageError("the price data have no row any more: " + "; ".join(gone))
+    files = {
+        "catalog.json": catalog_json(catalog),
         "catalog.lock.json": _render(lock),
         "price_map.json": _render_price_map(inputs.litellm, lock),
     }
+    return Made(catalog, files, tuple(gone))
+
+
+def stale(made: Made) -> list[str]:
+    """The packaged files that would change."""
+    return [name for name, text in made.files.items() if _on_disk(name) != text]
+
+
+def write(made: Made) -> list[str]:
+    changed = stale(made)
+    try:
+        replace_all({DATA / name: made.files[name] for name in changed})
+    except OSError as problem:
+        raise UsageError(f"cannot write {DATA}: {problem.strerror}; name a file: -o") from problem
+    return changed
+
+
+def installed_litellm() -> Path | None:
+    """The price map of the LiteLLM in this environment, found without importing it."""
+    spec = find_spec("litellm")
+    if spec is None or spec.origin is None:
+        return None
+    return Path(spec.origin).with_name("model_prices_and_context_window_backup.json")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as problem:
+        raise UsageError(f"cannot read {path}: {problem.strerror}") from problem
+
+
+def _as_read(
+    curated: Curated, litellm: Path, raw: bytes, genai: Path | None, observed_on: date | None
+) -> tuple[Curated, bool]:
+    """The curation with the versions and the day of the price data given, and whether they are its own."""
+    sha256 = hashlib.sha256(raw).hexdigest()
+    if observed_on is None and genai is None and sha256 == _pinned_sha256():
+        return curated, True
+    if observed_on is None:
+        raise UsageError(
+            "these are not the price data that the catalog was made from: say of which day they are "
+            "(--observed-on)"
+        )
+    known = {"litellm": _version_beside(litellm) or f"sha256:{sha256[:12]}"}
+    if genai is not None:
+        known["genai-prices"] = f"sha256:{hashlib.sha256(_read(genai)).hexdigest()[:12]}"
+    sources = {
+        name: source.model_copy(update={"version": known[name], "observed_on": observed_on})
+        if name in known
+        else source
+        for name, source in curated.sources.items()
+    }
+    return curated.model_copy(update={"date": observed_on, "sources": sources}), False
+
+
+def _pinned_sha256() -> str:
+    lock = _on_disk("catalog.lock.json")
+    return str(json.loads(lock)["taken"]["litellm"]["sha256"]) if lock else ""
+
+
+def _version_beside(litellm: Path) -> str | None:
+    """Of an installed package, by the metadata that stand beside it."""
+    found = sorted(litellm.parent.parent.glob("litellm-*.dist-info"))
+    return found[0].name.removeprefix("litellm-").removesuffix(".dist-info") if found else None
 
 
 def _on_disk(name: str) -> str:
@@ -205,7 +265,9 @@ def _price_map_row(row: Json) -> list[Any]:
     ]
 
 
-def _installed_genai(curated: Curated) -> Mapping[str, Any]:
+def _genai(curated: Curated, file: Path | None) -> Mapping[str, Any]:
+    if file is not None:
+        return _genai_of_file(file)
     from genai_prices.data import providers  # 0.5 s and an optional extra: only here
 
     wanted = curated.sources["genai-prices"].version
@@ -213,6 +275,23 @@ def _installed_genai(curated: Curated) -> Mapping[str, Any]:
         raise UsageError(
             f"genai-prices {version('genai-prices')} is installed, curated.yaml names {wanted}"
         )
+    return {f"{p.id}/{m.id}": m for p in providers for m in p.models}
+
+
+def _genai_of_file(file: Path) -> Mapping[str, Any]:
+    """The project's own data.json."""
+    from genai_prices import types
+    from pydantic import ValidationError
+
+    try:
+        # The package's own reader: it has no public name, and the plain shapes do not read prices.
+        providers = types._providers_from_raw(json.loads(_read(file)))
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UsageError(f"{file} is no data of genai-prices: {where}: {first['msg']}") from problem
+    except ValueError as problem:
+        raise UsageError(f"{file} is no data of genai-prices: {problem}") from problem
     return {f"{p.id}/{m.id}": m for p in providers for m in p.models}
 
 
@@ -233,13 +312,16 @@ def _sources(lock: Json) -> list[Json]:
 # --- The catalog ----------------------------------------------------------------------------------
 
 
-def build(inputs: Inputs) -> Json:
+def build(inputs: Inputs, gone: list[str]) -> Json:
+    """Plain values of the shape of `stored.Stored`; rows that are no longer there go to `gone`."""
     curated = inputs.curated
     tiers = {model.id: _tier(model, inputs) for model in curated.models}
     speeds = _typical_speeds(inputs.quality, {m: tier for m, (tier, _) in tiers.items()})
     models, offerings = [], []
     for short in curated.models:
-        sold = tuple(offerings_of(short, curated, inputs.litellm, inputs.genai))
+        sold = tuple(offerings_of(short, curated, inputs.litellm, inputs.genai, gone))
+        if not sold:
+            continue
         entry = short.model_copy(update={"offerings": sold})
         tier, why = tiers[entry.id]
         model = _model(entry, inputs, tier, why)
@@ -264,7 +346,6 @@ def _provider(entry: ProviderEntry, curated: Curated) -> Json:
 
 
 def _model(entry: ModelEntry, inputs: Inputs, tier: Tier, why: str) -> Json:
-    quality = inputs.quality.models.get(entry.id)
     return {
         "id": entry.id,
         "developer": entry.developer,
@@ -463,9 +544,7 @@ def _free(entry: OfferingEntry, inputs: Inputs) -> Json:
 def _litellm_quote(entry: OfferingEntry, inputs: Inputs) -> Quote | None:
     if entry.row is None:
         return None
-    row = inputs.litellm.get(entry.row)
-    if row is None:
-        raise UsageError(f"LiteLLM's price map has no row {entry.row}")
+    row = inputs.litellm[entry.row]
     factor = _factor(row, entry.uplift)
     source = inputs.curated.sources["litellm"]
     base = _rate(row, "", factor) or Rates(Decimal(0), Decimal(0))
@@ -476,7 +555,7 @@ def _litellm_quote(entry: OfferingEntry, inputs: Inputs) -> Quote | None:
         input=base.input,
         output=base.output,
         cache_read=base.cache_read,
-        cache_write=_usd(row, "cache_creation_input_token_cost", factor),
+        cache_write=base.cache_write,
         cache_write_1h=_usd(row, "cache_creation_input_token_cost_above_1hr", factor),
         tiers=base.tiers,
         off_peak=tuple(_off_peak_windows(row.get("off_peak_pricing"), factor)),
@@ -501,6 +580,7 @@ def _rate(row: Json, suffix: str, factor: Decimal) -> Rates | None:
         usd_in,
         usd_out,
         _usd(row, f"cache_read_input_token_cost{suffix}", factor),
+        _usd(row, f"cache_creation_input_token_cost{suffix}", factor),
         tuple(_row_tiers(row, suffix, factor, usd_out)),
     )
 
@@ -584,9 +664,7 @@ def _minutes(span: str) -> list[int]:
 def _genai_quote(entry: OfferingEntry, inputs: Inputs) -> Quote | None:
     if entry.genai is None or not inputs.genai:
         return None
-    info = inputs.genai.get(entry.genai)
-    if info is None:
-        raise UsageError(f"genai-prices has no {entry.genai}")
+    info = inputs.genai[entry.genai]
     source = inputs.curated.sources["genai-prices"]
     hours = [
         datetime.combine(inputs.curated.date, time(hour), tzinfo=timezone.utc)  # noqa: UP017
@@ -724,7 +802,3 @@ def _iso(day: date | None) -> str | None:
 
 def _without_nothing(raw: Json) -> Json:
     return {name: value for name, value in raw.items() if value not in (None, [], "")}
-
-
-if __name__ == "__main__":
-    sys.exit(main())

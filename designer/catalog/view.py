@@ -5,11 +5,21 @@ Money is a string as the catalog has it, days are ISO; how it looks is `designer
 
 from collections.abc import Iterable, Iterator
 from datetime import date
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from designer.catalog.model import FACT_KEYS, Catalog, Offering, Price
+from designer.catalog.model import (
+    FACT_KEYS,
+    Catalog,
+    Offering,
+    OffPeak,
+    Price,
+    PriceTier,
+    Provider,
+    Rate,
+)
 
 Key = TypeVar("Key")
 
@@ -20,6 +30,16 @@ class Change(Struct, frozen=True):
     """A field (`price.input`, `status`), or `offering` for one that came or went."""
     before: str
     after: str
+
+    @property
+    def percent(self) -> str:
+        """By how much a price rose or fell; empty for what is no price, or was none."""
+        if not self.what.startswith("price.") or self.what == "price.agreement":
+            return ""
+        if not self.before or not self.after or not Decimal(self.before):
+            return ""
+        rise = (Decimal(self.after) / Decimal(self.before) - 1) * 100
+        return f"{rise:+.1f} %"
 
 
 def list_rows(
@@ -75,6 +95,7 @@ def show(catalog: Catalog, offering_id: str, as_of: date | None = None) -> dict[
             "observed_on": _iso(offering.regions_observed_on),
         },
         "price": _price(offering.price),
+        "provider": _provider(catalog.providers[offering.provider]),
         "names": _names(offering),
         "quality": [
             {"bench": s.bench, "score": s.score, "as_of": s.as_of, "source": s.source}
@@ -98,18 +119,12 @@ def _price(price: Price) -> dict[str, Any]:
         "output": str(price.output),
         "cache_read": _usd(price.cache_read),
         "cache_write": _usd(price.cache_write),
-        "tiers": [
-            {
-                "above_input_tokens": tier.above_input_tokens,
-                "input": str(tier.input),
-                "output": str(tier.output),
-            }
-            for tier in price.tiers
-        ],
-        "off_peak": [
-            {"weekdays": sorted(w.weekdays), "input": str(w.input), "output": str(w.output)}
-            for w in price.off_peak
-        ],
+        "cache_write_1h": _usd(price.cache_write_1h),
+        "tiers": [_tier(tier) for tier in price.tiers],
+        "off_peak": [_off_peak(window) for window in price.off_peak],
+        "batch": _rate(price.batch),
+        "flex": _rate(price.flex),
+        "priority": _rate(price.priority),
         "agreement": price.agreement,
         "valid_from": _iso(price.valid_from),
         "evidence": [
@@ -124,6 +139,65 @@ def _price(price: Price) -> dict[str, Any]:
             for proof in price.evidence
         ],
         "note": price.note,
+    }
+
+
+def _rate(rate: Rate | None) -> dict[str, Any]:
+    if rate is None:
+        return {}
+    return {
+        "input": str(rate.input),
+        "output": str(rate.output),
+        "cache_read": _usd(rate.cache_read),
+        "cache_write": _usd(rate.cache_write),
+        "tiers": [_tier(tier) for tier in rate.tiers],
+    }
+
+
+def _tier(tier: PriceTier) -> dict[str, Any]:
+    return {
+        "above_input_tokens": tier.above_input_tokens,
+        "input": str(tier.input),
+        "output": str(tier.output),
+        "cache_read": _usd(tier.cache_read),
+        "cache_write": _usd(tier.cache_write),
+    }
+
+
+def _off_peak(window: OffPeak) -> dict[str, Any]:
+    return {
+        "weekdays": sorted(window.weekdays),
+        "hours_utc": [f"{_clock(start)}-{_clock(end)}" for start, end in window.hours_utc],
+        "input": str(window.input),
+        "output": str(window.output),
+        "cache_read": _usd(window.cache_read),
+    }
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"
+
+
+def _provider(provider: Provider) -> dict[str, Any]:
+    incidents = provider.incidents
+    return {
+        "title": provider.title,
+        "headquarters": provider.headquarters,
+        "datacenters": list(provider.datacenters),
+        "status_page": provider.status_page,
+        "source": provider.source,
+        "observed_on": _iso(provider.observed_on),
+        "incidents": {
+            "availability": incidents.availability,
+            "repair_p50_min": incidents.repair_p50_min,
+            "repair_p90_min": incidents.repair_p90_min,
+            "between_failures_mean_d": incidents.between_failures_mean_d,
+            "grade": incidents.grade,
+            "source": incidents.source,
+            "as_of": incidents.as_of,
+        }
+        if incidents
+        else {},
     }
 
 
@@ -174,6 +248,7 @@ def _offering_changes(before: Catalog, after: Catalog) -> Iterator[Change]:
 
 def _watched(catalog: Catalog, offering: Offering) -> dict[str, str]:
     model, price = catalog.model_of(offering), offering.price
+    modes = {"batch": price.batch, "flex": price.flex, "priority": price.priority}
     return {
         "status": model.status,
         "retires_on": _iso(offering.retires_on),
@@ -181,12 +256,23 @@ def _watched(catalog: Catalog, offering: Offering) -> dict[str, str]:
         "price.input": str(price.input),
         "price.output": str(price.output),
         "price.cache_read": _usd(price.cache_read),
+        "price.cache_write": _usd(price.cache_write),
+        **{f"price.{mode}.input": _usd(rate and rate.input) for mode, rate in modes.items()},
+        **{f"price.{mode}.output": _usd(rate and rate.output) for mode, rate in modes.items()},
         "price.agreement": price.agreement,
+        "tiers": ", ".join(
+            f"above {t.above_input_tokens}: {t.input}/{t.output}" for t in price.tiers
+        ),
+        "off_peak": ", ".join(f"{w.input}/{w.output}" for w in price.off_peak),
         "context_tokens": str(offering.context_tokens),
         "max_output_tokens": str(offering.max_output_tokens),
         "capabilities": " ".join(sorted(offering.capabilities)),
         "residency": offering.residency,
+        "api_base": offering.api_base,
         "names.litellm": offering.names.litellm,
+        "names.openrouter": str(_names(offering)["openrouter"]),
+        "latency": f"{offering.latency.ttft_p50_s:g} s, {offering.latency.tokens_per_s:g} tokens/s",
+        "quality": ", ".join(f"{s.bench} {s.score:g}" for s in model.quality),
     }
 
 

@@ -17,22 +17,47 @@ from designer.catalog.curation import (
     RegionEntry,
     SoldEntry,
 )
-from designer.errors import UsageError
 
 
 def offerings_of(
-    model: ModelEntry, curated: Curated, litellm: Mapping[str, Any], genai: Collection[str]
+    model: ModelEntry,
+    curated: Curated,
+    litellm: Mapping[str, Any],
+    genai: Collection[str],
+    gone: list[str],
 ) -> Iterator[OfferingEntry]:
-    """The offerings of a model: those kept in full, then those in short form."""
+    """The offerings of a model, those kept in full first, as far as the price data have their rows.
+
+    What they no longer have is added to `gone`.
+    """
+    for entry in model.offerings:
+        missing = list(_missing(entry, litellm, genai))
+        gone += [f"{model.id} at {entry.provider}: {row}" for row in missing]
+        if not missing:
+            yield entry
+        elif entry.row in litellm:
+            yield entry.model_copy(update={"genai": None})
     if genai and model.openrouter and f"openrouter/{model.openrouter}" not in genai:
-        raise UsageError(f"{model.id}: genai-prices knows no slug {model.openrouter} of OpenRouter")
-    yield from model.offerings
+        gone.append(f"{model.id} at OpenRouter: genai-prices' openrouter/{model.openrouter}")
     known = {entry.lower(): entry for entry in genai}
     for provider_id, sold in model.sold.items():
         provider = next(p for p in curated.providers if p.id == provider_id)
         for region in sold.regions:
             place = curated.regions.get(place_key(provider_id, region))
-            yield _written_out(model, provider, sold, region, place, litellm, known)
+            written = _written_out(model, provider, sold, region, place, litellm, known)
+            if isinstance(written, OfferingEntry):
+                yield written
+            else:
+                gone.append(f"{model.id} at {provider_id}: {' or '.join(written)}")
+
+
+def _missing(
+    entry: OfferingEntry, litellm: Mapping[str, Any], genai: Collection[str]
+) -> Iterator[str]:
+    if entry.row and entry.row not in litellm:
+        yield entry.row
+    if entry.genai and entry.genai not in genai and (genai or not entry.row):
+        yield f"genai-prices' {entry.genai}"
 
 
 def place_key(provider: str, region: str) -> str:
@@ -47,7 +72,8 @@ def _written_out(
     place: RegionEntry | None,
     litellm: Mapping[str, Any],
     genai: Mapping[str, str],
-) -> OfferingEntry:
+) -> OfferingEntry | list[str]:
+    """Written out, or the rows that would have to be there."""
     name = place.name.format(name=sold.name) if place else sold.name
     prefix = provider.litellm_prefix
     rows = [
@@ -56,7 +82,7 @@ def _written_out(
     ]
     row = next((row for row in rows if row in litellm), None)
     if row is None:
-        raise UsageError(f"{model.id}: LiteLLM's price map has no row {' or '.join(rows)}")
+        return rows
     quoted = provider.genai if place is None or place.genai is None else place.genai
     quotes = (pattern.format(name=sold.name, last=_last(sold.name)) for pattern in quoted)
     uplift = place.uplift if place else ""

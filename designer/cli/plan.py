@@ -58,6 +58,12 @@ Examples:
 @click.option(
     "--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Which facts count [the catalog's day]."
 )
+@click.option(
+    "--catalog",
+    "catalog_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A catalog of another day (`catalog update -o`) instead of the packaged one.",
+)
 @format_option("github", "junit", "sarif", "markdown")
 def plan(
     profile: str,
@@ -68,6 +74,7 @@ def plan(
     replan: tuple[str, ...],
     overlay: Path | None,
     as_of: datetime | None,
+    catalog_file: Path | None,
     format_: str,
 ) -> None:
     """Turn PROFILE (a file, or - for standard input) into a gateway and its checked configuration.
@@ -82,7 +89,7 @@ def plan(
     if loaded is None or report.has_errors:
         _end(report, format_, code=2)
     project = read_project(report)
-    catalog = load_catalog(overlay or project.overlay_path, report)
+    catalog = load_catalog(overlay or project.overlay_path, report, file=catalog_file)
     if report.has_errors:
         _end(report, format_, code=2)
     name, path = loaded.profile.name, Path(profile)

@@ -244,7 +244,8 @@ def _reason(
     workload: Workload,
     locked: bool,
 ) -> str:
-    cost = f"{cost_per_request_usd(candidate, workload):.5f} USD a request"
+    own = " by your own price" if candidate.offering.price.agreement == "overlay" else ""
+    cost = f"{cost_per_request_usd(candidate, workload):.5f} USD a request{own}"
     if locked:
         return f"kept from designer.lock; {cost}"
     best = _SUPERLATIVE[workload.prefer]

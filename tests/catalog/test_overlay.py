@@ -31,7 +31,11 @@ facts:
     fact = catalog.fact(offering, "zero_retention", catalog.date)
 
     assert findings == []
-    assert (fact.value, fact.grade, fact.source) == ("yes", "contract", "contract MAM-4711")
+    assert (fact.value, fact.grade, fact.source) == (
+        "yes",
+        "contract",
+        "overlay: contract MAM-4711",
+    )
     assert catalog.fact(offering, "zero_retention", catalog.date.replace(2027, 7, 1)).value == (
         "unknown"
     )
@@ -64,9 +68,50 @@ latency:
 
     assert findings == []
     assert offering.price.input == Decimal("1.9")
-    assert offering.price.evidence[0].source == "our price sheet"
+    assert offering.price.agreement == "overlay"
+    assert offering.price.evidence[0].source == "overlay: our price sheet"
+    assert offering.latency.source == "overlay: our logs"
     assert (offering.latency.grade, offering.latency.ttft_p50_s) == ("measured", 0.42)
     assert catalog.offerings["azure/gpt-6-sol"] == load_catalog().offerings["azure/gpt-6-sol"]
+
+
+def test_a_score_of_ones_own_joins_the_others_and_beats_one_of_the_same_name(
+    tmp_path: Path,
+) -> None:
+    catalog, findings = overlaid(
+        tmp_path,
+        """
+scores:
+  - {model: gpt-5.5, bench: our_tickets, score: 87.5, source: our evaluation, observed_on: 2026-11-20}
+  - {model: gpt-5.5, bench: arena_text, score: 1400, source: our arena, observed_on: 2026-11-20}
+  - {model: gpt-5.6, bench: our_tickets, score: 80, source: our evaluation, observed_on: 2026-11-20}
+""",
+    )
+    before, after = load_catalog().models["gpt-5.5"], catalog.models["gpt-5.5"]
+    own, arena = after.score("our_tickets"), after.score("arena_text")
+
+    assert own is not None
+    assert arena is not None
+    assert (own.score, own.source) == (87.5, "overlay: our evaluation")
+    assert (arena.score, len(after.quality)) == (1400, len(before.quality) + 1)
+    assert [finding.partition(" matches")[0] for finding in findings] == [
+        "overlay.yaml:5:6: warning[CAT002] 'gpt-5.6'"
+    ]
+
+
+def test_where_a_provider_stands_may_be_said_again(tmp_path: Path) -> None:
+    catalog, findings = overlaid(
+        tmp_path,
+        """
+providers:
+  - {provider: groq, datacenters: [US, FI], source: their letter, observed_on: 2026-11-20}
+""",
+    )
+    groq = catalog.providers["groq"]
+
+    assert findings == []
+    assert (groq.datacenters, groq.headquarters) == (("US", "FI"), "US")
+    assert groq.source == "overlay: their letter"
 
 
 def test_a_model_that_the_catalog_does_not_know(tmp_path: Path) -> None:
@@ -102,7 +147,7 @@ models:
 
     assert findings == [
         "overlay.yaml:5:1: error[CAT001] price: no such section (did you mean 'prices'?); there are "
-        "facts, prices, latency, usage, availability, models; the entry is left out",
+        "facts, prices, latency, usage, availability, scores, models, providers; the entry is left out",
         "overlay.yaml:7:6: error[CAT001] vlm: no such provider (did you mean 'vllm'?); "
         "the entry is left out",
         "overlay.yaml:2:6: warning[CAT002] 'azur/*' matches nothing in the catalog "

@@ -24,7 +24,7 @@ AZURE_HOST = "https://{}.openai.azure.com"
 
 ADDED_TO_HOST: Mapping[str, str] = {"azure": "/openai", "anthropic": "/v1"}
 """Part of `custom_host`, where other gateways' addresses end before it."""
-LEFT_OUT_OF_HOST: Mapping[str, str] = {"together": "/v1"}
+LEFT_OUT_OF_HOST: Mapping[str, str] = {"together": "/v1", "moonshot": "/v1"}
 """Part of other gateways' addresses, where this one adds it to `custom_host`."""
 
 SETTINGS: Mapping[str, Mapping[str, str]] = {
