@@ -128,7 +128,10 @@ def test_speed_tokens_and_cost_are_measured(tmp_path: Path) -> None:
     assert offering.latency.grade == "measured"
     assert offering.latency.ttft_p50_s == pytest.approx(0.4, rel=0.03)
     assert offering.latency.tokens_per_s == pytest.approx(50, rel=0.03)
-    assert offering.latency.source == "spend.jsonl: 300 answers, streamed, 2026-11-01 to 2026-11-01"
+    assert (
+        offering.latency.source
+        == "overlay: spend.jsonl: 300 answers, streamed, 2026-11-01 to 2026-11-01"
+    )
     assert offering.usage is not None
     assert (offering.usage.input_tokens, offering.usage.usd_per_request) == (1000, 0.002)
     incidents = catalog.providers["openai"].incidents
