@@ -1,0 +1,444 @@
+"""Every path that a call for one route can take, as a graph that the engine itself walks.
+
+A state is a call that has just asked a deployment; its ways out are an answer and each class of
+failure, with whatever picks and cooldowns are open. States in which the rest of the call is the same are
+one, so that the graph is small and every question about all paths is one pass over it. Route
+deadlines are left to those who judge times: no clock runs here.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from math import inf
+from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from designer.engine.call import Call, Fault, Frame, Program, begin, step
+from designer.engine.events import (
+    Began,
+    Command,
+    Ended,
+    Event,
+    Finish,
+    Inspect,
+    Inspected,
+    LookedUp,
+    Lookup,
+    Request,
+    Reserve,
+    Reserved,
+    Send,
+    Wait,
+    Woke,
+)
+from designer.ir import (
+    Chain,
+    Deployment,
+    Node,
+    Pool,
+    Ref,
+    Retry,
+    Routing,
+    Target,
+    children,
+    deployments_of,
+    walk,
+)
+from designer.verify.choices import AnyWorld, Choices, every
+from designer.verify.mishaps import Mishap
+
+MOST_STATES = 50_000
+"""Beyond it nothing is claimed: some retry count is then in the thousands."""
+
+
+class Way(NamedTuple):
+    """Out of a state, by an answer (`mishap` None) or by a failure."""
+
+    mishap: Mishap | None
+    to: int
+    """The next state; -1: the call is over."""
+    finish: Finish | None
+    limit_s: float
+    """How long a provider can keep the attempt silent; inf without any limit."""
+    wait_s: float
+    """Backoff or Retry-After before the next attempt, jitter included."""
+    draws: tuple[float, ...]
+    assumed: frozenset[str]
+    """Deployments that were found cooling, and that the call itself has not made so."""
+
+
+class Graph(Struct, frozen=True):
+    route: str
+    deployments: tuple[str, ...]
+    """Asked in each state; of the first, where nothing is asked yet, the empty name."""
+    ways: tuple[tuple[Way, ...], ...]
+    is_whole: bool = True
+    """False: there are more states than were looked at."""
+
+    def reached(self) -> frozenset[str]:
+        return frozenset(self.deployments[1:])
+
+    def only(self, keeps: Callable[[Way], bool]) -> "Graph":
+        ways = tuple(tuple(way for way in each if keeps(way)) for each in self.ways)
+        return replace(self, ways=ways)
+
+    def backwards(self) -> Iterator[int]:
+        """States, each after all that it leads to. There is no way back: retries and rungs only go on."""
+        done: set[int] = set()
+        stack: list[tuple[int, Iterator[Way]]] = [(0, iter(self.ways[0]))]
+        seen = {0}
+        while stack:
+            state, left = stack[-1]
+            way = next(left, None)
+            if way is None:
+                stack.pop()
+                done.add(state)
+                yield state
+            elif way.to >= 0 and way.to not in seen:
+                seen.add(way.to)
+                stack.append((way.to, iter(self.ways[way.to])))
+
+
+Path = tuple[tuple[str, Way], ...]
+"""Deployment asked, and what came of it; the first entry asks nothing."""
+
+
+class Bound(NamedTuple):
+    value: float
+    path: Path
+
+
+def longest(graph: Graph, weight: Callable[[str, Way], float]) -> Bound:
+    """The path of the greatest weight in all."""
+    best: dict[int, tuple[float, Way | None]] = {}
+    for state in graph.backwards():
+        asked = graph.deployments[state]
+        found: tuple[float, Way | None] = (-inf, None)
+        for way in graph.ways[state]:
+            value = weight(asked, way) + (best[way.to][0] if way.to >= 0 else 0.0)
+            if value > found[0]:
+                found = (value, way)
+        best[state] = found
+    steps: list[tuple[str, Way]] = []
+    state = 0
+    while state >= 0:
+        chosen = best[state][1]
+        if chosen is None:
+            break
+        steps.append((graph.deployments[state], chosen))
+        state = chosen.to
+    return Bound(best[0][0], tuple(steps))
+
+
+Ends = Callable[[str, Way], bool]
+"""Whether a path is looked for that leaves a state (the deployment asked there) by this way."""
+
+
+def shortest_to(graph: Graph, ends: Ends, within: frozenset[str] | None = None) -> Path | None:
+    """The path of the fewest attempts to such a way; None when there is none.
+
+    `within`: only those on which nothing else fails or cools.
+    """
+    before: dict[int, tuple[int, Way]] = {}
+    waiting, seen = [0], {0}
+    for state in waiting:
+        asked = graph.deployments[state]
+        for way in graph.ways[state]:
+            if within is not None and not _fails_in(asked, way) <= within:
+                continue
+            if ends(asked, way):
+                return (*_to(graph, before, state), (asked, way))
+            if way.to >= 0 and way.to not in seen:
+                seen.add(way.to)
+                before[way.to] = state, way
+                waiting.append(way.to)
+    return None
+
+
+def _to(graph: Graph, before: Mapping[int, tuple[int, Way]], state: int) -> Path:
+    steps: list[tuple[str, Way]] = []
+    while state in before:
+        state, way = before[state]
+        steps.append((graph.deployments[state], way))
+    return tuple(reversed(steps))
+
+
+def _fails_in(asked: str, way: Way) -> frozenset[str]:
+    return way.assumed if way.mishap is None else way.assumed | {asked}
+
+
+def failing_sets(
+    graph: Graph, ends: Ends, is_small: Callable[[frozenset[str]], bool] = lambda _: True
+) -> frozenset[frozenset[str]]:
+    """The smallest sets of deployments that fail on the paths to such a way.
+
+    There is no path on which all that fails, or is found cooling, is in no set that holds one of them.
+    Sets that are not `is_small` are left out.
+    """
+    found: dict[int, frozenset[frozenset[str]]] = {}
+    for state in graph.backwards():
+        asked = graph.deployments[state]
+        here: set[frozenset[str]] = set()
+        for way in graph.ways[state]:
+            own = _fails_in(asked, way)
+            if ends(asked, way):
+                here.add(own)
+            elif way.to >= 0:
+                here |= {own | rest for rest in found[way.to]}
+        found[state] = _smallest(one for one in here if is_small(one))
+    return found[0]
+
+
+def _smallest(sets: Iterable[frozenset[str]]) -> frozenset[frozenset[str]]:
+    kept: list[frozenset[str]] = []
+    for one in sorted(sets, key=len):
+        if not any(smaller <= one for smaller in kept):
+            kept.append(one)
+    return frozenset(kept)
+
+
+# --- The walk -------------------------------------------------------------------------------------
+
+
+def explore(program: Program, route: str, request: Request, failures: Sequence[Mishap]) -> Graph:
+    """`program` is one of an opened Routing."""
+    routing = program.routing
+    endless = tuple(replace(one, deadline_s=None) for one in routing.routes)
+    program = Program(replace(routing, routes=endless), program.semantics)
+    return _Explorer(program, failures).graph(route, request)
+
+
+class _Landed(NamedTuple):
+    call: Call
+    command: Command
+    wait_s: float
+    cooling: frozenset[str]
+    assumed: frozenset[str]
+    draws: tuple[float, ...]
+
+
+class _Explorer:
+    def __init__(self, program: Program, failures: Sequence[Mishap]) -> None:
+        self.program = program
+        self.failures = failures
+        self.units = units(program)
+        self.alive = _Alive(program)
+        self.numbers: dict[object, int] = {}
+        self.calls: list[tuple[Call, frozenset[str], Send]] = []
+
+    def graph(self, route: str, request: Request) -> Graph:
+        call = begin(route, request)
+        start = [self._way(None, 0.0, one) for one in self._land(call, [Began(0.0)], frozenset())]
+        ways = [tuple(start)]
+        done = 0
+        while done < len(self.calls) < MOST_STATES:
+            ways.append(tuple(self._ways(*self.calls[done])))
+            done += 1
+        asked = ("", *(str(call.deployment) for call, _, _ in self.calls[:done]))
+        is_whole = done == len(self.calls)
+        if not is_whole:
+            ways = [tuple(w for w in each if w.to <= done) for each in ways]
+        return Graph(route, asked, tuple(ways), is_whole)
+
+    def _ways(self, call: Call, cooling: frozenset[str], send: Send) -> Iterator[Way]:
+        for one in self._land(call, [Ended(0.0)], cooling):
+            yield self._way(None, _limit_s(send, _ANSWER), one)
+        for mishap in self.failures:
+            limit_s = _limit_s(send, mishap)
+            seen: set[tuple[int, float, frozenset[str]]] = set()
+            for one in self._land(call, list(mishap.events(0.0)), cooling):
+                way = self._way(mishap, limit_s, one)
+                if (way.to, way.wait_s, way.assumed) not in seen or way.to < 0:
+                    seen.add((way.to, way.wait_s, way.assumed))
+                    yield way
+
+    def _way(self, mishap: Mishap | None, limit_s: float, landed: _Landed) -> Way:
+        command = landed.command
+        to, finish = -1, None
+        if isinstance(command, Send):
+            to = self._number(landed.call, landed.cooling, command)
+        else:
+            assert isinstance(command, Finish)
+            finish = command
+        return Way(mishap, to, finish, limit_s, landed.wait_s, landed.draws, landed.assumed)
+
+    def _number(self, call: Call, cooling: frozenset[str], send: Send) -> int:
+        key = self._key(call, cooling)
+        if key not in self.numbers:
+            self.calls.append((call, cooling, send))
+            self.numbers[key] = len(self.calls)
+        return self.numbers[key]
+
+    def _land(
+        self, call: Call, events: Sequence[Event], cooling: frozenset[str]
+    ) -> Iterator[_Landed]:
+        return every(lambda choices: self._landed(call, events, cooling, choices))
+
+    def _landed(
+        self, call: Call, events: Sequence[Event], cooling: frozenset[str], choices: Choices
+    ) -> _Landed:
+        world = AnyWorld(choices=choices, units=self.units, cooling=set(cooling))
+        call, command, wait_s = run_on(self.program, call, events, world, choices.draws())
+        still, draws = frozenset(world.cooling), tuple(choices.drawn)
+        return _Landed(call, command, wait_s, still, frozenset(world.assumed), draws)
+
+    # --- What of a call still matters -------------------------------------------------------------
+
+    def _key(self, call: Call, cooling: frozenset[str]) -> object:
+        """Equal for calls that go on alike: what was told of earlier attempts is past."""
+        limit = self.program.routing.route(call.asked).attempts_limit
+        return (
+            call.deployment,
+            call.route,
+            call.attempts if limit is not None else 0,
+            call.attempts == 1,
+            call.visited,
+            call.arms,
+            call.hops,
+            tuple(map(_frame_key, call.stack)),
+            cooling & self.alive.of(call),
+        )
+
+
+def run_on(
+    program: Program,
+    call: Call,
+    events: Sequence[Event],
+    world: AnyWorld,
+    draws: Iterator[float],
+) -> tuple[Call, Command, float]:
+    """Until the next attempt or the end, with the time that is waited before it."""
+    wait_s = 0.0
+    command: Command | None = None
+    for event in events:
+        call, command, effects = step(program, call, event, world, draws)
+        world.apply(effects)
+    while not isinstance(command, Send | Finish):
+        match command:
+            case Wait(seconds=seconds, jitter_s=jitter_s):
+                wait_s += seconds + jitter_s
+                event = Woke(0.0)
+            case Inspect():
+                event = Inspected(0.0, "pass")
+            case Lookup():
+                event = LookedUp(0.0, hit=False)
+            case Reserve():
+                event = Reserved(0.0)
+            case _:
+                raise AssertionError(f"nothing is listened to here: {command}")
+        world.declined.clear()
+        call, command, effects = step(program, call, event, world, draws)
+        world.apply(effects)
+    return call, command, wait_s
+
+
+_ANSWER = Mishap("")
+
+
+def _limit_s(send: Send, mishap: Mishap) -> float:
+    """Of a failure in the content the answer itself has taken the time."""
+    limit_s = inf if send.timeout_s is None else send.timeout_s
+    if mishap.phase == "headers":
+        return limit_s
+    first_s = inf if send.first_token_s is None else send.first_token_s
+    return first_s if mishap.phase == "silent" else 0.0
+
+
+def units(program: Program) -> Mapping[str, frozenset[str]]:
+    """Of each deployment that can cool, those below its pool that can: they are asked as one."""
+    able = {d.id for d in program.routing.deployments if _can_cool(program, d)}
+    found = {id_: frozenset({id_}) for id_ in able}
+    for route in program.routing.routes:
+        for node in walk(route.node):
+            inner = node.children if isinstance(node, Pool) else ()
+            if inner and all(isinstance(child, Target) for child in inner):
+                members = frozenset(deployments_of(node)) & able
+                found |= {id_: found[id_] | members for id_ in members}
+    return found
+
+
+_MOST_REMEMBERED = 1000
+"""Failures of a deployment that a World keeps: a count beyond it is never reached."""
+
+
+def _can_cool(program: Program, deployment: Deployment) -> bool:
+    rule, given = program.semantics.cooldown, deployment.cooldown
+    if rule is None:
+        return False
+    if given is None:
+        return rule.lasts_s > 0
+    counts = (given.allowed_failures, *(count for _, count in given.per_failure))
+    return given.lasts_s > 0 and any(n is None or n <= _MOST_REMEMBERED for n in counts)
+
+
+def _frame_key(frame: Frame) -> object:
+    node = frame.node
+    key: object = node.route if isinstance(node, Ref) else id(node)
+    cause = None
+    if isinstance(node, Chain):
+        if all(isinstance(rung.child, Ref) for rung in node.rungs):
+            key = (tuple(str(rung.child) for rung in node.rungs), len(node.rungs[0].on.tokens))
+        if node.tells == "first":
+            cause = frame.cause
+    elif isinstance(node, Ref):
+        cause = frame.cause
+    told = None if cause is None else _fault_key(cause)
+    return key, frame.index, frame.count, frame.skip, frame.overruled, frame.hops, told
+
+
+def _fault_key(fault: Fault) -> object:
+    return fault.failure, id(fault.row), fault.deployment, fault.opened, fault.counted
+
+
+class _Alive:
+    """Which deployments a call may still ask, or ask about."""
+
+    def __init__(self, program: Program) -> None:
+        self.routing: Routing = program.routing
+        self.semantics = program.semantics
+        self.looks_at_group = any(row.healthy_left is not None for row in program.semantics.rows)
+        self._below: dict[int, tuple[Node, frozenset[str]]] = {}
+
+    def of(self, call: Call) -> frozenset[str]:
+        found: set[str] = set()
+        for frame in call.stack:
+            match frame.node:
+                case Retry(child=child):
+                    found |= self.below(child)
+                case Chain(rungs=rungs):
+                    for rung in rungs[frame.index + 1 :]:
+                        found |= self.below(rung.child)
+                case Ref(route=name):
+                    if self.semantics.resumes_list:
+                        found |= self.below(self.routing.route(call.asked).node)
+                    if self.looks_at_group and self.routing.has_route(name):
+                        found |= set(deployments_of(self.routing.route(name).node))
+                case _:
+                    pass
+        if self.looks_at_group:
+            found |= set(deployments_of(self.routing.route(call.asked).node))
+        return frozenset(found)
+
+    def below(self, node: Node) -> frozenset[str]:
+        """All that the node leads to, `Ref`s followed."""
+        known = self._below.get(id(node))
+        if known is None:
+            known = self._below[id(node)] = node, self._closure(node)
+        return known[1]
+
+    def _closure(self, node: Node) -> frozenset[str]:
+        found: set[str] = set()
+        visited: set[str] = set()
+        waiting = [node]
+        while waiting:
+            here = waiting.pop()
+            match here:
+                case Target(deployment=id_):
+                    found.add(id_)
+                case Ref(route=name):
+                    if name not in visited and self.routing.has_route(name):
+                        visited.add(name)
+                        waiting.append(self.routing.route(name).node)
+                case _:
+                    waiting += children(here)
+        return frozenset(found)
