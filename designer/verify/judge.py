@@ -99,6 +99,23 @@ class Judge(Struct, frozen=True, dict=True):
             self._graphs[key] = explore(self.program, route, request, failures)
         return self._graphs[key]
 
+    @cached_property
+    def answerable(self) -> Program:
+        """For the requests that the configuration has a case for: others fail without an outage."""
+        program = self.program
+        return Program(
+            opened(self.facts.config.parsed.routing, some_case_holds=True), program.semantics
+        )
+
+    def outages(self, route: str, stream: bool) -> Graph:
+        """The paths of those requests on which only parts fail."""
+        if self.answerable == self.program:
+            graph = self.graph(route, stream)
+        else:
+            request, failures = Request(stream=stream), self.failures[stream]
+            graph = explore(self.answerable, route, request, failures)
+        return graph.only(lambda way: way.mishap is None or _is_of_a_part(way.mishap))
+
     def graphs(self, route: str) -> tuple[Graph, ...]:
         """Of plain requests and, where there are any, of streams."""
         return tuple(self.graph(route, stream) for stream in self.streams(route))
@@ -181,7 +198,7 @@ def _status(way: Way) -> str:
 
 
 def _lasted_s(way: Way, is_slow: bool) -> float:
-    silent = way.mishap is not None and way.mishap.failure in ("timeout", "first_token")
+    silent = way.mishap is not None and way.mishap.is_silent
     return way.limit_s if (is_slow or silent) and way.limit_s < inf else 0.0
 
 
@@ -453,7 +470,7 @@ class _Survival(Struct, frozen=True, dict=True):
 
     @cached_property
     def graph(self) -> Graph:
-        return self.judge.graph(self.route, self.stream)
+        return self.judge.outages(self.route, self.stream)
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
@@ -464,7 +481,8 @@ class _Survival(Struct, frozen=True, dict=True):
 
     @cached_property
     def failures(self) -> tuple[Mishap, ...]:
-        return tuple(m for m in self.judge.failures[self.stream] if _is_of_a_part(m))
+        found = mishaps(self.judge.answerable, self.stream, is_timed=True)
+        return tuple(mishap for mishap in found if _is_of_a_part(mishap))
 
     def _may_fail(self, down: frozenset[str]) -> bool:
         if self.property.options.get("within") is not None:
@@ -476,15 +494,14 @@ class _Survival(Struct, frozen=True, dict=True):
         """Without one of these failing as a whole, every request is answered."""
         most = self.property.value * max((len(p.deployments) for p in self.parts), default=0)
 
-        outages = self.graph.only(lambda way: way.mishap is None or _is_of_a_part(way.mishap))
-        return failing_sets(outages, _fails, lambda failed: len(failed) <= most)
+        return failing_sets(self.graph, _fails, lambda failed: len(failed) <= most)
 
     def _unsurvived(self, chosen: Sequence[Failed]) -> Outage | None:
         """What befalls a request while these have failed, if it is not answered in time."""
         answers = said(chosen)
         able = frozenset(units(self.judge.program).keys() & answers.keys())
         for cooling in dict.fromkeys((frozenset[str](), able)):
-            program, request = self.judge.program, Request(stream=self.stream)
+            program, request = self.judge.answerable, Request(stream=self.stream)
             outage = suffer(program, self.route, request, answers, cooling)
             if self._is_too_bad(outage):
                 return outage
@@ -502,8 +519,10 @@ class _Survival(Struct, frozen=True, dict=True):
         trace = outage.failing or outage.slowest
         chance = f" ({outage.chance:.1%} of them)" if self._is_of_chance(outage) else ""
         late = f"a request waits {_seconds(trace.final.at_s)} before it is answered"
-        what = "stream" if self.stream else "request"
-        found = late if outage.failing is None else f"a {what} is not answered{chance}"
+        what = "a stream" if self.stream else "a request"
+        if not chosen:
+            what = f"although nothing has failed, {what}"
+        found = late if outage.failing is None else f"{what} is not answered{chance}"
         words = tuple(map(str, chosen))
         return self.judge.verdict(
             self.property, self.route, "violated", found, failing=words, trace=trace

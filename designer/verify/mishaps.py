@@ -5,13 +5,14 @@ class, and one of them stands for it: what is found for it holds for all.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 
 from msgspec import Struct
 
 from designer.engine.call import Program
 from designer.engine.events import Event, Failed, FirstToken, Headers
 from designer.engine.semantics import Phase
-from designer.ir import Chain, Failures, Node, Retry, Routing, walk
+from designer.ir import Chain, Failures, Node, Retry, Routing, deployments_of, walk
 
 OUTAGE: tuple[str, ...] = (
     *("503", "timeout", "429", "connect", "500", "502", "504", "529", "408"),
@@ -33,6 +34,7 @@ IN_CONTENT: tuple[str, ...] = ("stream_cut", "stream_stall", "stream_error", "ma
 
 _NEVER_BILLED = frozenset({"connect", "content_policy", "context_length", "reject_prefill"})
 _SILENT = frozenset({"timeout", "first_token", "stream_stall"})
+_APART = frozenset({"content_policy", "context_length", "reject_prefill"})
 _TELLS_WHEN = frozenset({"429", "503"})
 """Statuses that come with Retry-After: RFC 9110, 10.2.3 and 15.6.4; RFC 6585, 4."""
 
@@ -51,7 +53,13 @@ class Mishap(Struct, frozen=True):
     @property
     def is_billed(self) -> bool:
         """Whether the provider may have worked, and be paid, for nothing: not when it said no."""
-        return self.status is None and self.failure not in _NEVER_BILLED
+        names = (self.failure, *self.also)
+        return any(not name.isdigit() and name not in _NEVER_BILLED for name in names)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it is the silence that fails, so that it takes as long as the limit allows."""
+        return self.failure in _SILENT
 
     @property
     def label(self) -> str:
@@ -69,40 +77,51 @@ class Mishap(Struct, frozen=True):
         yield Failed(at, self.failure, self.status, self.retry_after_s)
 
 
-def mishaps(program: Program, stream: bool) -> tuple[Mishap, ...]:
-    """One of every class, for requests that are or are not streamed."""
-    tokens = dict.fromkeys((*OUTAGE, *OF_KEY, *OF_MODEL, *OF_REQUEST))
+def mishaps(program: Program, stream: bool, is_timed: bool = False) -> tuple[Mishap, ...]:
+    """One of every class, for requests that are or are not streamed.
+
+    `is_timed`: a failure that takes as long as it may is in no class with one that comes at once.
+    """
     sets = tuple(dict.fromkeys(_sets(program.routing)))
     named = sorted({t for each in sets for t in each.tokens if t.isdigit() and t[0] in "45"})
-    tokens |= dict.fromkeys(named)
-    found = _classes(program, sets, tuple(tokens), "headers")
+    tokens = tuple(dict.fromkeys((*OUTAGE, *OF_KEY, *OF_MODEL, *OF_REQUEST, *named)))
+    divide = _Classes(program, sets, is_timed)
+    found = divide(tokens, "headers")
     if stream:
-        inner = (*IN_SILENCE, "malformed", "empty")
-        found += _classes(program, sets, inner, "silent")
+        found += divide((*IN_SILENCE, "malformed", "empty"), "silent")
         missed = program.semantics.overlooks
         content = (t for t in IN_CONTENT if t != "malformed" or "malformed_chunk" not in missed)
-        found += _classes(program, sets, tuple(content), "content")
+        found += divide(tuple(content), "content")
     return (*found, *_that_tell_when(program, found))
 
 
-def _classes(
-    program: Program, sets: tuple[Failures, ...], tokens: tuple[str, ...], phase: Phase
-) -> tuple[Mishap, ...]:
-    by_class: dict[object, list[str]] = {}
-    for token in tokens:
-        by_class.setdefault(_class(program, sets, token, phase), []).append(token)
-    return tuple(Mishap(first, phase, also=tuple(rest)) for first, *rest in by_class.values())
+class _Classes(Struct, frozen=True, dict=True):
+    program: Program
+    sets: tuple[Failures, ...]
+    is_timed: bool
 
+    def __call__(self, tokens: tuple[str, ...], phase: Phase) -> tuple[Mishap, ...]:
+        by_class: dict[object, list[str]] = {}
+        for token in tokens:
+            by_class.setdefault(self.of(token, phase), []).append(token)
+        return tuple(Mishap(first, phase, also=tuple(rest)) for first, *rest in by_class.values())
 
-def _class(program: Program, sets: tuple[Failures, ...], token: str, phase: Phase) -> object:
-    rows = tuple(
-        program.semantics.rows.index(program.semantics.row(token, phase, group, healthy))
-        for group in (1, 2)
-        for healthy in (True, False)
-    )
-    kinds = (token in OUTAGE, token in OF_KEY, token in OF_MODEL, token in OF_REQUEST[:3] and token)
-    plain = Mishap(token, phase)
-    return rows, tuple(token in each for each in sets), kinds, plain.is_billed, token in _SILENT
+    def of(self, token: str, phase: Phase) -> object:
+        semantics = self.program.semantics
+        rows = tuple(
+            semantics.rows.index(semantics.row(token, phase, group, healthy))
+            for group in self.groups
+            for healthy in (True, False)
+        )
+        kinds = (token in OUTAGE, token in OF_KEY, token in OF_MODEL, token in _APART and token)
+        lasts = self.is_timed and token in _SILENT
+        return rows, tuple(token in each for each in self.sets), kinds, lasts
+
+    @cached_property
+    def groups(self) -> frozenset[int]:
+        """Whether routes have one deployment or several, as rows distinguish them."""
+        counts = (len(deployments_of(route.node)) for route in self.program.routing.routes)
+        return frozenset(min(count, 2) for count in counts if count)
 
 
 def _sets(routing: Routing) -> Iterator[Failures]:

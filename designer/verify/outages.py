@@ -103,11 +103,8 @@ def _asked(one: _Call, send: Send, said: Mapping[str, Mishap]) -> tuple[_Call, l
     return one._replace(tried=(*one.tried, tried), at=at), events
 
 
-_LASTS = frozenset({"timeout", "first_token", "stream_stall"})
-
-
 def _lasts_s(send: Send, mishap: Mishap) -> float:
-    if mishap.failure not in _LASTS:
+    if not mishap.is_silent:
         return 0.0
     limit_s = send.timeout_s if mishap.phase == "headers" else send.first_token_s
     left_s = inf if send.left_s is None else send.left_s

@@ -76,8 +76,8 @@ def of_route(every: Sequence[Part], reached: frozenset[str]) -> tuple[Part, ...]
 
 
 def sets(listed: Sequence[Part], most: int) -> Iterator[tuple[Part, ...]]:
-    """The smallest first."""
-    for size in range(1, most + 1):
+    """The smallest first, and that is none."""
+    for size in range(most + 1):
         yield from combinations(listed, size)
 
 

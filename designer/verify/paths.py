@@ -6,6 +6,7 @@ one, so that the graph is small and every question about all paths is one pass o
 deadlines are left to those who judge times: no clock runs here.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import inf
 from typing import NamedTuple
@@ -39,6 +40,7 @@ from designer.ir import (
     Ref,
     Retry,
     Routing,
+    Rung,
     Target,
     children,
     deployments_of,
@@ -47,7 +49,7 @@ from designer.ir import (
 from designer.verify.choices import AnyWorld, Choices, every
 from designer.verify.mishaps import Mishap
 
-MOST_STATES = 50_000
+MOST_STATES = 5_000
 """Beyond it nothing is claimed: some retry count is then in the thousands."""
 
 
@@ -223,6 +225,9 @@ class _Explorer:
         self.failures = failures
         self.units = units(program)
         self.alive = _Alive(program)
+        self.keys = _Keys(program)
+        rule = program.semantics.cooldown
+        self.counts_first = rule is not None and rule.counts != "every"
         self.numbers: dict[object, int] = {}
         self.calls: list[tuple[Call, frozenset[str], Send]] = []
 
@@ -287,16 +292,17 @@ class _Explorer:
     def _key(self, call: Call, cooling: frozenset[str]) -> object:
         """Equal for calls that go on alike: what was told of earlier attempts is past."""
         limit = self.program.routing.route(call.asked).attempts_limit
+        alive = self.alive.of(call)
         return (
             call.deployment,
             call.route,
             call.attempts if limit is not None else 0,
-            call.attempts == 1,
+            self.counts_first and call.attempts == 1,
             call.visited,
             call.arms,
             call.hops,
-            tuple(map(_frame_key, call.stack)),
-            cooling & self.alive.of(call),
+            self.keys.of(call.stack, alive),
+            cooling & alive,
         )
 
 
@@ -345,16 +351,29 @@ def _limit_s(send: Send, mishap: Mishap) -> float:
 
 
 def units(program: Program) -> Mapping[str, frozenset[str]]:
-    """Of each deployment that can cool, those below its pool that can: they are asked as one."""
+    """Of each deployment that can cool, those that it cools with as far as anything can tell.
+
+    Where any child of a pool may be picked, one that cools only makes the picks fewer: what matters is
+    whether all of them do.
+    """
     able = {d.id for d in program.routing.deployments if _can_cool(program, d)}
     found = {id_: frozenset({id_}) for id_ in able}
-    for route in program.routing.routes:
-        for node in walk(route.node):
-            inner = node.children if isinstance(node, Pool) else ()
-            if inner and all(isinstance(child, Target) for child in inner):
-                members = frozenset(deployments_of(node)) & able
-                found |= {id_: found[id_] | members for id_ in members}
+    nodes = list(_nodes(program.routing))
+    places = Counter(node.deployment for node in nodes if isinstance(node, Target))
+    for node in nodes:
+        members = _picked_freely(node)
+        if members and all(places[id_] == 1 for id_ in members):
+            found |= dict.fromkeys(members & able, members & able)
     return found
+
+
+def _picked_freely(node: Node) -> frozenset[str]:
+    match node:
+        case Pool(children=inner, weights=weights, pick="weighted") if all(weights):
+            names = [child.deployment for child in inner if isinstance(child, Target)]
+            return frozenset(names) if len(names) == len(inner) else frozenset()
+        case _:
+            return frozenset()
 
 
 _MOST_REMEMBERED = 1000
@@ -371,23 +390,60 @@ def _can_cool(program: Program, deployment: Deployment) -> bool:
     return given.lasts_s > 0 and any(n is None or n <= _MOST_REMEMBERED for n in counts)
 
 
-def _frame_key(frame: Frame) -> object:
-    node = frame.node
-    key: object = node.route if isinstance(node, Ref) else id(node)
-    cause = None
-    if isinstance(node, Chain):
-        if all(isinstance(rung.child, Ref) for rung in node.rungs):
-            key = (tuple(str(rung.child) for rung in node.rungs), len(node.rungs[0].on.tokens))
-        if node.tells == "first":
-            cause = frame.cause
-    elif isinstance(node, Ref):
-        cause = frame.cause
-    told = None if cause is None else _fault_key(cause)
-    return key, frame.index, frame.count, frame.skip, frame.overruled, frame.hops, told
+class _Keys:
+    """What of a call's frames makes a difference to how it goes on."""
+
+    def __init__(self, program: Program) -> None:
+        rule = program.semantics.cooldown
+        self.blames = rule is not None and rule.counts == "rungs"
+        rungs = (rung for node in _nodes(program.routing) for rung in _rungs(node)[1:])
+        self.sets = tuple(dict.fromkeys(rung.on for rung in rungs))
+        self.units = units(program)
+        chains = (node for node in _nodes(program.routing) if isinstance(node, Chain))
+        self.tells_first = any(chain.tells == "first" for chain in chains)
+
+    def of(self, frames: tuple[Frame, ...], alive: frozenset[str]) -> object:
+        is_retried = False
+        found = []
+        for frame in frames:
+            found.append(self._frame(frame, alive, is_retried))
+            is_retried = is_retried or isinstance(frame.node, Retry)
+        return tuple(found)
+
+    def _frame(self, frame: Frame, alive: frozenset[str], is_retried: bool) -> object:
+        node, cause = frame.node, None
+        key: object = id(node)
+        match node:
+            case Ref(route=name):
+                key, cause = name, frame.cause
+            case Chain(rungs=rungs, tells=tells):
+                if all(isinstance(rung.child, Ref) for rung in rungs):
+                    key = tuple(str(rung) for rung in rungs)  # some are made on the way
+                cause = frame.cause if tells == "first" else None
+            case _:
+                pass
+        told = None if cause is None else self._cause(cause, alive, is_retried)
+        return key, frame.index, frame.count, frame.skip, frame.overruled, frame.hops, told
+
+    def _cause(self, fault: Fault, alive: frozenset[str], is_retried: bool) -> object:
+        """As much of a failure that may yet come out as those above it can tell."""
+        if is_retried:
+            return fault.failure, id(fault.row), fault.deployment, fault.opened, fault.counted
+        is_blamed = self.blames and fault.deployment in alive and fault.deployment in self.units
+        falls = fault.row is None or fault.row.falls
+        told = tuple(fault.failure in each for each in self.sets)
+        is_good = fault.failure.startswith("2")
+        opened = self.tells_first and fault.opened
+        return told, falls, fault.row is None, is_good, is_blamed and fault.deployment, opened
 
 
-def _fault_key(fault: Fault) -> object:
-    return fault.failure, id(fault.row), fault.deployment, fault.opened, fault.counted
+def _nodes(routing: Routing) -> Iterator[Node]:
+    for route in routing.routes:
+        yield from walk(route.node)
+
+
+def _rungs(node: Node) -> tuple[Rung, ...]:
+    return node.rungs if isinstance(node, Chain) else ()
 
 
 class _Alive:
