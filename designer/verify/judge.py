@@ -71,7 +71,7 @@ class Judge(Struct, frozen=True, dict=True):
     def _doubted(self, verdict: Verdict) -> Verdict:
         """Where not all paths were looked at, none of those that were proves that it holds."""
         whole = all(graph.is_whole for graph in self.graphs(verdict.route))
-        if whole or verdict.outcome != "holds":
+        if whole or verdict.outcome != "holds" or verdict.property.kind in _PLAYED:
             return verdict
         found = "there are too many paths to look at all of them"
         return Verdict(verdict.property, verdict.route, "inconclusive", found, place=verdict.place)
@@ -485,8 +485,8 @@ class _Survival(Struct, frozen=True, dict=True):
         return tuple(mishap for mishap in found if _is_of_a_part(mishap))
 
     def _may_fail(self, down: frozenset[str]) -> bool:
-        if self.property.options.get("within") is not None:
-            return True
+        if self.property.options.get("within") is not None or not self.graph.is_whole:
+            return True  # it is played
         return any(failed <= down for failed in self.needed)
 
     @cached_property
@@ -542,6 +542,9 @@ def _is_of_a_part(mishap: Mishap) -> bool:
 def _fails(_: str, way: Way) -> bool:
     return way.finish is not None and way.finish.failure is not None
 
+
+_PLAYED = ("survives", "redacted")
+"""Judged without the graph where it is not whole."""
 
 _JUDGES: Mapping[str, Callable[[Judge, Property, Route], Verdict | None]] = {
     "residency": _residency,

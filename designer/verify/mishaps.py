@@ -45,6 +45,8 @@ class Mishap(Struct, frozen=True):
     retry_after_s: float | None = None
     also: tuple[str, ...] = ()
     """The others of its class."""
+    does: int = 0
+    """The same for those after which a call goes on alike, whoever is at fault."""
 
     @property
     def status(self) -> int | None:
@@ -101,12 +103,17 @@ class _Classes(Struct, frozen=True, dict=True):
     is_timed: bool
 
     def __call__(self, tokens: tuple[str, ...], phase: Phase) -> tuple[Mishap, ...]:
-        by_class: dict[object, list[str]] = {}
+        by_class: dict[tuple[object, object, bool], list[str]] = {}
         for token in tokens:
             by_class.setdefault(self.of(token, phase), []).append(token)
-        return tuple(Mishap(first, phase, also=tuple(rest)) for first, *rest in by_class.values())
+        alike: dict[object, int] = {}
+        return tuple(
+            Mishap(first, phase, also=tuple(rest), does=alike.setdefault(of, len(alike)))
+            for (of, *_), (first, *rest) in by_class.items()
+        )
 
-    def of(self, token: str, phase: Phase) -> object:
+    def of(self, token: str, phase: Phase) -> tuple[object, object, bool]:
+        """What a call does after it, whose fault it is, and whether it takes its time."""
         semantics = self.program.semantics
         rows = tuple(
             semantics.rows.index(semantics.row(token, phase, group, healthy))
@@ -115,7 +122,7 @@ class _Classes(Struct, frozen=True, dict=True):
         )
         kinds = (token in OUTAGE, token in OF_KEY, token in OF_MODEL, token in _APART and token)
         lasts = self.is_timed and token in _SILENT
-        return rows, tuple(token in each for each in self.sets), kinds, lasts
+        return (rows, tuple(token in each for each in self.sets)), kinds, lasts
 
     @cached_property
     def groups(self) -> frozenset[int]:

@@ -50,7 +50,9 @@ from designer.verify.choices import AnyWorld, Choices, every
 from designer.verify.mishaps import Mishap
 
 MOST_STATES = 5_000
-"""Beyond it nothing is claimed: some retry count is then in the thousands."""
+MOST_WAYS = 100_000
+"""Beyond these no graph is whole: fallbacks then lead to one another in circles, or a retry count is in
+the thousands."""
 
 
 class Way(NamedTuple):
@@ -236,8 +238,10 @@ class _Explorer:
         start = [self._way(None, 0.0, one) for one in self._land(call, [Began(0.0)], frozenset())]
         ways = [tuple(start)]
         done = 0
-        while done < len(self.calls) < MOST_STATES:
+        count = 0
+        while done < len(self.calls) < MOST_STATES and count < MOST_WAYS:
             ways.append(tuple(self._ways(*self.calls[done])))
+            count += len(ways[-1])
             done += 1
         asked = ("", *(str(call.deployment) for call, _, _ in self.calls[:done]))
         is_whole = done == len(self.calls)
@@ -248,14 +252,25 @@ class _Explorer:
     def _ways(self, call: Call, cooling: frozenset[str], send: Send) -> Iterator[Way]:
         for one in self._land(call, [Ended(0.0)], cooling):
             yield self._way(None, _limit_s(send, _ANSWER), one)
+        landed: dict[object, list[_Landed]] = {}
         for mishap in self.failures:
+            alike = mishap.phase, mishap.does, mishap.retry_after_s
+            if alike not in landed:
+                events = list(mishap.events(0.0))
+                landed[alike] = list(self._apart(self._land(call, events, cooling)))
             limit_s = _limit_s(send, mishap)
-            seen: set[tuple[int, float, frozenset[str]]] = set()
-            for one in self._land(call, list(mishap.events(0.0)), cooling):
-                way = self._way(mishap, limit_s, one)
-                if (way.to, way.wait_s, way.assumed) not in seen or way.to < 0:
-                    seen.add((way.to, way.wait_s, way.assumed))
-                    yield way
+            yield from (self._way(mishap, limit_s, one) for one in landed[alike])
+
+    def _apart(self, landed: Iterable[_Landed]) -> Iterator[_Landed]:
+        """Without those that differ in nothing but the draws that led there."""
+        seen: set[object] = set()
+        for one in landed:
+            is_over = isinstance(one.command, Finish)
+            to = repr(one.command) if is_over else self._number(one.call, one.cooling, one.command)
+            key = to, one.wait_s, one.assumed
+            if key not in seen:
+                seen.add(key)
+                yield one
 
     def _way(self, mishap: Mishap | None, limit_s: float, landed: _Landed) -> Way:
         command = landed.command
@@ -267,7 +282,8 @@ class _Explorer:
             finish = command
         return Way(mishap, to, finish, limit_s, landed.wait_s, landed.draws, landed.assumed)
 
-    def _number(self, call: Call, cooling: frozenset[str], send: Send) -> int:
+    def _number(self, call: Call, cooling: frozenset[str], send: Command) -> int:
+        assert isinstance(send, Send)
         key = self._key(call, cooling)
         if key not in self.numbers:
             self.calls.append((call, cooling, send))
