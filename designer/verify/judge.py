@@ -314,7 +314,9 @@ def _goes_around(_: str, way: Way) -> bool:
 def _whole(judge: Judge, one: Property, route: Route) -> Verdict | None:
     if judge.embeds(route.name):
         return None
-    path = shortest_to(judge.graph(route.name, stream=True), _looks_whole)
+    wanted = one.options.get("failures")
+    graph = judge.graph(route.name, stream=True)
+    path = shortest_to(graph, lambda _, way: _looks_whole(way) and _is_one_of(way, wanted))
     if path is None:
         found = "whoever gets part of an answer is told so"
         return judge.verdict(one, route.name, "holds", found)
@@ -326,8 +328,12 @@ def _whole(judge: Judge, one: Property, route: Route) -> Verdict | None:
     )
 
 
-def _looks_whole(_: str, way: Way) -> bool:
+def _looks_whole(way: Way) -> bool:
     return way.finish is not None and way.finish.in_band and not way.finish.told
+
+
+def _is_one_of(way: Way, failures: tuple[str, ...] | None) -> bool:
+    return failures is None or (way.mishap is not None and way.mishap.may_be(failures))
 
 
 def _redacted(judge: Judge, one: Property, route: Route) -> Verdict:
@@ -482,7 +488,9 @@ class _Survival(Struct, frozen=True, dict=True):
     @cached_property
     def failures(self) -> tuple[Mishap, ...]:
         found = mishaps(self.judge.answerable, self.stream, is_timed=True)
-        return tuple(mishap for mishap in found if _is_of_a_part(mishap))
+        wanted = self.property.options.get("failures")
+        parts_ = (mishap for mishap in found if _is_of_a_part(mishap))
+        return tuple(m for m in parts_ if wanted is None or m.may_be(wanted))
 
     def _may_fail(self, down: frozenset[str]) -> bool:
         if self.property.options.get("within") is not None or not self.graph.is_whole:

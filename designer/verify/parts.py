@@ -1,6 +1,6 @@
 """What can fail, and every set of so many parts.
 
-A part is whatever fails as one: a deployment, a key, a model, a region, a provider. Of parts that take
+A part is whatever fails as one: a deployment, a key, a model, a cloud's region, a provider. Of parts that take
 the same deployments of a route with them, and can fail in the same ways, one stands for all.
 """
 
@@ -10,6 +10,7 @@ from itertools import combinations, product
 from msgspec import Struct
 
 from designer.ir import Deployment
+from designer.profile.regions import COUNTRY_OF
 from designer.simulate import Service
 from designer.verify.mishaps import CAUSES, Mishap
 
@@ -59,7 +60,8 @@ def _name(kind: str, deployment: Deployment, service: Service) -> str:
         case "model":
             return service.model or deployment.model
         case "region":
-            return service.region or deployment.region or ""
+            named = (name for name in (deployment.region, service.region) if name)
+            return next((name for name in named if name in COUNTRY_OF), "")
         case _:
             return service.provider or deployment.provider
 

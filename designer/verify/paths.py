@@ -141,8 +141,14 @@ Ends = Callable[[str, Way], bool]
 def shortest_to(graph: Graph, ends: Ends, within: frozenset[str] | None = None) -> Path | None:
     """The path of the fewest attempts to such a way; None when there is none.
 
-    `within`: only those on which nothing else fails or cools.
+    `within`: only those on which nothing else fails or cools. One that earlier requests have no part
+    in is better than a shorter one.
     """
+    cold = graph.only(lambda way: not way.assumed)
+    return _shortest_to(cold, ends, within) or _shortest_to(graph, ends, within)
+
+
+def _shortest_to(graph: Graph, ends: Ends, within: frozenset[str] | None) -> Path | None:
     before: dict[int, tuple[int, Way]] = {}
     waiting, seen = [0], {0}
     for state in waiting:

@@ -23,6 +23,7 @@ from designer.profile.units import (
 )
 from designer.reading import BAD_VALUE, Reader, guess
 from designer.resources import pack
+from designer.verify.mishaps import IN_CONTENT, IN_SILENCE, OF_KEY, OF_MODEL, OUTAGE
 from designer.verify.parts import KINDS
 
 NOT_A_PROPERTY = Rule(
@@ -154,7 +155,8 @@ KNOWN: Mapping[str, _Kind] = {
 
 _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "cost": ("input_tokens", "output_tokens"),
-    "survives": ("within", "tolerates", "parts"),
+    "whole_answers": ("failures",),
+    "survives": ("within", "tolerates", "parts", "failures"),
 }
 _EVERYWHERE = ("routes", "why", "source")
 
@@ -253,6 +255,8 @@ class _File:
                     return parse_share(str(value))
                 case "parts":
                     return tuple(_only(*KINDS)(one) for one in value)
+                case "failures":
+                    return tuple(_only(*FAILURES)(str(one)) for one in value)
                 case _:
                     return int(self.reader.number(value, at, f"`{key}`"))
         except (NotAValue, TypeError) as error:
@@ -262,10 +266,14 @@ class _File:
             return None
 
 
+FAILURES = tuple(dict.fromkeys((*OUTAGE, *OF_KEY, *OF_MODEL, *IN_SILENCE, *IN_CONTENT)))
+"""What `failures` chooses from; without it all of them are looked at."""
+
 _OPTION_EXAMPLE = {
     "within": "`within: 8s`",
     "tolerates": "`tolerates: 1%`",
     "parts": f"`parts: [{', '.join(KINDS)}]`",
+    "failures": f"`failures: [...]` of {', '.join(FAILURES)}",
 }
 
 
