@@ -22,6 +22,7 @@ from designer.verify import (
     implied,
     load_pack,
     load_properties,
+    noticed,
 )
 
 
@@ -60,6 +61,11 @@ Packs that come along: {", ".join(PACKS)}"""
 @click.option(
     "--allow-inconclusive", is_flag=True, help="Exit 0 although a property could not be judged."
 )
+@click.option(
+    "--mutants",
+    is_flag=True,
+    help="Make the configuration worse, thing by thing, and say what no property notices.",
+)
 @format_option("github", "junit", "sarif", "markdown")
 def verify(
     config: str,
@@ -70,6 +76,7 @@ def verify(
     gateway: str | None,
     as_of: datetime | None,
     allow_inconclusive: bool,
+    mutants: bool,
     format_: str,
 ) -> None:
     """Prove what CONFIG does on every path, whatever fails, or show a request for which it does not.
@@ -89,12 +96,27 @@ def verify(
         known = ", ".join(route.name for route in loaded.parsed.routing.routes)
         raise UsageError(f"no route is called {unknown[0]!r}; there are {known}")
     day = as_of.date() if as_of else load_catalog().date
-    judged = Judge(facts(loaded, day)).verdicts(listed)
+    judge = Judge(facts(loaded, day))
+    if mutants:
+        raise click.exceptions.Exit(_score(judge, listed, format_))
+    judged = judge.verdicts(listed)
     found, is_partial = _gathered(judged, routes)
     tell(report)
     tell_settings(loaded.parsed)
     _show(found, is_partial, format_)
     raise click.exceptions.Exit(130 if is_partial else _code(found, allow_inconclusive))
+
+
+def _score(judge: Judge, listed: Sequence[Property], format_: str) -> int:
+    """Says what no property notices; 1 when there is something."""
+    if format_ not in ("text", "json"):
+        raise UsageError(f"mutants are told of as text or json, not as {format_}")
+    found = list(noticed(judge, listed))
+    if format_ == "json":
+        echo_json(render.mutants_json(found))
+    else:
+        click.echo(render.mutants_text(found))
+    return int(any(one.by is None for one in found))
 
 
 def _properties(

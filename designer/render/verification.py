@@ -5,7 +5,7 @@ from typing import Any
 
 from designer.diagnostics import Report, Rule, Severity
 from designer.trace import as_text as timeline
-from designer.verify import Verdict
+from designer.verify import Noticed, Verdict
 
 SCHEMA_VERSION = 1
 
@@ -106,3 +106,20 @@ def summary(verdicts: Sequence[Verdict], is_partial: bool = False) -> str:
 
 
 _WORDS = {"holds": "hold", "violated": "violated", "inconclusive": "inconclusive"}
+
+
+# --- Mutants --------------------------------------------------------------------------------------
+
+
+def mutants_text(found: Sequence[Noticed]) -> str:
+    """What nobody notices, and the score."""
+    missed = [f"not noticed  {one.mutant.change}" for one in found if one.by is None]
+    return "\n".join([*missed, f"{len(found) - len(missed)} of {len(found)} mutants are noticed"])
+
+
+def mutants_json(found: Sequence[Noticed]) -> dict[str, Any]:
+    listed = [
+        {"change": one.mutant.change, "noticed_by": None if one.by is None else str(one.by)}
+        for one in found
+    ]
+    return {"schema_version": SCHEMA_VERSION, "mutants": listed}

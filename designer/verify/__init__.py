@@ -7,11 +7,13 @@ load or other requests (`opened`, `choices`). Nothing is estimated here: how lik
 
 from designer.verify.facts import facts
 from designer.verify.judge import Judge, Outcome, Verdict
+from designer.verify.mutants import Noticed, noticed
 from designer.verify.properties import PACKS, Property, implied, load_pack, load_properties
 
 __all__ = [
     "PACKS",
     "Judge",
+    "Noticed",
     "Outcome",
     "Property",
     "Verdict",
@@ -19,4 +21,5 @@ __all__ = [
     "implied",
     "load_pack",
     "load_properties",
+    "noticed",
 ]

@@ -94,13 +94,7 @@ def test_a_violation_shows_the_smallest_set_and_a_request() -> None:
 
     assert verdict.failing == ("deployment first (503)", "deployment second (503)")
     assert verdict.trace is not None
-    assert [tried.outcome for tried in verdict.trace.attempts] == [
-        "503",
-        "503",
-        "503",
-        "503",
-        "503",
-    ]
+    assert [tried.outcome for tried in verdict.trace.attempts] == ["503"] * 4
 
 
 def test_what_is_asked_only_after_a_failure_is_reached_all_the_same() -> None:
