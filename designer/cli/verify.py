@@ -11,8 +11,10 @@ from designer.catalog import load_catalog
 from designer.cli.output import echo_json, format_option, tell, tell_as, tell_settings
 from designer.diagnostics import Report
 from designer.errors import UsageError
+from designer.files import write_atomically
 from designer.load import Config, load_config
 from designer.render import verification as render
+from designer.repair import repair
 from designer.verify import (
     PACKS,
     Judge,
@@ -24,6 +26,7 @@ from designer.verify import (
     load_properties,
     noticed,
 )
+from designer.verify.facts import Facts
 
 
 @click.command(
@@ -62,6 +65,10 @@ Packs that come along: {", ".join(PACKS)}"""
     "--allow-inconclusive", is_flag=True, help="Exit 0 although a property could not be judged."
 )
 @click.option(
+    "--repair", "repairs", is_flag=True, help="Show an edit of the file for what is violated."
+)
+@click.option("--fix", is_flag=True, help="Make the edits that --repair would show.")
+@click.option(
     "--mutants",
     is_flag=True,
     help="Make the configuration worse, thing by thing, and say what no property notices.",
@@ -76,6 +83,8 @@ def verify(
     gateway: str | None,
     as_of: datetime | None,
     allow_inconclusive: bool,
+    repairs: bool,
+    fix: bool,
     mutants: bool,
     format_: str,
 ) -> None:
@@ -104,6 +113,8 @@ def verify(
     tell(report)
     tell_settings(loaded.parsed)
     _show(found, is_partial, format_)
+    if (repairs or fix) and not is_partial:
+        _repair(judge.facts, listed, found, Path(config) if fix else None)
     raise click.exceptions.Exit(130 if is_partial else _code(found, allow_inconclusive))
 
 
@@ -117,6 +128,31 @@ def _score(judge: Judge, listed: Sequence[Property], format_: str) -> int:
     else:
         click.echo(render.mutants_text(found))
     return int(any(one.by is None for one in found))
+
+
+def _repair(
+    known: Facts, listed: Sequence[Property], found: Sequence[Verdict], path: Path | None
+) -> None:
+    """Shows an edit for each violation or, with `path`, makes the first one and says so.
+
+    Edits are found one by one: after one is made, another run finds the next.
+    """
+    for verdict in found:
+        if verdict.outcome != "violated":
+            continue
+        mended = repair(known, listed, verdict)
+        about = f"{verdict.route}: {verdict.property}"
+        if mended is None:
+            click.echo(f"{about}: no single edit of the grid makes it hold", err=True)
+        elif path is None:
+            tell(Report([mended.finding]))
+            click.echo(mended.patch, nl=False)
+        elif str(path) == "-":
+            raise UsageError("standard input cannot be written to; --repair shows the edit")
+        else:
+            write_atomically(path / mended.file if path.is_dir() else path, mended.after)
+            tell(Report([mended.finding]))
+            return
 
 
 def _properties(
