@@ -76,7 +76,7 @@ def _holds(
     changed = _changed(known.config, document, text)
     if changed is None or not _has_the_routes_of(changed, known.config):
         return False
-    judge = Judge(facts(changed, known.as_of))
+    judge = Judge(facts(changed, known.as_of, known.catalog))
     mended = next((v for v in judge.verdicts([verdict.property]) if v.route == verdict.route), None)
     if mended is None or mended.outcome != "holds":
         return False

@@ -6,7 +6,10 @@ from designer.keys.schema import EDITORS
 from designer.resources import schema as packaged
 
 _NAMES = {
-    **{name: name for name in ("profile", "designer", "scenario", "trace", "route-test", "properties")},
+    **{
+        name: name
+        for name in ("profile", "designer", "scenario", "trace", "route-test", "properties")
+    },
     **{editor.name: f"editor/{editor.name}" for editor in EDITORS},
 }
 """What a schema is asked for by → its file."""

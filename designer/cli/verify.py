@@ -25,6 +25,7 @@ from designer.verify import (
     load_pack,
     load_properties,
     noticed,
+    tell_unknown_routes,
 )
 from designer.verify.facts import Facts
 
@@ -57,6 +58,12 @@ Packs that come along: {", ".join(PACKS)}"""
 @click.option("--route", "routes", multiple=True, metavar="ALIAS", help="Only of these routes.")
 @click.option("--gateway", metavar="TOKEN", help="Whose configuration it is, as litellm@1.109.")
 @click.option(
+    "--overlay",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Facts of your own, over the catalog's.",
+)
+@click.option(
     "--as-of",
     type=click.DateTime(["%Y-%m-%d"]),
     help="Which facts count [the catalog's day].",
@@ -81,6 +88,7 @@ def verify(
     packs: tuple[str, ...],
     routes: tuple[str, ...],
     gateway: str | None,
+    overlay: Path | None,
     as_of: datetime | None,
     allow_inconclusive: bool,
     repairs: bool,
@@ -96,16 +104,19 @@ def verify(
     """
     report = Report()
     loaded = load_config(config, report, gateway)
+    catalog = load_catalog(overlay, report)
     listed = _properties(loaded, failures, properties_, packs, report)
+    if loaded is not None:
+        tell_unknown_routes(listed, loaded.parsed.routing, report)
     if loaded is None or report.has_errors:
         tell(report)
         raise click.exceptions.Exit(2)
-    unknown = [name for name in _named(listed, routes) if not loaded.parsed.routing.has_route(name)]
+    unknown = [name for name in routes if not loaded.parsed.routing.has_route(name)]
     if unknown:
         known = ", ".join(route.name for route in loaded.parsed.routing.routes)
         raise UsageError(f"no route is called {unknown[0]!r}; there are {known}")
-    day = as_of.date() if as_of else load_catalog().date
-    judge = Judge(facts(loaded, day))
+    day = as_of.date() if as_of else catalog.date
+    judge = Judge(facts(loaded, day, catalog))
     if mutants:
         raise click.exceptions.Exit(_score(judge, listed, format_))
     judged = judge.verdicts(listed)
@@ -180,13 +191,6 @@ def _text(file: str) -> str:
         return Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {file}: {error}") from error
-
-
-def _named(listed: Sequence[Property], routes: Sequence[str]) -> Iterator[str]:
-    yield from routes
-    for one in listed:
-        if one.place.file:
-            yield from one.routes
 
 
 def _gathered(judged: Iterator[Verdict], routes: Sequence[str]) -> tuple[list[Verdict], bool]:

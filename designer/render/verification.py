@@ -28,7 +28,7 @@ INCONCLUSIVE = Rule(
 )
 
 
-def findings(verdicts: Sequence[Verdict]) -> Report:
+def violations(verdicts: Sequence[Verdict]) -> Report:
     report = Report()
     for one in verdicts:
         if one.outcome == "violated":
@@ -40,7 +40,13 @@ def findings(verdicts: Sequence[Verdict]) -> Report:
                 found=one.found,
                 instead=f"fails with: {', '.join(one.failing)}" if one.failing else "",
             )
-        elif one.outcome == "inconclusive":
+    return report
+
+
+def findings(verdicts: Sequence[Verdict]) -> Report:
+    report = violations(verdicts)
+    for one in verdicts:
+        if one.outcome == "inconclusive":
             report.add(
                 INCONCLUSIVE, one.place, route=one.route, property=one.property, found=one.found
             )

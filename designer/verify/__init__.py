@@ -8,7 +8,14 @@ load or other requests (`opened`, `choices`). Nothing is estimated here: how lik
 from designer.verify.facts import facts
 from designer.verify.judge import Judge, Outcome, Verdict
 from designer.verify.mutants import Noticed, noticed
-from designer.verify.properties import PACKS, Property, implied, load_pack, load_properties
+from designer.verify.properties import (
+    PACKS,
+    Property,
+    implied,
+    load_pack,
+    load_properties,
+    tell_unknown_routes,
+)
 
 __all__ = [
     "PACKS",
@@ -22,4 +29,5 @@ __all__ = [
     "load_pack",
     "load_properties",
     "noticed",
+    "tell_unknown_routes",
 ]

@@ -10,7 +10,7 @@ from datetime import date
 from msgspec import Struct
 from msgspec.structs import replace
 
-from designer.catalog import load_catalog
+from designer.catalog import Catalog, load_catalog
 from designer.ir import Deployment
 from designer.load import Config
 from designer.profile.regions import region_within
@@ -33,6 +33,8 @@ class Facts(Struct, frozen=True):
     config: Config
     as_of: date
     services: Mapping[str, Service]
+    catalog: Catalog
+    """With an overlay of one's own, where there is one."""
 
     def is_within(self, id_: str, residency: Iterable[str]) -> bool | None:
         """Whether requests to the deployment surely stay there; None: nobody knows."""
@@ -51,7 +53,7 @@ class Facts(Struct, frozen=True):
         offering = self.config.offering(deployment)
         if offering is None:
             return None, f"the catalog does not know {deployment.model} at {deployment.provider}"
-        fact = load_catalog().fact(offering, promise, self.as_of)
+        fact = self.catalog.fact(offering, promise, self.as_of)
         if fact.value in ("yes", "no"):
             return fact.value == "yes", fact.source
         if fact.value == "obtainable":
@@ -82,13 +84,13 @@ class Facts(Struct, frozen=True):
         return (input_usd + output_tokens * float(terms.output_usd_per_mtok or 0)) / 1e6
 
 
-def facts(config: Config, as_of: date) -> Facts:
+def facts(config: Config, as_of: date, catalog: Catalog | None = None) -> Facts:
     known = services(config)
     for deployment in config.parsed.routing.deployments:
         zones = _PROFILES.get(_geography(deployment))
         if zones is not None:
             known[deployment.id] = replace(known[deployment.id], zones=zones)
-    return Facts(config, as_of, known)
+    return Facts(config, as_of, known, catalog or load_catalog())
 
 
 def _geography(deployment: Deployment) -> str:

@@ -4,7 +4,7 @@ A property says one thing of some routes. Reading it needs no configuration; wha
 is `designer.verify.judge`'s.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -12,6 +12,7 @@ from msgspec import Struct
 from designer.catalog.model import FACT_KEYS
 from designer.diagnostics import Place, Report, Rule, Severity
 from designer.documents import Document, Path, read_json, read_yaml
+from designer.ir import Routing
 from designer.load import Config
 from designer.profile.regions import countries_of
 from designer.profile.units import (
@@ -53,6 +54,14 @@ NO_PROPERTIES = Rule(
     "this names no property",
     "With nothing to judge, everything would seem to hold.",
     help="list them under `properties`, or name `packs`",
+)
+
+UNKNOWN_ROUTE = Rule(
+    "VER715",
+    Severity.ERROR,
+    "the property is about the route `{name}`, which the configuration has not{guess}",
+    "What nothing was judged of cannot have held.",
+    help="known routes: {known}",
 )
 
 PACKS = ("gdpr-eu", "hipaa", "pci", "no-training", "finops")
@@ -179,6 +188,16 @@ def load_pack(name: str, report: Report) -> tuple[Property, ...]:
         report.add(NO_PACK, name=name, guess=guess(name, PACKS), known=", ".join(PACKS))
         return ()
     return load_properties(pack(name), f"pack {name}", report) or ()
+
+
+def tell_unknown_routes(listed: Iterable[Property], routing: Routing, report: Report) -> None:
+    """A finding for each route that a property names and the configuration has not."""
+    known = tuple(route.name for route in routing.routes)
+    for one in listed:
+        for name in one.routes:
+            if one.place.file and name not in known:
+                said = {"name": name, "guess": guess(name, known), "known": ", ".join(known)}
+                report.add(UNKNOWN_ROUTE, one.place, None, **said)
 
 
 class _File:

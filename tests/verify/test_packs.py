@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from designer.catalog import load_catalog
 from designer.diagnostics import Report
 from designer.load import load_config
 from designer.verify import Judge, facts, load_pack
@@ -50,3 +51,41 @@ def test_a_pack_passes_and_fails(tmp_path: Path, pack: str, passing: str, failin
 @pytest.mark.parametrize("pack", ["gdpr-eu", "hipaa"])
 def test_what_needs_papers_is_not_shown_by_a_configuration_alone(tmp_path: Path, pack: str) -> None:
     assert _outcomes(tmp_path, pack, _config("deepseek/deepseek-chat")) - {"holds"}
+
+
+OVERLAY = """\
+facts:
+  - {applies_to: "bedrock/*", key: PROMISE, value: yes, source: contract 7, observed_on: 2026-11-01,
+     expires_on: 2027-06-30}
+"""
+
+
+@pytest.mark.parametrize(
+    ("pack", "promises"),
+    [("gdpr-eu", ["dpa", "no_training"]), ("hipaa", ["baa", "hipaa", "no_training"])],
+)
+def test_with_the_papers_of_ones_own_it_is_shown(
+    tmp_path: Path, pack: str, promises: list[str]
+) -> None:
+    overlay = tmp_path / "overlay.yaml"
+    rows = [OVERLAY.partition("\n")[2].replace("PROMISE", promise) for promise in promises]
+    overlay.write_text("facts:\n" + "".join(rows), "utf-8")
+    path = tmp_path / "config.yaml"
+    path.write_text(BEDROCK, "utf-8")
+    report = Report()
+    config = load_config(str(path), report)
+    catalog = load_catalog(overlay, report)
+    assert config is not None
+    assert not report.has_errors, list(report)
+
+    verdicts = Judge(facts(config, DAY, catalog)).verdicts(load_pack(pack, report))
+
+    assert {verdict.outcome for verdict in verdicts} == {"holds"}
+
+
+BEDROCK = """\
+model_list:
+  - model_name: chat
+    litellm_params:
+      {model: "bedrock/eu.anthropic.claude-fable-5-1", aws_region_name: eu-central-1, timeout: 20}
+"""
