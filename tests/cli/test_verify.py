@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from designer.cli import run
+from designer.cli.verify import _gathered
+from designer.render.verification import text
+from designer.verify import Property, Verdict
 
 CONFIG = """\
 model_list:
@@ -87,3 +91,18 @@ def test_wrong_usage_exits_with_2(config: str, more: list[str]) -> None:
 
 def test_a_property_of_no_route_is_wrong_usage(config: str) -> None:
     assert run(_properties(config, "properties: [{survives: 1, routes: [chatt]}]")) == 2
+
+
+def test_what_was_found_before_an_interruption_is_kept_and_marked() -> None:
+    def judged() -> Iterator[Verdict]:
+        yield Verdict(
+            Property("refusal", "final", "final"), "chat", "holds", "nothing else is asked"
+        )
+        raise KeyboardInterrupt
+
+    found, is_partial = _gathered(judged(), ())
+
+    assert (len(found), is_partial) == (1, True)
+    assert text(found, is_partial).endswith(
+        "interrupted, and only in part: 1 hold, 0 violated, 0 inconclusive"
+    )
