@@ -15,6 +15,7 @@ from designer.diagnostics import Report
 from designer.load import load_config
 from designer.verify import Judge, Verdict, facts, load_properties
 
+CORPUS = Path(__file__).parents[2] / "designer/conform/corpus"
 PAINS = sorted((Path(__file__).parent / "pains").iterdir())
 
 
@@ -42,3 +43,22 @@ def test_of_a_repaired_configuration_nothing_is_said(folder: Path) -> None:
     verdicts = _verdicts(folder, "repaired")
 
     assert {verdict.outcome for verdict in verdicts} == {"holds"}, verdicts
+
+
+MEASURED = {
+    "02-hops-that-vanish": ("litellm", "max-nested-1"),
+    "03-fallbacks-that-never-fire": ("portkey-oss", "fallback-listed-503"),
+    "04-half-an-answer": ("portkey-oss", "stream-cut-2"),
+    "07-retries-multiplied": ("litellm", "fallback-503"),
+    "10-refusals-routed-around": ("portkey-oss", "content-policy-any"),
+    "13-timeouts-that-do-not-nest": ("litellm", "fallback-timeout"),
+}
+"""The case that shows the effect on the real gateway. Money, places and guardrails show in no attempt."""
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_the_real_gateway_shows_it_in_a_case(name: str) -> None:
+    gateway, case = MEASURED[name]
+    rows = (CORPUS / f"{gateway}-rows.yaml").read_text("utf-8")
+
+    assert f'- id: "{case}"' in rows
