@@ -8,7 +8,7 @@ import importlib
 import os
 import platform
 
-SUITES = ("start", "scale", "engine", "lint")
+SUITES = ("start", "scale", "engine", "lint", "verify")
 
 
 def main() -> None:

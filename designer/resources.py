@@ -1,4 +1,4 @@
-"""Find templates, schemas and examples, in an installed wheel and in a checkout alike."""
+"""Find templates, schemas, examples and packs of properties, in an installed wheel and in a checkout alike."""
 
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -15,6 +15,10 @@ def schema(name: str) -> str:
 
 def example(name: str) -> str:
     return _root().joinpath("examples", f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def pack(name: str) -> str:
+    return files("designer").joinpath("verify", "packs", f"{name}.yaml").read_text("utf-8")
 
 
 def _root() -> Traversable:

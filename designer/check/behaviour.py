@@ -14,6 +14,7 @@ from designer.diagnostics import Place, Report, Rule, Severity
 from designer.lint.suppress import of_profile, suppress
 from designer.load import PLAN
 from designer.render import routetest as words
+from designer.render import verification as proofs
 from designer.routetest import Played, Suite, load_suite, play, ready
 from designer.services import loads, services
 from designer.simulate import (
@@ -25,6 +26,7 @@ from designer.simulate import (
     simulate,
 )
 from designer.simulate.scenario import Bound
+from designer.verify import Judge, Verdict, facts, load_properties, tell_unknown_routes
 
 NO_FILE = Rule(
     "CHK501",
@@ -48,13 +50,36 @@ def survived(subject: Subject) -> Step:
     examined = examine(subject, chosen(subject.loaded, config, content, subject.catalog))
     report = Report(list(examined.findings))
     left = suppress(report, (), of_profile(said_by(subject), subject.as_of), subject.as_of).left
-    if project.properties:
-        place = project.place("properties")
-        why = "this version judges no properties of one's own"
-        left.add(INCONCLUSIVE, place, what=project.properties, why=why)
     held = sum(one.verdict == "held" for one in examined.judged)
     said = f"{held} of {len(examined.judged)} properties hold in {examined.plays} plays"
+    proved = _proved(subject, left) if project.properties else []
+    if proved is None:
+        return Step("single failures", said, tuple(left), cannot=2)
+    if proved:
+        own = sum(one.outcome == "holds" for one in proved)
+        said += f", {own} of {len(proved)} of {project.properties} are proved"
     return Step("single failures", said, tuple(left))
+
+
+def _proved(subject: Subject, report: Report) -> list[Verdict] | None:
+    """The verdicts on the properties that designer.yaml names; None where they cannot be read."""
+    config, project = subject.config, subject.wanted.project
+    assert config is not None
+    text, found = text_of(Path(project.properties)), Report()
+    if text is None:
+        found.add(NO_FILE, project.place("properties"), path=project.properties)
+    listed = load_properties(text, project.properties, found) if text is not None else None
+    tell_unknown_routes(listed or (), config.parsed.routing, found)
+    report.extend(found)
+    if listed is None or found.has_errors:
+        return None
+    verdicts = list(Judge(facts(config, subject.as_of, subject.catalog)).verdicts(listed))
+    for one in verdicts:
+        if one.outcome == "inconclusive":
+            what = f"{one.route}: `{one.property}`"
+            report.add(INCONCLUSIVE, one.place, what=what, why=one.found)
+    report.extend(proofs.violations(verdicts))
+    return verdicts
 
 
 def tested(subject: Subject) -> Step:

@@ -36,6 +36,10 @@ COMMANDS = {
         "designer.cli.simulate",
         "Dry-run a configuration under outages, in virtual time.",
     ),
+    "verify": (
+        "designer.cli.verify",
+        "Prove what holds on every path and under every set of failures.",
+    ),
     "trace": ("designer.cli.trace", "Follow one request, or several, with scripted outcomes."),
     "test": (
         "designer.cli.test",

@@ -6,7 +6,10 @@ from designer.keys.schema import EDITORS
 from designer.resources import schema as packaged
 
 _NAMES = {
-    **{name: name for name in ("profile", "designer", "scenario", "trace", "route-test")},
+    **{
+        name: name
+        for name in ("profile", "designer", "scenario", "trace", "route-test", "properties")
+    },
     **{editor.name: f"editor/{editor.name}" for editor in EDITORS},
 }
 """What a schema is asked for by → its file."""
@@ -20,5 +23,5 @@ Examples:
 )
 @click.argument("name", type=click.Choice(list(_NAMES)))
 def schema(name: str) -> None:
-    """Print the JSON Schema of a profile, designer.yaml, a scenario, or a gateway's hand-written file."""
+    """Print the JSON Schema of a profile, designer.yaml, a scenario, properties, or a gateway's hand-written file."""
     click.echo(packaged(_NAMES[name]), nl=False)

@@ -76,8 +76,9 @@ def _splice(text: str, root: Node | None, edit: Edit) -> _Splice | None:
     key, node = found
     match edit.kind:
         case "set":
-            if not isinstance(node, ScalarNode):
-                return None
+            is_flow = isinstance(node, SequenceNode) and node.flow_style
+            if not (isinstance(node, ScalarNode) or is_flow):
+                return None  # a block's marks take in what stands around it
             return _Splice(node.start_mark.index, node.end_mark.index, _as_before(node, edit.text))
         case "rename":
             if key is None:

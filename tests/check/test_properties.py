@@ -8,6 +8,7 @@ import pytest
 
 from designer.check import INCONCLUSIVE, Step, Wanted, check
 from designer.cli import run
+from designer.project import Project
 
 PROFILE = """\
 version: 1
@@ -242,3 +243,24 @@ def test_a_condition_that_no_request_is_made_for_leaves_everything_inconclusive(
     assert all(
         "the condition metadata.age gt" in f.message for f in step.findings if f.code == "CHK901"
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("attempts: '<= 4'", []),
+        ("attempts: '<= 1'", ["VER701"]),
+        ("cost: '<= 1 USD'", ["CHK901"]),
+        ("refusal: final, routes: [chatt]", ["VER715"]),
+    ],
+)
+def test_properties_of_ones_own_are_proved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, told: list[str]
+) -> None:
+    _planned(tmp_path, monkeypatch)
+    (tmp_path / "own.yaml").write_text(f"properties: [{{{said}}}]", "utf-8")
+    wanted = Wanted("profile.yaml", project=Project(properties="own.yaml"))
+
+    step = next(step for step in check(wanted) if step.name == "single failures")
+
+    assert [finding.code for finding in step.findings] == told

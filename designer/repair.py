@@ -1,0 +1,197 @@
+"""The smallest edit of the user's own file after which a violated property holds.
+
+A grid of single edits is tried, each on the text itself: fewer retries, a shorter timeout, another
+fallback or none, more failures that a fallback is for, a guardrail that is on. What comes of an edit is
+parsed and proved anew; one that makes anything else worse is no repair. Nothing is guessed from the
+property, and there may be no repair in the grid.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from designer.diagnostics import Diagnostic, Edit, Fix, Report, Rule, Severity
+from designer.documents import Document, Path
+from designer.ir import Routing
+from designer.lint import fixes
+from designer.load import Config
+from designer.verify import Judge, Property, Verdict, facts
+from designer.verify.facts import Facts
+
+REPAIR = Rule(
+    "VER703",
+    Severity.INFO,
+    "`{property}` holds for {route} after one edit: {title}",
+    "Each edit of a grid was made on a copy of the file, parsed and proved like the file itself; this is "
+    "the first after which the property holds and everything that held before still does.",
+    help="--fix makes it; whether it is what you want is for you to say",
+)
+
+
+class Repair(Struct, frozen=True):
+    finding: Diagnostic
+    file: str
+    before: str
+    after: str
+
+    @property
+    def patch(self) -> str:
+        return fixes.diff(self.file, self.before, self.after)
+
+
+def repair(known: Facts, properties: Sequence[Property], verdict: Verdict) -> Repair | None:
+    """None where no edit of the grid does it, and for a configuration inside other files."""
+    config = known.config
+    if not config.is_whole:
+        return None
+    held = {_key(v) for v in Judge(known).verdicts(properties) if v.outcome == "holds"}
+    for document in config.parsed.documents:
+        before = config.texts.get(document.file)
+        for fix in _grid(document, config.parsed.routing) if before is not None else ():
+            assert before is not None
+            finding = _finding(verdict, fix)
+            after = fixes.apply(before, [finding]).text
+            if after != before and _holds(known, properties, verdict, document, after, held):
+                return Repair(finding, document.file, before, after)
+    return None
+
+
+def _finding(verdict: Verdict, fix: Fix) -> Diagnostic:
+    report = Report()
+    said = {"property": str(verdict.property), "route": verdict.route, "title": fix.title}
+    report.add(REPAIR, verdict.place, fix=fix, **said)
+    return next(iter(report))
+
+
+def _holds(
+    known: Facts,
+    properties: Sequence[Property],
+    verdict: Verdict,
+    document: Document,
+    text: str,
+    held: set[tuple[str, str]],
+) -> bool:
+    changed = _changed(known.config, document, text)
+    if changed is None or not _has_the_routes_of(changed, known.config):
+        return False
+    judge = Judge(facts(changed, known.as_of, known.catalog))
+    mended = next((v for v in judge.verdicts([verdict.property]) if v.route == verdict.route), None)
+    if mended is None or mended.outcome != "holds":
+        return False
+    now = {_key(v) for v in judge.verdicts(properties) if v.outcome == "holds"}
+    return held <= now
+
+
+def _changed(config: Config, document: Document, text: str) -> Config | None:
+    """The configuration with another text for one of its files."""
+    names = [key for key, read in config.read.items() if read == config.texts[document.file]]
+    report = Report()
+    read = {**config.read, **dict.fromkeys(names, text)}
+    parsed = config.gateway.parse(read, report, config.parsed.semantics.version)
+    if parsed is None or report.has_errors:
+        return None
+    return replace(config, parsed=parsed, read=read)
+
+
+def _has_the_routes_of(changed: Config, config: Config) -> bool:
+    before = {route.name for route in config.parsed.routing.routes}
+    return {route.name for route in changed.parsed.routing.routes} == before
+
+
+def _key(verdict: Verdict) -> tuple[str, str]:
+    return str(verdict.property), verdict.route
+
+
+# --- The grid -------------------------------------------------------------------------------------
+
+_RETRIES = frozenset({"num_retries", "max_retries", "attempts"})
+_LIMITS = frozenset({"timeout", "request_timeout", "stream_timeout"})
+_SHORTER = (0.75, 0.5, 0.25, 0.1)
+_SWITCHES: Mapping[tuple[str, Any], str] = {
+    ("default_on", False): "true",
+    ("unreachable_fallback", "fail_open"): "fail_closed",
+}
+_MOST_FALLBACKS = 5
+"""LiteLLM's own default (constants.py), measured on 1.106.2, 2026-11-22."""
+_OUTAGES = (401, 402, 403, 404, 408, 410, 429, 500, 502, 503, 504, 529)
+"""Statuses of a deployment, a key or a model that has failed; a refusal is none of them."""
+
+
+def _grid(document: Document, routing: Routing) -> Iterator[Fix]:
+    """Single edits, what changes least first."""
+    values = list(_values(document.value, ()))
+    for step in (_switched, _retried_less, _limited, _fallen_further, _fallen_elsewhere):
+        for path, value in values:
+            yield from step(path, value, routing)
+
+
+def _values(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    yield path, value
+    inner: Iterator[tuple[str | int, Any]] = iter(())
+    if isinstance(value, Mapping):
+        inner = ((str(key), each) for key, each in value.items())
+    elif isinstance(value, list):
+        inner = iter(enumerate(value))
+    for part, each in inner:
+        yield from _values(each, (*path, part))
+
+
+def _set(path: Path, text: str, title: str) -> Fix:
+    return Fix(title, (Edit("set", path, text),))
+
+
+def _switched(path: Path, value: Any, _: Routing) -> Iterator[Fix]:
+    if path and isinstance(value, bool | str) and (path[-1], value) in _SWITCHES:
+        text = _SWITCHES[str(path[-1]), value]
+        yield _set(path, text, f"write `{path[-1]}: {text}`")
+
+
+def _retried_less(path: Path, value: Any, _: Routing) -> Iterator[Fix]:
+    if path and path[-1] in _RETRIES and isinstance(value, int) and not isinstance(value, bool):
+        for fewer in range(min(value, 20) - 1, -1, -1):
+            yield _set(path, str(fewer), f"retry {fewer} times instead of {value}")
+
+
+def _limited(path: Path, value: Any, _: Routing) -> Iterator[Fix]:
+    if path and path[-1] in _LIMITS and isinstance(value, int | float) and value > 1:
+        for share in _SHORTER:
+            shorter = max(1, round(value * share))
+            yield _set(path, str(shorter), f"write `{path[-1]}: {shorter}` instead of {value:g}")
+
+
+def _fallen_further(path: Path, value: Any, routing: Routing) -> Iterator[Fix]:
+    """More failures that lead to a fallback, more fallbacks, or one more name in a list of them."""
+    if not path:
+        return
+    if path[-1] == "max_fallbacks" and isinstance(value, int):
+        for more in range(value + 1, _MOST_FALLBACKS + 1):
+            yield _set(path, str(more), f"allow {more} fallbacks instead of {value}")
+    if path[-1] == "on_status_codes" and isinstance(value, list) and "retry" not in path:
+        listed = sorted({*(code for code in value if isinstance(code, int)), *_OUTAGES})
+        yield _set(path, str(listed), "fall back after every status of an outage")
+    if _is_list_of_fallbacks(path, value):
+        for route in routing.routes:
+            if route.name not in (*value, path[-1]):
+                names = ", ".join((*value, route.name))
+                yield _set(path, f"[{names}]", f"let {path[-1]} fall back to {route.name} too")
+
+
+def _fallen_elsewhere(path: Path, value: Any, routing: Routing) -> Iterator[Fix]:
+    """Another fallback in the place of one, or one less."""
+    if not path or not _is_list_of_fallbacks(path, value):
+        return
+    for index, name in enumerate(value):
+        for route in routing.routes:
+            if route.name not in (*value, path[-1]):
+                title = f"let {path[-1]} fall back to {route.name} instead of {name}"
+                yield _set((*path, index), route.name, title)
+    for index, name in enumerate(value):
+        left = ", ".join((*value[:index], *value[index + 1 :]))
+        yield _set(path, f"[{left}]", f"let {path[-1]} no longer fall back to {name}")
+
+
+def _is_list_of_fallbacks(path: Path, value: Any) -> bool:
+    is_named = any(isinstance(part, str) and part.endswith("fallbacks") for part in path[:-1])
+    return is_named and isinstance(value, list) and all(isinstance(name, str) for name in value)

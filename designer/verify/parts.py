@@ -1,0 +1,104 @@
+"""What can fail, and every set of so many parts.
+
+A part is whatever fails as one: a deployment, a key, a model, a cloud's region, a provider. Of parts that take
+the same deployments of a route with them, and can fail in the same ways, one stands for all.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations, product
+
+from msgspec import Struct
+
+from designer.ir import Deployment
+from designer.profile.regions import COUNTRY_OF
+from designer.simulate import Service
+from designer.verify.mishaps import CAUSES, Mishap
+
+KINDS: tuple[str, ...] = ("deployment", "key", "model", "region", "provider")
+"""The narrowest first: where two failed parts share a deployment, the narrower says how it fails."""
+
+
+class Part(Struct, frozen=True):
+    kind: str
+    name: str
+    deployments: frozenset[str]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+class Failed(Struct, frozen=True):
+    """A part and how it fails."""
+
+    part: Part
+    mishap: Mishap
+
+    def __str__(self) -> str:
+        return f"{self.part} ({self.mishap.label})"
+
+
+def parts(
+    deployments: Iterable[Deployment], services: Mapping[str, Service], kinds: Sequence[str] = KINDS
+) -> tuple[Part, ...]:
+    """Every part, the narrowest first and then in listed order."""
+    listed = tuple(deployments)
+    found: dict[tuple[str, str], set[str]] = {}
+    for kind in KINDS:
+        for deployment in listed if kind in kinds else ():
+            name = _name(kind, deployment, services.get(deployment.id, Service()))
+            if name:
+                found.setdefault((kind, name), set()).add(deployment.id)
+    return tuple(Part(kind, name, frozenset(ids)) for (kind, name), ids in found.items())
+
+
+def _name(kind: str, deployment: Deployment, service: Service) -> str:
+    match kind:
+        case "deployment":
+            return deployment.id
+        case "key":
+            return deployment.secret or ""
+        case "model":
+            return service.model or deployment.model
+        case "region":
+            named = (name for name in (deployment.region, service.region) if name)
+            return next((name for name in named if name in COUNTRY_OF), "")
+        case _:
+            return service.provider or deployment.provider
+
+
+def of_route(every: Sequence[Part], reached: frozenset[str]) -> tuple[Part, ...]:
+    """The parts as far as they concern a route; one for all that are alike there."""
+    found: dict[object, Part] = {}
+    for part in every:
+        here = part.deployments & reached
+        if here:
+            alike = here, CAUSES[part.kind]
+            found.setdefault(alike, Part(part.kind, part.name, here))
+    return tuple(found.values())
+
+
+def sets(listed: Sequence[Part], most: int) -> Iterator[tuple[Part, ...]]:
+    """The smallest first, and that is none."""
+    for size in range(most + 1):
+        yield from combinations(listed, size)
+
+
+def ways_to_fail(
+    failed: Sequence[Part], failures: Sequence[Mishap]
+) -> Iterator[tuple[Failed, ...]]:
+    """The parts, each with one class of failure that it can have."""
+    yield from product(*(_ways(part, failures) for part in failed))
+
+
+def _ways(part: Part, failures: Sequence[Mishap]) -> list[Failed]:
+    causes = CAUSES[part.kind]
+    return [Failed(part, mishap) for mishap in failures if mishap.may_be(causes)]
+
+
+def said(failed: Iterable[Failed]) -> Mapping[str, Mishap]:
+    """What each deployment of the failed parts answers."""
+    found: dict[str, Mishap] = {}
+    for one in sorted(failed, key=lambda f: KINDS.index(f.part.kind)):
+        for id_ in one.part.deployments:
+            found.setdefault(id_, one.mishap)
+    return found

@@ -1,0 +1,94 @@
+"""Edits of the user's own file after which a violated property holds, proved by proving again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from designer.catalog import load_catalog
+from designer.cli import run
+from designer.diagnostics import Report
+from designer.load import load_config
+from designer.repair import repair
+from designer.verify import Judge, facts, load_properties
+
+PAINS = Path(__file__).parent / "pains"
+TITLES = {
+    "02-hops-that-vanish": "allow 2 fallbacks instead of 1",
+    "03-fallbacks-that-never-fire": "fall back after every status of an outage",
+    "05-guardrails-that-fail-open": "write `default_on: true`",
+    "06-residency-crossed": "let chat no longer fall back to spare",
+    "07-retries-multiplied": "retry 2 times instead of 4",
+    "13-timeouts-that-do-not-nest": "retry 0 times instead of 2",
+}
+
+
+def _copy(tmp_path: Path, name: str) -> tuple[Path, Path]:
+    (seeded,) = (PAINS / name).glob("seeded.*")
+    path = tmp_path / seeded.name
+    path.write_text(seeded.read_text("utf-8"), "utf-8")
+    return path, PAINS / name / "properties.yaml"
+
+
+@pytest.mark.parametrize("name", TITLES)
+def test_what_was_violated_holds_after_one_edit(name: str, tmp_path: Path) -> None:
+    path, properties = _copy(tmp_path, name)
+    command = ["verify", str(path), "--properties", str(properties)]
+
+    assert run([*command, "--fix"]) == 1
+    assert run(command) == 0
+
+
+@pytest.mark.parametrize("name", TITLES)
+def test_the_edit_is_the_first_of_the_grid_that_does_it(name: str, tmp_path: Path) -> None:
+    path, file = _copy(tmp_path, name)
+    config = load_config(str(path), Report())
+    properties = load_properties(file.read_text("utf-8"), str(file), Report())
+    assert config is not None
+    assert properties is not None
+    known = facts(config, load_catalog().date)
+    violated = next(v for v in Judge(known).verdicts(properties) if v.outcome == "violated")
+
+    found = repair(known, properties, violated)
+
+    assert found is not None
+    assert found.finding.message.endswith(TITLES[name])
+    removed = [line for line in found.patch.splitlines() if line.startswith("-")]
+    assert len(removed) == 2  # the file's name, and one line of it
+
+
+def test_what_no_edit_mends_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, properties = _copy(tmp_path, "04-half-an-answer")
+    before = path.read_text("utf-8")
+
+    run(["verify", str(path), "--properties", str(properties), "--fix"])
+
+    assert "no single edit of the grid makes it hold" in capsys.readouterr().err
+    assert path.read_text("utf-8") == before
+
+
+def test_an_edit_that_costs_another_property_is_none(tmp_path: Path) -> None:
+    path, _ = _copy(tmp_path, "06-residency-crossed")
+    text = "properties: [{residency: [eu], routes: [chat]}, {survives: 1, routes: [chat], parts: [deployment]}]"
+    config = load_config(str(path), Report())
+    properties = load_properties(text, "p.yaml", Report())
+    assert config is not None
+    assert properties is not None
+    known = facts(config, load_catalog().date)
+    violated = next(v for v in Judge(known).verdicts(properties) if v.outcome == "violated")
+
+    assert violated.property.kind == "residency"
+    assert repair(known, properties, violated) is None
+
+
+def test_to_show_an_edit_is_not_to_make_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, properties = _copy(tmp_path, "07-retries-multiplied")
+    before = path.read_text("utf-8")
+
+    run(["verify", str(path), "--properties", str(properties), "--repair"])
+
+    assert "+router_settings: {num_retries: 2," in capsys.readouterr().out
+    assert path.read_text("utf-8") == before
