@@ -42,11 +42,19 @@ from designer.engine.events import (
     Wait,
     Woke,
 )
+from designer.engine.lists import (
+    is_further,
+    is_good,
+    is_hop,
+    is_list,
+    list_for,
+    reaches,
+    walks_on,
+)
 from designer.engine.pick import pick, share_of, turn_key
 from designer.engine.semantics import Phase, Row, Semantics, Stage, status_of
 from designer.engine.world import World
 from designer.ir import (
-    COOLING,
     Chain,
     Condition,
     Cooldown,
@@ -351,7 +359,7 @@ class _Walk:
         assert rule is not None
         assert fault.row is not None
         given, more = deployment.cooldown, self.blamed.get(deployment.id, 0) + 1
-        allowed = None if given is None else _allowed_for(given, fault.failure)
+        allowed = None if given is None else allowed_for(given, fault.failure)
         if given is not None and allowed is not None:
             before = self.world.failures_within(deployment.id, self.at, given.lasts_s)
             return before + more > allowed
@@ -486,15 +494,19 @@ class _Walk:
                     if caught is not None:
                         return caught
                 case Chain(rungs=rungs, tells=tells):
-                    if _is_further(rungs[frame.index], frame.index):
+                    if is_further(rungs[frame.index], frame.index):
                         self._blame(fault)
                     cause = frame.cause or fault
                     below = frame.index + 1
                     for index, rung in enumerate(rungs[below:], start=below):
                         led_here = rung.asked_only and call.route != call.asked
-                        if not self._may_fall(fault) or not _reaches(rung, fault) or led_here:
+                        if (
+                            not self._may_fall(fault)
+                            or not reaches(rung, fault.failure)
+                            or led_here
+                        ):
                             continue
-                        if _is_hop(rung) and self._walks_no_further(call):
+                        if is_hop(rung) and self._walks_no_further(call):
                             continue
                         call = call._replace(hops=_hops_at(call, frame, rung))
                         call = _push(call, replace(frame, index=index, cause=cause))
@@ -523,10 +535,12 @@ class _Walk:
         if not self.semantics.resumes_list or frame.index or not self._may_fall(fault):
             return None
         here = self.routing.route(call.route).node if self.routing.has_route(call.route) else None
-        listed = _list_for(self.routing.route(call.asked).node, fault)
-        if listed is None or (here is not None and _list_for(here, fault, own=True) is not None):
+        listed = list_for(self.routing.route(call.asked).node, fault.failure)
+        if listed is None or (
+            here is not None and list_for(here, fault.failure, own=True) is not None
+        ):
             return None
-        cause = None if here is not None and _walks_on(here, fault) else fault
+        cause = None if here is not None and walks_on(here, fault.failure) else fault
         call = _push(call, replace(frame, index=1, cause=cause))._replace(hops=frame.hops)
         return self._enter(call, listed)
 
@@ -550,7 +564,7 @@ class _Walk:
         # A stream that had begun has left the retries behind it, unless its row says otherwise.
         if not (overruled and not fault.opened) and not (row.retried and fault.failure in retry.on):
             return None
-        count = frame.count if frame.count is not None else _count_for(retry, fault)
+        count = frame.count if frame.count is not None else count_for(retry, fault)
         rule = self.semantics.retry_after
         given_s = fault.retry_after_s if retry.honours_retry_after else None
         wait_s = self.semantics.backoff.wait_s(frame.index)
@@ -588,7 +602,7 @@ class _Walk:
             if resume is not None:
                 call = call._replace(stack=call.stack[:-1])
             assert call.last is not None
-            return self._unwind(call, replace(call.last, row=_no_retry(call.last.row)))
+            return self._unwind(call, replace(call.last, row=no_retry(call.last.row)))
         jitter_s = self.semantics.backoff.jitter_s
         if left_s is not None:
             jitter_s = min(jitter_s, left_s - wait_s)
@@ -616,7 +630,7 @@ class _Walk:
             finish = Finish(200, call.deployment, told.failure, in_band=True, told=not silent)
         else:
             status = self.semantics.status(told.failure, told.status, told.row)
-            good = _is_good(told.failure)
+            good = is_good(told.failure)
             finish = Finish(status, told.deployment) if good else Finish(status, None, told.failure)
         return Step(call._replace(stack=()), finish, self._told())
 
@@ -648,78 +662,11 @@ def _refs(call: Call) -> list[str]:
     return [frame.node.route for frame in call.stack if isinstance(frame.node, Ref)]
 
 
-def _is_further(rung: Rung, index: int) -> bool:
-    """Whether a chain goes to this rung for want of an answer from those above.
-
-    Not so a rung that only stands in while those above are cooling, and not a chain of other
-    routes, whose rungs speak for themselves.
-    """
-    if rung.on == COOLING:
-        return False
-    match rung.child:
-        case Ref():
-            return True
-        case Chain(rungs=(Rung(child=Ref()), *_)):
-            return False
-        case _:
-            return index > 0
-
-
-def _is_hop(rung: Rung) -> bool:
-    """Whether going to it is a fallback by itself; to other routes it is each `Ref` below that is."""
-    return rung.on != COOLING and not _is_list(rung.child)
-
-
-def _is_list(node: Node) -> bool:
-    match node:
-        case Ref() | Chain(rungs=(Rung(child=Ref()), *_)):
-            return True
-        case _:
-            return False
-
-
-def _list_for(node: Node, fault: Fault, own: bool = False) -> Chain | None:
-    """The other routes that a chain goes on with after this failure of its first rung.
-
-    `own`: leaving out a list that is only for calls that asked for this route.
-    """
-    if not isinstance(node, Chain):
-        return None
-    inner = _list_for(node.rungs[0].child, fault, own)
-    further = (rung for rung in node.rungs[1:] if not (own and rung.asked_only))
-    rung = next((rung for rung in further if _reaches(rung, fault)), None)
-    if inner is not None or rung is None:
-        return inner
-    match rung.child:
-        case Ref() as ref:
-            return Chain((Rung(ref),))
-        case Chain(rungs=(Rung(child=Ref()), *_)) as listed:
-            return listed
-        case inside:
-            return _list_for(inside, fault, own)
-
-
-def _walks_on(node: Node, fault: Fault) -> bool:
-    """Whether this failure of a chain's first rung leads to a further one of its own."""
-    further = node.rungs[1:] if isinstance(node, Chain) else ()
-    return any(_is_hop(rung) and _reaches(rung, fault) for rung in further)
-
-
 def _hops_at(call: Call, frame: Frame, rung: Rung) -> int:
     """How many fallbacks led to this rung of the frame's chain."""
-    if _is_list(frame.node):
+    if is_list(frame.node):
         return call.hops
-    return frame.hops + _is_hop(rung)
-
-
-def _is_good(failure: str) -> bool:
-    """Whether it is the status of an answer, which some list made a failure of."""
-    return len(failure) == 3 and failure[0] == "2"
-
-
-def _reaches(rung: Rung, fault: Fault) -> bool:
-    """A good answer is only thrown away by its own name, not as one of everything."""
-    return fault.failure in rung.on and not (rung.on.all_but and _is_good(fault.failure))
+    return frame.hops + is_hop(rung)
 
 
 def _discards(stack: tuple[Frame, ...], status: str) -> bool:
@@ -742,7 +689,7 @@ def _push(call: Call, frame: Frame) -> Call:
     return call._replace(stack=(*call.stack, frame))
 
 
-def _count_for(retry: Retry, fault: Fault) -> int:
+def count_for(retry: Retry, fault: Fault) -> int:
     for on, count in retry.per_failure:
         if fault.failure in on:
             return count
@@ -750,10 +697,10 @@ def _count_for(retry: Retry, fault: Fault) -> int:
     return next(own, retry.retries)
 
 
-def _allowed_for(cooldown: Cooldown, failure: str) -> int | None:
+def allowed_for(cooldown: Cooldown, failure: str) -> int | None:
     named = (count for on, count in cooldown.per_failure if failure in on)
     return next(named, cooldown.allowed_failures)
 
 
-def _no_retry(row: Row | None) -> Row | None:
+def no_retry(row: Row | None) -> Row | None:
     return None if row is None else replace(row, retried=False)

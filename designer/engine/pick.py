@@ -86,11 +86,12 @@ def _used(child: Node, world: World, at: float) -> int:
     return sum(world.minute_counts(id_, at)[0] for id_ in deployments_of(child))
 
 
-_WINDOW_S = 300.0
+WINDOW_S = 300.0
+"""How far back `fastest` looks."""
 
 
 def _latency_s(child: Node, world: World, at: float) -> float:
     """Unmeasured children come first, so that each is measured once."""
-    seen = [world.latency_s(id_, at - _WINDOW_S) for id_ in deployments_of(child)]
+    seen = [world.latency_s(id_, at - WINDOW_S) for id_ in deployments_of(child)]
     known = [s for s in seen if s is not None]
     return min(known) if known else 0.0

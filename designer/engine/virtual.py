@@ -6,7 +6,7 @@ guardrails answer and how much jitter is slept, comes from `Surroundings`; so do
 
 from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from msgspec import Struct, field
 
@@ -75,14 +75,19 @@ class Run(Struct):
         return finish is not None and finish.failure is None
 
 
-class Surroundings(Protocol):
-    def answer(self, run: Run, send: Send, at: float) -> Outcome: ...
+Who = TypeVar("Who", contravariant=True)
 
-    def inspect(self, run: Run, ask: Inspect, at: float) -> Inspected: ...
 
-    def look_up(self, run: Run, at: float) -> LookedUp: ...
+class Surroundings(Protocol[Who]):
+    """`Who` is how a driver calls a call on its way: `Run` here."""
 
-    def reserve(self, run: Run, at: float) -> Reserved: ...
+    def answer(self, run: Who, send: Send, at: float) -> Outcome: ...
+
+    def inspect(self, run: Who, ask: Inspect, at: float) -> Inspected: ...
+
+    def look_up(self, run: Who, at: float) -> LookedUp: ...
+
+    def reserve(self, run: Who, at: float) -> Reserved: ...
 
     def jitter(self) -> float:
         """The share of its jitter that a wait takes, in [0, 1]."""
@@ -91,7 +96,7 @@ class Surroundings(Protocol):
 def perform(
     program: Program,
     arrivals: Iterable[Arrival],
-    around: Surroundings,
+    around: Surroundings[Run],
     world: World,
     draws: Iterator[float],
 ) -> Iterator[Run]:

@@ -23,9 +23,10 @@ class Minute(Struct):
         return self.counted if at < self.began + _MINUTE_S else 0
 
     def add(self, at: float) -> None:
-        self.counted = self.count(at) + 1
-        if self.counted == 1:
-            self.began = at
+        if at < self.began + _MINUTE_S:
+            self.counted += 1
+        else:
+            self.began, self.counted = at, 1
 
 
 class Health(Struct):
@@ -45,6 +46,10 @@ class World(Struct):
     def is_cooling(self, deployment: str, at: float) -> bool:
         health = self._health.get(deployment)
         return health is not None and at < health.cooling_until
+
+    def cools_until(self) -> float:
+        """When the last of all cooldowns ends."""
+        return max((h.cooling_until for h in self._health.values()), default=float("-inf"))
 
     def failures_within(self, deployment: str, at: float, window_s: float) -> int:
         """Counted failures in the window that `at` lies in: each begins with the first one after."""
@@ -81,29 +86,29 @@ class World(Struct):
         for effect in effects:
             match effect:
                 case Sent(deployment=id_):
-                    self._of(id_).in_flight += 1
+                    self.health_of(id_).in_flight += 1
                 case Answered(deployment=id_, at=at, took_s=took_s):
-                    health = self._of(id_)
+                    health = self.health_of(id_)
                     health.in_flight -= 1
                     health.answered.add(at)
                     health.latencies.append((at, took_s))
                 case Missed(deployment=id_, at=at, counted=counted):
-                    self._of(id_).in_flight -= 1
+                    self.health_of(id_).in_flight -= 1
                     if counted:
                         self._blame(id_, at)
                 case Blamed(deployment=id_, at=at):
                     self._blame(id_, at)
                 case Cooled(deployment=id_, until=until):
-                    health = self._of(id_)
+                    health = self.health_of(id_)
                     health.cooling_until = max(health.cooling_until, until)
                     health.failures_at.clear()
                 case Turned(pool=pool, turn=turn):
                     self._turns[pool] = turn
 
     def _blame(self, deployment: str, at: float) -> None:
-        health = self._of(deployment)
+        health = self.health_of(deployment)
         health.failed.add(at)
         health.failures_at.append(at)
 
-    def _of(self, deployment: str) -> Health:
+    def health_of(self, deployment: str) -> Health:
         return self._health.setdefault(deployment, Health())

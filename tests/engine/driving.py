@@ -35,21 +35,21 @@ class Scripted(Struct):
     has_cached: bool = False
     _used: dict[str, int] = field(default_factory=dict)
 
-    def answer(self, run: Run, send: Send, at: float) -> Outcome:
+    def answer(self, run: Any, send: Send, at: float) -> Outcome:
         self.on_send(run, send, at)
         listed = self.answers.get(send.deployment, [GOOD])
         turn = self._used.get(send.deployment, 0)
         self._used[send.deployment] = turn + 1
         return listed[min(turn, len(listed) - 1)]
 
-    def inspect(self, run: Run, ask: Inspect, at: float) -> Inspected:
+    def inspect(self, run: Any, ask: Inspect, at: float) -> Inspected:
         self.inspected.append(ask)
         return Inspected(at, next(self.verdicts))
 
-    def look_up(self, run: Run, at: float) -> LookedUp:
+    def look_up(self, run: Any, at: float) -> LookedUp:
         return LookedUp(at, self.has_cached)
 
-    def reserve(self, run: Run, at: float) -> Reserved:
+    def reserve(self, run: Any, at: float) -> Reserved:
         return Reserved(at, self.refuses)
 
     def jitter(self) -> float:

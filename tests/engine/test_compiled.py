@@ -1,0 +1,253 @@
+"""The compiled program is the interpreter, only faster: nothing that can be seen tells them apart."""
+
+from itertools import cycle
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from designer.engine.call import Program
+from designer.engine.events import Request
+from designer.engine.machine import Machine
+from designer.engine.outcomes import Outcome
+from designer.engine.program import compiled
+from designer.engine.semantics import RetryAfter, Semantics
+from designer.engine.swift import Flight
+from designer.engine.swift import perform as perform_swiftly
+from designer.engine.virtual import Arrival, Run, perform
+from designer.engine.world import World
+from designer.gateways.litellm.semantics import LITELLM_1_106
+from designer.gateways.openrouter.semantics import SEMANTICS as OPENROUTER
+from designer.gateways.portkey_cloud.semantics import HOSTED
+from designer.gateways.portkey_oss.semantics import DOCKER
+from designer.gateways.reference import REFERENCE
+from designer.ir import (
+    COOLING,
+    Chain,
+    Node,
+    Pool,
+    Ref,
+    Remote,
+    Retry,
+    Routing,
+    Rung,
+    Split,
+    Switch,
+    children,
+    failures,
+)
+from tests.engine.driving import Scripted
+from tests.engine.strategies import (
+    IDS,
+    ROUTES,
+    answers,
+    calls,
+    draws,
+    routings,
+    semantics,
+    verdicts,
+)
+
+Calls = list[tuple[float, str, Request]]
+Seen = tuple[Any, ...]
+
+GATEWAYS = (REFERENCE, LITELLM_1_106, DOCKER, HOSTED, OPENROUTER)
+
+
+@st.composite
+def habits(draw: st.DrawFn) -> Semantics:
+    """A gateway's own, or any mixture of what the tables can say."""
+    known = draw(st.sampled_from((None, *GATEWAYS)))
+    if known is not None:
+        return known
+    rule = st.builds(
+        RetryAfter,
+        on=st.just(failures(429, 503)),
+        at_least_s=st.sampled_from([0.0, 3.0]),
+        at_most_s=st.sampled_from([20.0, 100.0]),
+        gives_up_above=st.booleans(),
+        at_most_in_all_s=st.sampled_from([None, 3.0]),
+        after_last=st.booleans(),
+        ends_backoff=st.booleans(),
+    )
+    mixed = draw(semantics())
+    cooldown = mixed.cooldown
+    if cooldown is not None:
+        alone = draw(st.sampled_from([None, 2]))
+        cooldown = replace(cooldown, alone_least_requests=alone)
+    rows = tuple(
+        replace(row, silent=draw(st.booleans())) if "content" not in row.phases else row
+        for row in mixed.rows
+    )
+    return replace(
+        mixed,
+        rows=rows if draw(st.integers(0, 3)) == 0 else mixed.rows,
+        retry_after=draw(st.none() | rule),
+        cooldown=cooldown,
+        tells_no_route=draw(st.booleans()),
+        compares=draw(st.sampled_from(["values", "javascript"])),
+        depth=draw(st.integers(1, 5)),
+        depth_counts=draw(st.sampled_from(["routes", "hops"])),
+        resumes_list=draw(st.booleans()),
+        overlooks=draw(st.sampled_from([frozenset(), frozenset({"no_done", "malformed_chunk"})])),
+        one_stream_limit=draw(st.booleans()),
+        stages=draw(
+            st.sampled_from(
+                [
+                    mixed.stages,
+                    ("reserve", "guard_in", "cache", "route", "guard_out", "settle"),
+                    ("guard_in", "route", "settle"),
+                ]
+            )
+        ),
+    )
+
+
+@st.composite
+def wild_routings(draw: st.DrawFn) -> Routing:
+    """Lists of other routes, stand-ins, discarded answers, counts of one's own, names of nothing."""
+    routing = draw(routings())
+    name = st.sampled_from([*ROUTES, "nowhere", "other"])
+
+    def varied(node: Node) -> Node:
+        match node:
+            case Chain(rungs=rungs):
+                own = (replace(rung, child=varied(rung.child)) for rung in rungs)
+                return replace(node, rungs=tuple(_varied(rung) for rung in own))
+            case Retry(child=child):
+                counts = draw(st.sampled_from([(), ((IDS[0], 2),)]))
+                return replace(node, child=varied(child), per_deployment=counts)
+            case Ref():
+                return Ref(draw(name))
+            case Pool(children=inner):
+                return replace(node, children=tuple(varied(child) for child in inner))
+            case Remote(child=child):
+                return Remote(varied(child))
+            case Switch(cases=cases, otherwise=otherwise):
+                rest = None if otherwise is None else varied(otherwise)
+                told = tuple(replace(case, child=varied(case.child)) for case in cases)
+                return replace(node, cases=told, otherwise=rest)
+            case Split(arms=arms):
+                return replace(node, arms=tuple(replace(a, child=varied(a.child)) for a in arms))
+            case _:
+                return node
+
+    def _varied(rung: Rung) -> Rung:
+        on = draw(st.sampled_from([rung.on, rung.on, COOLING, failures(200, 503)]))
+        return replace(rung, on=on, asked_only=draw(st.booleans()))
+
+    def listed(node: Node) -> Node:
+        """A route with a list of others, as LiteLLM's fallbacks are."""
+        if not draw(st.booleans()):
+            return node
+        refs = tuple(Rung(Ref(draw(name))) for _ in range(draw(st.integers(1, 2))))
+        on = draw(st.sampled_from([refs[0].on, failures(429, 503)]))
+        further = Rung(Chain(refs), on, draw(st.booleans()))
+        return Chain((Rung(node), further), "first" if draw(st.booleans()) else "last")
+
+    routes = tuple(replace(route, node=listed(varied(route.node))) for route in routing.routes)
+    return replace(routing, routes=routes, aliases=(("other", "chat"),))
+
+
+def interpreted(
+    program: Program, around: Scripted, arrivals: list[Arrival], chance: list[float]
+) -> tuple[list[Seen], World]:
+    world = World()
+    runs = perform(program, arrivals, around, world, cycle(chance))
+    return [_seen_of_run(run) for run in runs], world
+
+
+def swiftly(
+    program: Program, around: Scripted, arrivals: list[Arrival], chance: list[float]
+) -> tuple[list[Seen], World]:
+    world = World()
+    machine = Machine(compiled(program), world, cycle(chance))
+    flights = perform_swiftly(machine, arrivals, around)
+    return [_seen_of_flight(machine, flight) for flight in flights], world
+
+
+def _seen_of_run(run: Run) -> Seen:
+    finish = run.finish
+    assert finish is not None
+    told = (finish.status, finish.served_by, finish.failure, finish.in_band, finish.told)
+    rest = (run.index, run.attempts, run.ended_at, run.first_content_at, run.usage, run.call.arms)
+    return (*told, *rest, run.call.asked, run.call.route, run.call.attempts)
+
+
+def _seen_of_flight(machine: Machine, flight: Flight) -> Seen:
+    call = flight.call
+    served_by = None if call.told_by < 0 else machine.compiled.ids[call.told_by]
+    arms = tuple((call.arms or {}).items())
+    told = (call.status, served_by, call.failure, call.in_band, call.told)
+    rest = (flight.index, flight.attempts, flight.ended_at, flight.first_content_at, flight.usage)
+    return (*told, *rest, arms, call.asked.name, call.route.name, call.attempts)
+
+
+@given(
+    wild_routings(),
+    habits(),
+    answers,
+    calls,
+    verdicts,
+    draws,
+    st.sampled_from([None, None, None, "budget", "limit"]),
+    st.sampled_from([False, False, True]),
+    st.sampled_from([0.0, 0.4, 1.0]),
+)
+@settings(max_examples=max(200, settings().max_examples))
+def test_the_compiled_program_does_what_the_interpreter_says(
+    routing: Routing,
+    semantics: Semantics,
+    listed: dict[str, list[Outcome]],
+    asked: Calls,
+    said: list[Any],
+    chance: list[float],
+    refuses: str | None,
+    has_cached: bool,
+    jitter: float,
+) -> None:
+    def around() -> Scripted:
+        return Scripted(
+            listed, cycle(said), refuses=refuses, has_cached=has_cached, jitter_share=jitter
+        )
+
+    program = Program(routing, semantics)
+    arrivals = [Arrival(at, route, request) for at, route, request in asked]
+    one, other = around(), around()
+
+    runs, world = interpreted(program, one, arrivals, chance)
+    flights, own_world = swiftly(program, other, arrivals, chance)
+
+    assert flights == runs
+    assert own_world == world
+    assert other.inspected == one.inspected
+
+
+@given(routings(), habits(), st.sampled_from(["nowhere", "chat"]))
+def test_a_route_that_is_not_there_is_refused_without_asking_anybody(
+    routing: Routing, semantics: Semantics, name: str
+) -> None:
+    arrivals = [Arrival(0.0, name, Request())]
+    runs, _ = interpreted(Program(routing, semantics), Scripted(), arrivals, [0.5])
+    flights, _ = swiftly(Program(routing, semantics), Scripted(), arrivals, [0.5])
+
+    assert flights == runs
+    assert (flights[0][2] == "no_route" and not flights[0][6]) or name == "chat"
+
+
+def test_every_kind_of_node_is_compiled() -> None:
+    """What the strategies draw from has every node of the tree in it, so that the law is about all."""
+    found: set[type] = set()
+
+    @given(wild_routings())
+    def look(routing: Routing) -> None:
+        waiting = [route.node for route in routing.routes]
+        while waiting:
+            node = waiting.pop()
+            found.add(type(node))
+            waiting += children(node)
+
+    look()
+
+    assert {Chain, Pool, Ref, Remote, Retry, Split, Switch} <= found
