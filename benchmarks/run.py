@@ -8,7 +8,7 @@ import importlib
 import os
 import platform
 
-SUITES = ("start", "scale", "engine", "lint", "verify")
+SUITES = ("start", "scale", "engine", "simulate", "lint", "verify")
 
 
 def main() -> None:

@@ -6,9 +6,11 @@ next to happen anyway, and an ordinary answer is not played out step by step.
 
 from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
+from math import inf
 
 from msgspec import Struct
 
+from designer.engine.classify import retry_after_s
 from designer.engine.events import (
     Ended,
     Event,
@@ -38,6 +40,8 @@ from designer.engine.machine import (
 from designer.engine.outcomes import Outcome, play
 from designer.engine.virtual import Arrival, Attempt, Surroundings
 
+NO_USAGE = Usage()
+
 
 class Flight(Struct, eq=False):
     """One call on its way, and afterwards what became of it. Changed by `perform` alone."""
@@ -52,7 +56,7 @@ class Flight(Struct, eq=False):
     """The next one."""
     first_content_at: float | None = None
     ended_at: float = 0.0
-    usage: Usage = Usage()
+    usage: Usage = NO_USAGE
 
     @property
     def took_s(self) -> float:
@@ -70,23 +74,23 @@ def perform(
     """Each call when it is over. `arrivals` are in order of time; of equal times the first is first."""
     queue = iter(arrivals)
     heap: list[tuple[float, int, Flight]] = []
-    arrival, arrival_order, order, index = next(queue, None), 1, 1, 0
-    while True:
-        if arrival is not None and (not heap or (arrival.at, arrival_order) < heap[0][:2]):
-            at = arrival.at
+    arrival, index, order = next(queue, None), 0, 1
+    arrives_at, arrival_order = inf if arrival is None else arrival.at, order
+    while arrival is not None or heap:
+        is_first = not heap or arrives_at < heap[0][0]
+        if arrival is not None and (is_first or (arrives_at, arrival_order) < heap[0][:2]):
+            at = arrives_at
             call, command = machine.begin(index, arrival.route, arrival.request, at)
             flight = Flight(index, arrival, call)
-            index, order = index + 1, order + 1
-            arrival, arrival_order = next(queue, None), order
-        elif heap:
+            arrival, index, order = next(queue, None), index + 1, order + 1
+            arrives_at, arrival_order = inf if arrival is None else arrival.at, order
+        else:
             at, _, flight = heappop(heap)
             command = _happen(machine, flight, at)
-        else:
-            return
         while command is not FINISH:
             event = flight.event = _asked(machine, flight, command, at, around)
             at, order = event.at, order + 1
-            if (heap and at >= heap[0][0]) or (arrival is not None and at >= arrival.at):
+            if at >= arrives_at or (heap and at >= heap[0][0]):
                 heappush(heap, (at, order, flight))
                 break
             command = _happen(machine, flight, at)
@@ -97,27 +101,24 @@ def perform(
 
 def _happen(machine: Machine, flight: Flight, at: float) -> Next:
     event, call = flight.event, flight.call
-    match event:
-        case Ended():
-            flight.usage = event.usage
-            return machine.ended(call, at, event.status)
-        case Failed(failure=failure, status=status, retry_after_s=retry_after_s):
-            return machine.failed(call, at, failure, status, retry_after_s)
-        case Woke():
-            return machine.woke(call, at)
-        case Headers():
-            return machine.headers(call)
-        case FirstToken():
-            flight.first_content_at = at
-            return machine.first_token(call)
-        case Inspected(verdict=verdict):
-            return machine.inspected(call, at, verdict)
-        case LookedUp(hit=hit):
-            return machine.looked_up(call, at, hit)
-        case Reserved(refused=refused):
-            return machine.reserved(call, at, refused)
-        case _:
-            raise AssertionError(event)
+    if isinstance(event, Ended):
+        flight.usage = event.usage
+        return machine.ended(call, at, event.status)
+    if isinstance(event, Failed):
+        return machine.failed(call, at, event.failure, event.status, event.retry_after_s)
+    if isinstance(event, Woke):
+        return machine.woke(call, at)
+    if isinstance(event, Headers):
+        return machine.headers(call)
+    if isinstance(event, FirstToken):
+        flight.first_content_at = at
+        return machine.first_token(call)
+    if isinstance(event, Inspected):
+        return machine.inspected(call, at, event.verdict)
+    if isinstance(event, LookedUp):
+        return machine.looked_up(call, at, event.hit)
+    assert isinstance(event, Reserved)
+    return machine.reserved(call, at, event.refused)
 
 
 def _asked(
@@ -127,16 +128,7 @@ def _asked(
     if command is SEND:
         id_ = machine.compiled.ids[call.deployment]
         send = Send(id_, call.timeout_s, call.first_token_s, call.left_s)
-        outcome = around.answer(flight, send, at)
-        if _is_ordinary(outcome) and not call.request.stream:
-            ends_s = max(outcome.delay_s, outcome.first_token_s or 0.0, outcome.ends_s or 0.0)
-            if send.timeout_s is None or ends_s <= send.timeout_s:
-                flight.attempts.append(Attempt(id_, at, "200"))
-                return Ended(at + ends_s, outcome.usage or Usage())
-        played = play(outcome, send, call.request.stream, at, machine.semantics.overlooks)
-        flight.attempts.append(Attempt(id_, at, played.label, played.hung))
-        flight.coming = list(reversed(played.events))
-        return flight.coming.pop()
+        return _foreseen(flight, around.answer(flight, send, at), send, at, machine)
     if command is LISTEN:
         return flight.coming.pop()
     if command is WAIT:
@@ -150,7 +142,29 @@ def _asked(
     return around.reserve(flight, at)
 
 
-def _is_ordinary(outcome: Outcome) -> bool:
-    return (
-        outcome.status == 200 and not outcome.kind and outcome.body is None and not outcome.headers
-    )
+def _foreseen(flight: Flight, outcome: Outcome, send: Send, at: float, machine: Machine) -> Event:
+    """The attempt's first event; the rest are the flight's `coming`. As `outcomes.play` has them."""
+    streams = flight.arrival.request.stream
+    status, id_ = outcome.status, send.deployment
+    limit_s = inf if send.timeout_s is None else send.timeout_s
+    if outcome.body is None:
+        if status >= 400 and outcome.kind in _PLAIN:
+            if streams and send.first_token_s is not None:
+                limit_s = min(limit_s, send.first_token_s)
+            if outcome.delay_s <= limit_s:
+                flight.attempts.append(Attempt(id_, at, str(status)))
+                wanted_s = retry_after_s(outcome.headers) if outcome.headers else None
+                return Failed(at + outcome.delay_s, str(status), status, wanted_s)
+        elif status == 200 and not outcome.kind and not outcome.headers and not streams:
+            ends_s = max(outcome.delay_s, outcome.first_token_s or 0.0, outcome.ends_s or 0.0)
+            if ends_s <= limit_s:
+                flight.attempts.append(Attempt(id_, at, "200"))
+                return Ended(at + ends_s, outcome.usage or NO_USAGE)
+    played = play(outcome, send, streams, at, machine.semantics.overlooks)
+    flight.attempts.append(Attempt(id_, at, played.label, played.hung))
+    flight.coming = list(reversed(played.events))
+    return flight.coming.pop()
+
+
+_PLAIN = frozenset({"", "http", "rate_limit", "exhausted"})
+"""Kinds that are nothing but a status."""

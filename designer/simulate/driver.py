@@ -1,7 +1,6 @@
-"""Run a scenario: the engine's virtual driver, with providers that answer by facts, chance and faults."""
+"""Run a scenario: the compiled program in virtual time, with providers that answer by facts, chance and faults."""
 
 from collections.abc import Mapping
-from itertools import repeat
 from random import Random
 
 from msgspec import Struct, field
@@ -10,14 +9,15 @@ from msgspec.structs import replace
 from designer.diagnostics import Report
 from designer.engine.call import Program
 from designer.engine.events import Inspect, Inspected, LookedUp, Reserved, Send, Usage
+from designer.engine.machine import Machine
 from designer.engine.outcomes import HANGS_S, Outcome
-from designer.engine.virtual import Run, perform
+from designer.engine.program import compiled
+from designer.engine.swift import Flight, perform
 from designer.engine.world import World
 from designer.gateways.base import Parsed
-from designer.ir import Routing
 from designer.simulate.checks import judged
-from designer.simulate.faults import Faults, struck
-from designer.simulate.result import Moment, Result
+from designer.simulate.faults import Faults
+from designer.simulate.result import Moment, Phase, Result
 from designer.simulate.scenario import Scenario
 from designer.simulate.services import (
     REFUSAL_S,
@@ -28,7 +28,7 @@ from designer.simulate.services import (
     time_to_first_token_s,
 )
 from designer.simulate.statistics import Slice, Tally
-from designer.simulate.traffic import Load, arrivals, loads_of
+from designer.simulate.traffic import Load, Visit, arrivals, loads_of
 
 MOMENTS = 60
 """Into how many slices the simulated time is cut for a picture."""
@@ -52,26 +52,24 @@ def simulate(
     loads = loads_of(scenario.traffic, traffic, names)
     busiest = max(loads, key=lambda name: loads[name].rate_per_s, default="")
     services = _priced(parsed, services)
-    lengths: list[Tokens] = []
     around = _Providers(
-        routing=routing,
         services=services,
         faults=Faults(scenario, routing, services, busiest, report),
-        lengths=lengths,
         speeds=Random(f"{seed}/speeds"),
         shares=Random(f"{seed}/shares"),
         jitters=Random(f"{seed}/jitters"),
     )
-    coming = arrivals(loads, scenario.for_s, Random(f"{seed}/arrivals"), lengths)
-    picks = Random(f"{seed}/picks")
-    draws = (picks.random() for _ in repeat(None))
-    gathered = _Gathered(names, services, lengths, scenario.for_s, around)
-    for run in perform(Program(routing, parsed.semantics), coming, around, World(), draws):
-        gathered.add(run)
-    tallies = gathered.tallies
+    is_daily = scenario.traffic.is_daily
+    coming = arrivals(loads, scenario.for_s, Random(f"{seed}/arrivals"), is_daily)
+    draws = iter(Random(f"{seed}/picks").random, None)
+    machine = Machine(compiled(Program(routing, parsed.semantics)), World(), draws)
+    gathered = _Gathered(names, services, scenario, around, machine.compiled.ids)
+    for flight in perform(machine, coming, around):
+        gathered.add(flight)
+    tallies = gathered.by_route()
     routes = {name: tallies[name].result(name) for name in loads}
-    total = sum(tallies.values(), Tally()).result("")
-    asked = {name: frozenset(ids) for name, ids in gathered.asked.items()}
+    total = gathered.total().result("")
+    asked = gathered.asked()
     return Result(
         scenario=scenario.name,
         gateway=parsed.gateway,
@@ -79,6 +77,7 @@ def simulate(
         for_s=scenario.for_s,
         total=total,
         routes=tuple(routes.values()),
+        phases=gathered.phases(tuple(loads)),
         moments=gathered.moments(),
         checks=tuple(
             judged(bound, total, routes, services, asked, report) for bound in scenario.bounds
@@ -118,10 +117,8 @@ class _Quota(Struct):
 class _Providers(Struct):
     """Surroundings made of facts, chance and faults. Keeps how much of each quota is used."""
 
-    routing: Routing
     services: Mapping[str, Service]
     faults: Faults
-    lengths: list[Tokens]
     speeds: Random
     shares: Random
     jitters: Random
@@ -131,31 +128,33 @@ class _Providers(Struct):
     running: dict[str, list[float]] = field(default_factory=dict)
     """When what runs on a deployment with a parallel quota will end."""
 
-    def answer(self, run: Run, send: Send, at: float) -> Outcome:
-        service = self.services.get(send.deployment, UNKNOWN)
-        tokens = self.lengths[run.index]
+    def answer(self, run: Flight, send: Send, at: float) -> Outcome:
+        id_ = send.deployment
+        service = self.services.get(id_, UNKNOWN)
+        tokens = _tokens_of(run)
         begins_s = time_to_first_token_s(service, self.speeds)
-        generates_s = tokens.output / service.tokens_per_s
+        if service.has_quota and self._is_over_quota(id_, service, tokens, at):
+            return Outcome(status=429, delay_s=REFUSAL_S)
         outcome = Outcome(
             usage=Usage(tokens.input, tokens.output),
             delay_s=begins_s,
-            ends_s=begins_s + generates_s,
+            ends_s=begins_s + tokens.output / service.tokens_per_s,
         )
-        if self._is_over_quota(send.deployment, service, tokens, at):
-            return Outcome(status=429, delay_s=REFUSAL_S)
-        for fault in self.faults.of_deployment(send.deployment, run.call.asked, at):
+        for fault in self.faults.of_deployment(id_):
+            if not (fault.from_s <= at < fault.to_s and fault.covers(run.call.asked.name)):
+                continue
             if fault.share >= 1.0 or self.shares.random() < fault.share:
-                outcome = struck(fault, outcome)
+                outcome = fault.strike(outcome)
                 if outcome.kind:
                     break
         if service.parallel is not None:
-            self.running[send.deployment].append(at + (outcome.ends_s or outcome.delay_s))
+            self.running[id_].append(at + (outcome.ends_s or outcome.delay_s))
         return outcome
 
-    def inspect(self, run: Run, ask: Inspect, at: float) -> Inspected:
+    def inspect(self, run: Flight, ask: Inspect, at: float) -> Inspected:
         is_down = any(
             fault.share >= 1.0 or self.shares.random() < fault.share
-            for fault in self.faults.of_guardrail(ask.guardrail.name, run.call.asked, at)
+            for fault in self.faults.of_guardrail(ask.guardrail.name, run.call.asked.name, at)
         )
         if is_down:
             return Inspected(at, "broken")
@@ -163,10 +162,10 @@ class _Providers(Struct):
             self.guarded.add(run.index)
         return Inspected(at, "pass")
 
-    def look_up(self, run: Run, at: float) -> LookedUp:
+    def look_up(self, run: Flight, at: float) -> LookedUp:
         return LookedUp(at, hit=False)
 
-    def reserve(self, run: Run, at: float) -> Reserved:
+    def reserve(self, run: Flight, at: float) -> Reserved:
         return Reserved(at)
 
     def jitter(self) -> float:
@@ -197,58 +196,119 @@ class _Providers(Struct):
 
 
 class _Gathered:
+    """Sums by phase and route, so that neither calls nor their tokens are kept."""
+
     def __init__(
         self,
         names: tuple[str, ...],
         services: Mapping[str, Service],
-        lengths: list[Tokens],
-        for_s: float,
+        scenario: Scenario,
         around: _Providers,
+        ids: tuple[str, ...],
     ) -> None:
+        self.names = names
         self.services = services
-        self.lengths = lengths
-        self.slice_s = for_s / MOMENTS
+        self.slice_s = scenario.for_s / MOMENTS
         self.around = around
-        self.tallies = {name: Tally() for name in names}
+        self.ids = ids
+        self.spans = _spans(scenario)
+        self.tallies = [{name: Tally() for name in names} for _ in self.spans]
         self.slices = [Slice() for _ in range(MOMENTS)]
-        self.asked: dict[str, set[str]] = {name: set() for name in names}
+        self.asked_by: set[tuple[str, str]] = set()
         self.hung: set[str] = set()
 
-    def add(self, run: Run) -> None:
-        finish = run.finish
-        assert finish is not None
-        tally = self.tallies[run.call.asked]
-        here = self.slices[min(int(run.arrival.at / self.slice_s), MOMENTS - 1)]
+    def add(self, flight: Flight) -> None:
+        call, at = flight.call, flight.arrival.at
+        route, attempts = call.asked.name, len(flight.attempts)
+        tally = self._tally(at, route)
+        here = self.slices[min(int(at / self.slice_s), MOMENTS - 1)]
         tally.requests += 1
         here.requests += 1
-        tally.attempts += len(run.attempts)
-        tally.attempts_max = max(tally.attempts_max, len(run.attempts))
-        if run.attempts and run.index not in self.around.guarded:
+        tally.attempts += attempts
+        if attempts > tally.attempts_max:
+            tally.attempts_max = attempts
+        if attempts and flight.index not in self.around.guarded:
             tally.pii_upstream += 1
-        self.around.guarded.discard(run.index)
-        for attempt in run.attempts:
-            self.asked[run.call.asked].add(attempt.deployment)
+        self.around.guarded.discard(flight.index)
+        for attempt in flight.attempts:
+            self.asked_by.add((route, attempt.deployment))
             if attempt.hung:
                 self.hung.add(attempt.deployment)
-        if not run.is_served:
-            tally.failures[finish.failure or "unknown"] += 1
+        if call.failure is not None:
+            tally.failures[call.failure] += 1
             return
-        tally.took_s.append(run.took_s)
-        here.took_s.append(run.took_s)
-        if finish.served_by is None:
-            return
-        tally.served_by[finish.served_by] += 1
-        here.served_by[finish.served_by] += 1
-        if run.arrival.request.stream and run.first_content_at is not None:
-            tally.first_token_s.append(run.first_content_at - run.arrival.at)
-        cost = cost_usd(self.services.get(finish.served_by, UNKNOWN), self.lengths[run.index])
+        took_s = flight.ended_at - at
+        tally.took_s.append(took_s)
+        here.served += 1
+        here.took_s += took_s
+        if call.told_by >= 0:
+            self._served(flight, tally, here, self.ids[call.told_by])
+
+    def _served(self, flight: Flight, tally: Tally, here: Slice, id_: str) -> None:
+        tally.served_by[id_] += 1
+        here.served_by[id_] += 1
+        if flight.call.request.stream and flight.first_content_at is not None:
+            tally.first_token_s.append(flight.first_content_at - flight.arrival.at)
+        cost = cost_usd(self.services.get(id_, UNKNOWN), _tokens_of(flight))
         if cost is None:
             tally.has_all_prices = False
         else:
             tally.costs_usd.append(cost)
 
+    def _tally(self, at: float, route: str) -> Tally:
+        for (_, to_s), tallies in zip(self.spans, self.tallies, strict=True):
+            if at < to_s:
+                return tallies[route]
+        return self.tallies[-1][route]
+
+    def by_route(self) -> dict[str, Tally]:
+        return {name: sum((t[name] for t in self.tallies), Tally()) for name in self.names}
+
+    def total(self) -> Tally:
+        return sum((tally for tallies in self.tallies for tally in tallies.values()), Tally())
+
+    def asked(self) -> dict[str, frozenset[str]]:
+        return {
+            name: frozenset(id_ for route, id_ in self.asked_by if route == name)
+            for name in self.names
+        }
+
+    def phases(self, names: tuple[str, ...]) -> tuple[Phase, ...]:
+        """None where nothing begins or ends while requests come: the whole says it all."""
+        if len(self.spans) == 1:
+            return ()
+        return tuple(
+            Phase(
+                from_s,
+                to_s,
+                sum(tallies.values(), Tally()).result(""),
+                tuple(tallies[name].result(name) for name in names),
+            )
+            for (from_s, to_s), tallies in zip(self.spans, self.tallies, strict=True)
+        )
+
     def moments(self) -> tuple[Moment, ...]:
         return tuple(one.moment(n * self.slice_s) for n, one in enumerate(self.slices))
+
+
+PHASES_MOST = 12
+"""Above so many, phases are not told apart. Design decision: nobody reads a table of a hundred."""
+
+
+def _spans(scenario: Scenario) -> tuple[tuple[float, float], ...]:
+    """The times between which the same faults act."""
+    for_s = scenario.for_s
+    cuts = {t for f in scenario.faults for t in (f.from_s, f.to_s) if 0.0 < t < for_s}
+    if len(cuts) >= PHASES_MOST:
+        return ((0.0, for_s),)
+    edges = [0.0, *sorted(cuts), for_s]
+    return tuple(zip(edges[:-1], edges[1:], strict=True))
+
+
+def _tokens_of(flight: Flight) -> Tokens:
+    visit = flight.arrival
+    assert isinstance(visit, Visit)
+    return visit.tokens
 
 
 def _assumptions(
@@ -261,7 +321,7 @@ def _assumptions(
     said = list(semantics.assumptions)
     if semantics.doubt:
         said.append(semantics.doubt)
-    asked = sorted(set[str]().union(*gathered.asked.values()))
+    asked = sorted({id_ for _, id_ in gathered.asked_by})
     guessed = [id_ for id_ in asked if services.get(id_, UNKNOWN) == UNKNOWN]
     said.append("speeds are priors, not measured")
     if guessed:
@@ -269,7 +329,7 @@ def _assumptions(
             f"nothing is known of {', '.join(guessed)}: {UNKNOWN.ttft_s:g} s to the first token and "
             f"{UNKNOWN.tokens_per_s:g} tokens/s are assumed"
         )
-    if not any(name in traffic for name in gathered.tallies):
+    if not any(name in traffic for name in gathered.names):
         load = Load()
         said.append(
             f"no traffic is known: {load.input_tokens} tokens in and {load.output_tokens} out, "

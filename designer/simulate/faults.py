@@ -23,6 +23,33 @@ MEETS_NOTHING = Rule(
 )
 
 
+class Acting:
+    """A fault as it meets a deployment: `answer` is what it says whatever would have been said, if so."""
+
+    __slots__ = ("answer", "fault", "from_s", "route", "share", "to_s")
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+        self.from_s, self.to_s, self.share = fault.from_s, fault.to_s, fault.share
+        self.route = fault.target.route
+        self.answer = struck(fault, Outcome()) if fault.kind in _WHATEVER else None
+
+    def covers(self, route: str) -> bool:
+        return not self.route or fnmatchcase(route, self.route)
+
+    def strike(self, good: Outcome) -> Outcome:
+        return struck(self.fault, good) if self.answer is None else self.answer
+
+
+_WHATEVER = frozenset(
+    {
+        *("http", "rate_limit", "exhausted", "context_length", "content_policy", "reject_prefill"),
+        *("refuse_connection", "down", "timeout"),
+    }
+)
+"""Kinds whose answer does not depend on what the provider would have said."""
+
+
 class Faults:
     """A scenario's faults, joined with a configuration: immutable after construction."""
 
@@ -37,26 +64,24 @@ class Faults:
         self._routing = routing
         self._services = services
         self._first = _first_of(routing, busiest)
-        self._of_deployment: dict[str, tuple[Fault, ...]] = {}
+        self._of_deployment: dict[str, tuple[Acting, ...]] = {}
         self._of_guardrail: dict[str, tuple[Fault, ...]] = {}
         faults = [self._without_first(fault) for fault in scenario.faults]
         on_rails = [fault for fault in faults if fault.target.guardrail]
         on_deployments = [fault for fault in faults if not fault.target.guardrail]
         for deployment in routing.deployments:
-            met = tuple(f for f in on_deployments if self._meets(f, deployment))
+            met = tuple(Acting(f) for f in on_deployments if self._meets(f, deployment))
             if met:
                 self._of_deployment[deployment.id] = met
         for rail in routing.guardrails:
-            met = tuple(f for f in on_rails if _meets_rail(f, rail, routing))
-            if met:
-                self._of_guardrail[rail.name] = met
+            rails = tuple(f for f in on_rails if _meets_rail(f, rail, routing))
+            if rails:
+                self._of_guardrail[rail.name] = rails
         self._report(faults, report)
 
-    def of_deployment(self, id_: str, route: str, at: float) -> Iterator[Fault]:
-        """Those acting on it at this time, for a request to `route`, in the scenario's order."""
-        for fault in self._of_deployment.get(id_, ()):
-            if fault.from_s <= at < fault.to_s and _covers(fault, route):
-                yield fault
+    def of_deployment(self, id_: str) -> tuple["Acting", ...]:
+        """Those that ever act on it, in the scenario's order."""
+        return self._of_deployment.get(id_, ())
 
     def of_guardrail(self, name: str, route: str, at: float) -> Iterator[Fault]:
         for fault in self._of_guardrail.get(name, ()):
@@ -98,10 +123,11 @@ class Faults:
         )
 
     def _report(self, faults: list[Fault], report: Report) -> None:
+        met = [f for listed in self._of_guardrail.values() for f in listed]
+        met += [acting.fault for listed in self._of_deployment.values() for acting in listed]
         for fault in faults:
             on_rail = bool(fault.target.guardrail)
-            met = self._of_guardrail if on_rail else self._of_deployment
-            if any(fault in listed for listed in met.values()):
+            if fault in met:
                 continue
             names = [r.name for r in self._routing.guardrails] if on_rail else self._known()
             report.add(

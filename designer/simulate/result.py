@@ -81,6 +81,23 @@ class Moment(Struct, frozen=True):
         }
 
 
+class Phase(Struct, frozen=True):
+    """A stretch of time in which the same faults act, by when requests came."""
+
+    from_s: float
+    to_s: float
+    total: RouteResult
+    routes: tuple[RouteResult, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "from_s": _short(self.from_s),
+            "to_s": _short(self.to_s),
+            "total": self.total.as_json(),
+            "routes": [route.as_json() for route in self.routes],
+        }
+
+
 class Check(Struct, frozen=True):
     """An assertion of the scenario, judged."""
 
@@ -112,6 +129,8 @@ class Result(Struct, frozen=True):
     for_s: float
     total: RouteResult
     routes: tuple[RouteResult, ...]
+    phases: tuple[Phase, ...]
+    """In order; none where nothing changes on the way."""
     moments: tuple[Moment, ...]
     checks: tuple[Check, ...]
     assumptions: tuple[str, ...]
@@ -129,6 +148,7 @@ class Result(Struct, frozen=True):
             "for_s": _short(self.for_s),
             "total": self.total.as_json(),
             "routes": [route.as_json() for route in self.routes],
+            "phases": [phase.as_json() for phase in self.phases],
             "moments": [moment.as_json() for moment in self.moments],
             "checks": [check.as_json() for check in self.checks],
             "assumptions": list(self.assumptions),

@@ -88,6 +88,8 @@ class Traffic(Struct, frozen=True):
     """Of all routes together; None: the profile's."""
     for_s: float | None = None
     factor: float = 1.0
+    is_daily: bool = False
+    """Rates follow the curve of a day that begins at 0."""
 
 
 class Target(Struct, frozen=True):
@@ -233,7 +235,9 @@ class _Scenario:
         at: Path = ("traffic",)
         if not self.reader.is_a(value, dict, at, "`traffic`"):
             return Traffic()
-        self.reader.knows(value, ("from", "rate", "for", "factor", "replay"), at, "`traffic`")
+        self.reader.knows(
+            value, ("from", "rate", "for", "factor", "curve", "replay"), at, "`traffic`"
+        )
         if "replay" in value:
             instead = "give a rate instead: `traffic: {rate: 20/s, for: 30m}`"
             self.report.add(
@@ -244,11 +248,14 @@ class _Scenario:
             )
         if value.get("from", "profile") != "profile":
             self.bad((*at, "from"), "`from`", value["from"], "`profile`")
+        if value.get("curve", "flat") not in ("flat", "daily"):
+            self.bad((*at, "curve"), "`curve`", value["curve"], "`flat` or `daily`")
         rate = self.parsed(value, at, "rate", parse_rate)
         return Traffic(
             rate_per_s=None if rate is None else rate.per_second,
             for_s=self.parsed(value, at, "for", parse_duration_s),
             factor=self.number(value, at, "factor", 1.0),
+            is_daily=value.get("curve") == "daily",
         )
 
     def fault(self, value: Mapping[str, Any], at: Path) -> Fault | None:

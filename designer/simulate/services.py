@@ -36,6 +36,10 @@ class Service(Struct, frozen=True):
     tpm: int | None = None
     parallel: int | None = None
 
+    @property
+    def has_quota(self) -> bool:
+        return self.rpm is not None or self.tpm is not None or self.parallel is not None
+
 
 UNKNOWN = Service()
 

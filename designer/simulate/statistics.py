@@ -1,5 +1,6 @@
 """Gather what became of calls, and estimate from it. All intervals are for 95 %."""
 
+from array import array
 from collections import Counter
 from collections.abc import Sequence
 from math import ceil, floor, sqrt
@@ -12,16 +13,20 @@ Z = 1.959963984540054
 """The normal distribution's 97.5 % quantile."""
 
 
+def _numbers() -> "array[float]":
+    return array("d")
+
+
 class Tally(Struct):
-    """Sums and samples of one route, growing while calls end."""
+    """Sums and samples of one route, growing while calls end: eight bytes a sample."""
 
     requests: int = 0
     attempts: int = 0
     attempts_max: int = 0
-    took_s: list[float] = field(default_factory=list)
+    took_s: "array[float]" = field(default_factory=_numbers)
     """Of whole answers."""
-    first_token_s: list[float] = field(default_factory=list)
-    costs_usd: list[float] = field(default_factory=list)
+    first_token_s: "array[float]" = field(default_factory=_numbers)
+    costs_usd: "array[float]" = field(default_factory=_numbers)
     has_all_prices: bool = True
     served_by: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
@@ -67,18 +72,15 @@ class Slice(Struct):
     """What `Moment` is made from."""
 
     requests: int = 0
-    took_s: list[float] = field(default_factory=list)
+    served: int = 0
+    took_s: float = 0.0
+    """Of all whole answers together."""
     served_by: Counter[str] = field(default_factory=Counter)
 
     def moment(self, from_s: float) -> Moment:
-        count = len(self.took_s)
-        return Moment(
-            from_s,
-            self.requests,
-            count,
-            dict(sorted(self.served_by.items())),
-            sum(self.took_s) / count if count else None,
-        )
+        served_by = dict(sorted(self.served_by.items()))
+        mean_s = self.took_s / self.served if self.served else None
+        return Moment(from_s, self.requests, self.served, served_by, mean_s)
 
 
 def share(hits: int, of: int) -> Interval | None:

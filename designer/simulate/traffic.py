@@ -3,7 +3,7 @@
 from bisect import bisect
 from collections.abc import Iterator, Mapping
 from itertools import accumulate
-from math import exp, log, sqrt
+from math import cos, exp, log, pi, sqrt
 from random import Random
 
 from msgspec import Struct
@@ -21,6 +21,12 @@ Azure LLM inference trace 2023, conversation: generated tokens p50 129, p95 451,
 lognormal with CV 1 (CC-BY-4.0, github.com/Azure/AzurePublicDataset).
 """
 
+DAY_S = 86_400.0
+PEAK_AT_S = 14 * 3600.0
+"""When a day's curve is highest, from midnight. Design decision: early afternoon."""
+PEAK_RATIO = 2.0
+"""The peak of a daily curve in means of the day, where the profile gives none. Design decision."""
+
 
 class Load(Struct, frozen=True):
     """What one route is asked for."""
@@ -31,6 +37,16 @@ class Load(Struct, frozen=True):
     max_output_tokens: int | None = None
     streamed: float = 0.0
     """Share of requests."""
+    peak_per_s: float | None = None
+    """The rate of the day's busiest moment; only a daily curve asks."""
+    repeats: float = 0.0
+    """Share of requests that ask what was asked before; only a cache asks."""
+
+
+class Visit(Arrival, frozen=True):
+    """An arrival, and how long its prompt and its answer are."""
+
+    tokens: Tokens = Tokens(0, 0)
 
 
 def loads_of(
@@ -48,38 +64,83 @@ def loads_of(
     factor = traffic.factor
     if traffic.rate_per_s is not None and total > 0:
         factor *= traffic.rate_per_s / total
-    return {
-        name: replace(load, rate_per_s=load.rate_per_s * factor) for name, load in loads.items()
-    }
+    return {name: _scaled(load, factor) for name, load in loads.items()}
+
+
+def _scaled(load: Load, factor: float) -> Load:
+    peak = load.peak_per_s
+    return replace(
+        load,
+        rate_per_s=load.rate_per_s * factor,
+        peak_per_s=None if peak is None else peak * factor,
+    )
 
 
 def arrivals(
-    loads: Mapping[str, Load], for_s: float, chance: Random, lengths: list[Tokens]
-) -> Iterator[Arrival]:
-    """In order of time. Each arrival's lengths are appended to `lengths`, under its index."""
+    loads: Mapping[str, Load], for_s: float, chance: Random, is_daily: bool = False
+) -> Iterator[Visit]:
+    """In order of time. With `is_daily` the rates are means of a day that begins at 0."""
     names = [name for name, load in loads.items() if load.rate_per_s > 0]
     if not names:
         return
-    bounds = list(accumulate(loads[name].rate_per_s for name in names))
-    at = 0.0
+    curves = [Curve(_ratio(loads[name])) for name in names] if is_daily else []
+    rates = [loads[name].rate_per_s for name in names]
+    if is_daily:
+        rates = [rate * curve.ratio for rate, curve in zip(rates, curves, strict=True)]
+    bounds = list(accumulate(rates))
+    most, last = bounds[-1], len(names) - 1
+    u, at = chance.random, 0.0
     while True:
-        at += chance.expovariate(bounds[-1])
+        at -= log(1.0 - u()) / most
         if at >= for_s:
             return
-        name = names[min(bisect(bounds, chance.random() * bounds[-1]), len(names) - 1)]
-        load = loads[name]
+        which = min(bisect(bounds, u() * most), last)
+        if is_daily and u() >= curves[which].share_at(at):
+            continue
+        load = loads[names[which]]
         into, out = _length(load.input_tokens, chance), _length(load.output_tokens, chance)
-        lengths.append(Tokens(into, min(out, load.max_output_tokens or out)))
-        streams = load.streamed > 0 and chance.random() < load.streamed
-        yield Arrival(at, name, _STREAMED if streams else _WHOLE)
+        tokens = Tokens(into, min(out, load.max_output_tokens or out))
+        streams = load.streamed > 0 and u() < load.streamed
+        yield Visit(at, names[which], STREAMED if streams else WHOLE, tokens)
 
 
-_WHOLE, _STREAMED = Request(), Request(stream=True)
+WHOLE, STREAMED = Request(), Request(stream=True)
 _SIGMA = sqrt(log(1.0 + TOKENS_VARIATION**2))
+_SHIFT = _SIGMA**2 / 2
 
 
 def _length(mean: int, chance: Random) -> int:
     """Lognormal with this mean."""
     if mean <= 0:
         return 0
-    return max(1, round(mean * exp(_SIGMA * chance.gauss(0.0, 1.0) - _SIGMA**2 / 2)))
+    return max(1, round(mean * exp(_SIGMA * chance.gauss(0.0, 1.0) - _SHIFT)))
+
+
+# --- The curve of a day ---------------------------------------------------------------------------
+
+
+class Curve:
+    """Rates over a day, shaped like `exp(k cos t)`: one hill, as steep as its peak asks for."""
+
+    def __init__(self, ratio: float) -> None:
+        self.ratio = max(1.0, ratio)
+        """The peak, in means of the day."""
+        self._steepness = _steepness(self.ratio)
+
+    def share_at(self, at: float) -> float:
+        """Of the peak."""
+        return exp(self._steepness * (cos(2 * pi * (at - PEAK_AT_S) / DAY_S) - 1.0))
+
+
+def _ratio(load: Load) -> float:
+    return PEAK_RATIO if load.peak_per_s is None else load.peak_per_s / load.rate_per_s
+
+
+def _steepness(ratio: float) -> float:
+    """The k whose hill is `ratio` times as high as its mean, by halving; a day's mean over 96 quarters."""
+    low, high = 0.0, 1e4
+    for _ in range(60):
+        k = (low + high) / 2
+        mean = sum(exp(k * (cos(2 * pi * n / 96) - 1.0)) for n in range(96)) / 96
+        low, high = (k, high) if mean * ratio > 1.0 else (low, k)
+    return low

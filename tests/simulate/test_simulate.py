@@ -13,7 +13,7 @@ from designer.diagnostics import Report
 from designer.engine.outcomes import CONTENT_FAULTS, KINDS
 from designer.ir import Deployment, Route, Routing, Target
 from designer.simulate import BUILTIN, Load, Result, Service, builtin_scenario, simulate
-from designer.simulate.services import VARIATION, Tokens, time_to_first_token_s
+from designer.simulate.services import VARIATION, time_to_first_token_s
 from designer.simulate.traffic import arrivals
 from tests.simulate.arrangements import (
     CHAT,
@@ -230,13 +230,11 @@ def test_a_rate_of_all_is_split_by_the_rates_of_the_profile() -> None:
 
 
 def test_arrivals_and_lengths_have_the_means_that_were_asked_for() -> None:
-    lengths: list[Tokens] = []
+    came = list(arrivals({"chat": Load(5.0, 1000, 200)}, 3600.0, Random(1)))
 
-    came = list(arrivals({"chat": Load(5.0, 1000, 200)}, 3600.0, Random(1), lengths))
-
-    assert len(came) == len(lengths) == pytest.approx(18_000, rel=0.03)
-    assert sum(n for n, _ in lengths) / len(lengths) == pytest.approx(1000, rel=0.05)
-    assert sum(n for _, n in lengths) / len(lengths) == pytest.approx(200, rel=0.05)
+    assert len(came) == pytest.approx(18_000, rel=0.03)
+    assert sum(a.tokens.input for a in came) / len(came) == pytest.approx(1000, rel=0.05)
+    assert sum(a.tokens.output for a in came) / len(came) == pytest.approx(200, rel=0.05)
     assert [a.at for a in came] == sorted(a.at for a in came)
 
 
@@ -449,7 +447,7 @@ def test_the_answer_has_a_fixed_form() -> None:
     answer = result.as_json()
 
     assert list(answer) == [
-        *("schema_version", "scenario", "gateway", "seed", "for_s", "total", "routes"),
+        *("schema_version", "scenario", "gateway", "seed", "for_s", "total", "routes", "phases"),
         *("moments", "checks", "assumptions"),
     ]
     assert list(answer["total"]["availability"]) == ["value", "low", "high"]
