@@ -1,5 +1,6 @@
 """`designer simulate`: dry runs of configurations under outages, with assertions."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -11,8 +12,21 @@ from designer.errors import UsageError
 from designer.load import load_config
 from designer.render.simulation import text as as_text
 from designer.services import loads, services
-from designer.simulate import BUILTIN, Result, Scenario, builtin_scenario, load_scenario
-from designer.simulate import simulate as dry_run
+from designer.simulate import (
+    BACKENDS,
+    BUILTIN,
+    Job,
+    Scenario,
+    Workers,
+    builtin_scenario,
+    load_scenario,
+    sweep,
+)
+from designer.simulate.result import SCHEMA_VERSION
+from designer.simulate.sweep import Backend
+
+NOTHING = {"schema_version": SCHEMA_VERSION, "partial": True}
+"""What a run says that was interrupted before anything was known."""
 
 
 @click.command(
@@ -20,6 +34,7 @@ from designer.simulate import simulate as dry_run
 Examples:
   designer simulate out/eu-support --scenario provider-outage
   designer simulate old.yaml new.yaml --scenario brownout --seed 7
+  designer simulate out/eu-support --scenario brownout --scenario all-down --seeds 20
   designer simulate out/eu-support --scenario mine.yaml --format json
 
 \b
@@ -30,50 +45,82 @@ Scenarios that come along:
 @click.argument("configs", nargs=-1, required=True, metavar="CONFIG...")
 @click.option(
     "--scenario",
+    "scenarios",
     required=True,
+    multiple=True,
     metavar="FILE|NAME",
-    help="A file, or the name of one that comes along.",
+    help="A file, or the name of one that comes along; may be repeated.",
 )
 @play_options
+@click.option(
+    "--seeds",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="How many runs, with seeds from --seed on; intervals are then over the runs.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    help="How many processes share several runs; all cores by default.",
+)
+@click.option(
+    "--backend",
+    type=click.Choice(BACKENDS),
+    default="loky",
+    show_default=True,
+    help="Who shares them: this machine, or a Dask or Ray cluster.",
+)
+@click.option("--address", help="Of a running cluster; without it one is started here.")
 @click.option(
     "--allow-inconclusive", is_flag=True, help="Exit 0 although an assertion could not be judged."
 )
 @format_option()
 def simulate(
     configs: tuple[str, ...],
-    scenario: str,
+    scenarios: tuple[str, ...],
     gateway: str | None,
     semantics: str,
     seed: int,
+    seeds: int,
+    workers: int | None,
+    backend: Backend,
+    address: str | None,
     allow_inconclusive: bool,
     format_: str,
 ) -> None:
-    """Run each CONFIG through a scenario of traffic and outages, in virtual time.
+    """Run each CONFIG through scenarios of traffic and outages, in virtual time.
 
     CONFIG is an emitted folder, or a LiteLLM, Portkey or OpenRouter file: it is the text that is
     simulated. Several are run side by side on the same traffic. Exit 1 when an assertion fails.
     """
     report = Report()
-    played = _scenario(scenario, report)
+    played = [_scenario(name, report) for name in scenarios]
     loaded = [load_config(path, report, gateway) for path in configs]
-    if played is None or report.has_errors:
+    if None in played or report.has_errors:
         tell(report)
         raise click.exceptions.Exit(2)
-    results: list[Result] = []
+    jobs = []
     for config in loaded:
         if config is not None:
             parsed = config.with_semantics(semantics).parsed
-            traffic = loads(config)
-            results.append(dry_run(parsed, played, services(config), traffic, report, seed))
+            terms = services(config), loads(config)
+            jobs += [Job(parsed, scenario, *terms) for scenario in played if scenario is not None]
             tell_settings(parsed)
+    by = Workers(workers or os.cpu_count() or 1, backend, address)
+    results = sweep(jobs, range(seed, seed + seeds), report, by)
     tell(report)
     if report.has_errors:
         raise click.exceptions.Exit(2)
+    is_partial = len(results) < len(jobs) or any(result.is_partial for result in results)
     if format_ == "json":
-        said = [result.as_json() for result in results]
-        echo_json(said if len(said) > 1 else said[0])
+        said = [result.as_json() for result in results] or [NOTHING]
+        echo_json(said if len(jobs) > 1 else said[0])
     else:
         click.echo(as_text(results))
+    if is_partial:
+        click.echo("interrupted: what is said here is partial", err=True)
+        raise click.exceptions.Exit(130)
     accepted = ("held", "inconclusive") if allow_inconclusive else ("held",)
     checks = [check for result in results for check in result.checks]
     raise click.exceptions.Exit(int(any(check.verdict not in accepted for check in checks)))

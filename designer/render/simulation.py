@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from designer.simulate import Interval, Result, RouteResult
+from designer.simulate.result import Phase
 
 
 def text(results: Sequence[Result]) -> str:
@@ -12,8 +13,10 @@ def text(results: Sequence[Result]) -> str:
 def _lines(result: Result) -> Iterable[str]:
     yield (
         f"{result.scenario}  on  {result.gateway}   {_duration(result.for_s)} of virtual time, "
-        f"{result.total.requests:,} requests, seed {result.seed}"
+        f"{result.total.requests:,} requests, {_seeds(result)}"
     )
+    if result.is_partial:
+        yield "PARTIAL: interrupted before all was simulated"
     yield ""
     rows = [*result.routes, *([result.total] if len(result.routes) > 1 else [])]
     head = [
@@ -28,6 +31,9 @@ def _lines(result: Result) -> Iterable[str]:
         "answered by",
     ]
     yield from _table([head, *(_row(row) for row in rows)])
+    if result.phases:
+        yield ""
+        yield from _table([["when", *head[1:]], *(_phase_row(phase) for phase in result.phases)])
     for row in result.routes:
         if row.failures:
             told = ", ".join(f"{n:,} × {failure}" for failure, n in _most(row.failures))
@@ -41,11 +47,17 @@ def _lines(result: Result) -> Iterable[str]:
         yield f"  assumed: {assumption}"
 
 
-def _row(row: RouteResult) -> list[str]:
+def _phase_row(phase: Phase) -> list[str]:
+    route = phase.routes[0] if len(phase.routes) == 1 else phase.total
+    return [f"{_clock(phase.from_s)} to {_clock(phase.to_s)}", *_row(route)[1:-1], _served(route)]
+
+
+def _served(row: RouteResult) -> str:
     whole = sum(row.served_by.values()) or 1
-    served = ", ".join(
-        f"{_short(id_, row.route)} {n / whole:.1%}" for id_, n in _most(row.served_by)
-    )
+    return ", ".join(f"{_short(id_, row.route)} {n / whole:.1%}" for id_, n in _most(row.served_by))
+
+
+def _row(row: RouteResult) -> list[str]:
     return [
         row.route or "all",
         f"{row.requests:,}",
@@ -55,8 +67,18 @@ def _row(row: RouteResult) -> list[str]:
         _seconds(row.p95_s),
         _seconds(row.p99_s),
         "unknown" if row.cost_per_1k_usd is None else f"{row.cost_per_1k_usd.value:.4g}",
-        served if row.route else "",
+        _served(row) if row.route else "",
     ]
+
+
+def _seeds(result: Result) -> str:
+    if result.seeds == 1:
+        return f"seed {result.seed}"
+    return f"seeds {result.seed} to {result.seed + result.seeds - 1}"
+
+
+def _clock(seconds: float) -> str:
+    return f"{seconds / 60:g} min" if seconds % 60 == 0 else f"{seconds:g} s"
 
 
 def _short(id_: str, route: str) -> str:

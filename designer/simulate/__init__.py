@@ -10,18 +10,23 @@ from designer.simulate.driver import simulate
 from designer.simulate.result import Check, Interval, Result, RouteResult
 from designer.simulate.scenario import Scenario, builtin_scenario, load_scenario
 from designer.simulate.services import Service
+from designer.simulate.sweep import BACKENDS, Job, Workers, sweep
 from designer.simulate.traffic import Load
 
 __all__ = [
+    "BACKENDS",
     "BUILTIN",
     "Check",
     "Interval",
+    "Job",
     "Load",
     "Result",
     "RouteResult",
     "Scenario",
     "Service",
+    "Workers",
     "builtin_scenario",
     "load_scenario",
     "simulate",
+    "sweep",
 ]

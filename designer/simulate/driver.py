@@ -45,7 +45,8 @@ def simulate(
     """What becomes of the scenario's requests.
 
     `services` are by deployment id and `traffic` by route, both as far as they are known. Each source
-    of chance has a stream of its own, so that a fault changes nobody's arrivals.
+    of chance has a stream of its own, so that a fault changes nobody's arrivals. Ctrl-C ends the run:
+    its result is then partial.
     """
     routing = parsed.routing
     names = tuple(route.name for route in routing.routes)
@@ -64,8 +65,12 @@ def simulate(
     draws = iter(Random(f"{seed}/picks").random, None)
     machine = Machine(compiled(Program(routing, parsed.semantics)), World(), draws)
     gathered = _Gathered(names, services, scenario, around, machine.compiled.ids)
-    for flight in perform(machine, coming, around):
-        gathered.add(flight)
+    is_partial = False
+    try:
+        for flight in perform(machine, coming, around):
+            gathered.add(flight)
+    except KeyboardInterrupt:  # what is there by now is worth telling, and is told as partial
+        is_partial = True
     tallies = gathered.by_route()
     routes = {name: tallies[name].result(name) for name in loads}
     total = gathered.total().result("")
@@ -83,6 +88,7 @@ def simulate(
             judged(bound, total, routes, services, asked, report) for bound in scenario.bounds
         ),
         assumptions=_assumptions(parsed, services, traffic, gathered),
+        is_partial=is_partial,
     )
 
 

@@ -134,6 +134,10 @@ class Result(Struct, frozen=True):
     moments: tuple[Moment, ...]
     checks: tuple[Check, ...]
     assumptions: tuple[str, ...]
+    seeds: int = 1
+    """How many runs it sums up, with the seeds from `seed` on."""
+    is_partial: bool = False
+    """Whether it was interrupted: what is here is what had been simulated by then."""
 
     @property
     def has_held(self) -> bool:
@@ -145,6 +149,8 @@ class Result(Struct, frozen=True):
             "scenario": self.scenario,
             "gateway": self.gateway,
             "seed": self.seed,
+            "seeds": self.seeds,
+            "partial": self.is_partial,
             "for_s": _short(self.for_s),
             "total": self.total.as_json(),
             "routes": [route.as_json() for route in self.routes],
