@@ -97,5 +97,5 @@ def _interpreted(program: Program) -> int:
 
 def _compiled(program: Program) -> int:
     machine = Machine(compiled(program), World(), _draws())
-    flights = perform_swiftly(machine, _arrivals(), _Providers())
+    flights = perform_swiftly([machine], _arrivals(), _Providers())
     return sum(len(flight.attempts) for flight in flights)

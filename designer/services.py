@@ -5,7 +5,7 @@ from typing import Any
 
 from designer.load import Config
 from designer.profile.regions import region_within
-from designer.profile.units import parse_rate
+from designer.profile.units import parse_rate, parse_share
 from designer.simulate import Load, Service
 
 ZONES = ("eu", "eea", "uk", "ch", "us")
@@ -70,7 +70,14 @@ def _load(workload: Mapping[str, Any]) -> Load | None:
         input_tokens=traffic.get("input_tokens") or _DEFAULT_TOKENS[0],
         output_tokens=traffic.get("output_tokens") or output,
         streamed=1.0 if "streaming" in needs else 0.0,
+        peak_per_s=traffic.get("peak_rps"),
+        repeats=_share(traffic.get("repeats")),
     )
+
+
+def _share(said: Any) -> float:
+    """As plan.json keeps a share: its text, or the number."""
+    return 0.0 if said is None else float(said) if isinstance(said, float) else parse_share(said)
 
 
 def _per_second(rate: Any) -> float:

@@ -97,8 +97,6 @@ class Call(Struct, eq=False):
     arms: dict[str, int] | None = None
     hops: int = 0
     resume: Table | None = None
-    barred: frozenset[int] = frozenset()
-    """Deployments that this request may not go to, whatever their health."""
     served_by: int = -1
     served_status: int = 200
 
@@ -328,7 +326,7 @@ class Machine:
     def _enter(self, call: Call, table: Table) -> Next:
         while True:
             if isinstance(table, Ask):
-                if self._is_out(call, table.deployment):
+                if self._is_cooling(table.deployment):
                     return self._unwind(call, Fault("cooling"))
                 return self._send(call, table.deployment)
             if isinstance(table, Choice):
@@ -378,8 +376,8 @@ class Machine:
     def _picked(self, call: Call, choice: Choice) -> int | None:
         """Index of the child to ask; None when nothing below may be asked."""
         able = choice.everyone
-        if self.at < self._all_well_from or call.barred:
-            able = tuple(i for i in able if self._is_able(call, choice.reach[i]))
+        if self.at < self._all_well_from:
+            able = tuple(i for i in able if self._is_able(choice.reach[i]))
         if self._may_skip:
             able = _fresh(call, choice, able)
         if not able:
@@ -411,8 +409,8 @@ class Machine:
         seen = [self.world.latency_s(id_, self.at - WINDOW_S) for id_ in ids]
         return min((s for s in seen if s is not None), default=0.0)
 
-    def _is_able(self, call: Call, reach: tuple[int, ...]) -> bool:
-        return not reach or any(not self._is_out(call, number) for number in reach)
+    def _is_able(self, reach: tuple[int, ...]) -> bool:
+        return not reach or any(not self._is_cooling(number) for number in reach)
 
     def _is_out_of_reach(self, call: Call, path: Path) -> bool:
         if self.semantics.visits_once:
@@ -638,9 +636,6 @@ class Machine:
         if health is None:
             health = self._health[number] = self.world.health_of(self._ids[number])
         return health
-
-    def _is_out(self, call: Call, number: int) -> bool:
-        return number in call.barred or self._is_cooling(number)
 
     def _is_cooling(self, number: int) -> bool:
         if self.at >= self._all_well_from or self.semantics.cooldown is None:

@@ -4,7 +4,7 @@ The same events in the same order, held by a law. What is saved: no event waits 
 next to happen anyway, and an ordinary answer is not played out step by step.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappop, heappush
 from math import inf
 
@@ -49,6 +49,7 @@ class Flight(Struct, eq=False):
     index: int
     arrival: Arrival
     call: Call
+    machine: Machine
     attempts: list[Attempt] = []
     coming: list[Event] = []
     """Events of the present attempt that have not happened yet, the last one first."""
@@ -69,9 +70,9 @@ class Flight(Struct, eq=False):
 
 
 def perform(
-    machine: Machine, arrivals: Iterable[Arrival], around: Surroundings[Flight]
+    machines: Sequence[Machine], arrivals: Iterable[Arrival], around: Surroundings[Flight]
 ) -> Iterator[Flight]:
-    """Each call when it is over. `arrivals` are in order of time; of equal times the first is first."""
+    """Each call when it is over. Calls go round the `machines`, replicas with a World of their own each. `arrivals` are in order of time; of equal times the first is first."""
     queue = iter(arrivals)
     heap: list[tuple[float, int, Flight]] = []
     arrival, index, order = next(queue, None), 0, 1
@@ -80,12 +81,14 @@ def perform(
         is_first = not heap or arrives_at < heap[0][0]
         if arrival is not None and (is_first or (arrives_at, arrival_order) < heap[0][:2]):
             at = arrives_at
+            machine = machines[index % len(machines)]
             call, command = machine.begin(index, arrival.route, arrival.request, at)
-            flight = Flight(index, arrival, call)
+            flight = Flight(index, arrival, call, machine)
             arrival, index, order = next(queue, None), index + 1, order + 1
             arrives_at, arrival_order = inf if arrival is None else arrival.at, order
         else:
             at, _, flight = heappop(heap)
+            machine = flight.machine
             command = _happen(machine, flight, at)
         while command is not FINISH:
             event = flight.event = _asked(machine, flight, command, at, around)

@@ -38,6 +38,9 @@ def _lines(result: Result) -> Iterable[str]:
         if row.failures:
             told = ", ".join(f"{n:,} × {failure}" for failure, n in _most(row.failures))
             yield f"  {row.route}: callers were told {told}"
+        if row.cached:
+            part, saved = row.cached / row.served, row.saved_usd
+            yield f"  {row.route}: {part:.1%} answered from the cache, {saved:.4g} USD saved"
     for check in result.checks:
         mark = {"held": "ok", "failed": "FAILED", "inconclusive": "INCONCLUSIVE"}[check.verdict]
         route = f"{check.route}: " if check.route else ""

@@ -17,6 +17,7 @@ from designer.engine.world import World
 from designer.gateways.base import Parsed
 from designer.simulate.checks import judged
 from designer.simulate.faults import Faults
+from designer.simulate.gatekeeping import Gatekeeper, staged
 from designer.simulate.result import Moment, Phase, Result
 from designer.simulate.scenario import Scenario
 from designer.simulate.services import (
@@ -28,7 +29,7 @@ from designer.simulate.services import (
     time_to_first_token_s,
 )
 from designer.simulate.statistics import Slice, Tally
-from designer.simulate.traffic import Load, Visit, arrivals, loads_of
+from designer.simulate.traffic import RECENT, Load, Visit, arrivals, loads_of
 
 MOMENTS = 60
 """Into how many slices the simulated time is cut for a picture."""
@@ -53,8 +54,10 @@ def simulate(
     loads = loads_of(scenario.traffic, traffic, names)
     busiest = max(loads, key=lambda name: loads[name].rate_per_s, default="")
     services = _priced(parsed, services)
+    keeper = Gatekeeper(routing)
     around = _Providers(
         services=services,
+        keeper=keeper,
         faults=Faults(scenario, routing, services, busiest, report),
         speeds=Random(f"{seed}/speeds"),
         shares=Random(f"{seed}/shares"),
@@ -63,11 +66,14 @@ def simulate(
     is_daily = scenario.traffic.is_daily
     coming = arrivals(loads, scenario.for_s, Random(f"{seed}/arrivals"), is_daily)
     draws = iter(Random(f"{seed}/picks").random, None)
-    machine = Machine(compiled(Program(routing, parsed.semantics)), World(), draws)
-    gathered = _Gathered(names, services, scenario, around, machine.compiled.ids)
+    asked_again = any(load.repeats > 0 for load in loads.values())
+    stages = staged(parsed.semantics, keeper, asked_again)
+    program = compiled(Program(routing, replace(parsed.semantics, stages=stages)))
+    machines = [Machine(program, World(), draws) for _ in range(scenario.replicas)]
+    gathered = _Gathered(names, services, scenario, around, program.ids)
     is_partial = False
     try:
-        for flight in perform(machine, coming, around):
+        for flight in perform(machines, coming, around):
             gathered.add(flight)
     except KeyboardInterrupt:  # what is there by now is worth telling, and is told as partial
         is_partial = True
@@ -124,12 +130,15 @@ class _Providers(Struct):
     """Surroundings made of facts, chance and faults. Keeps how much of each quota is used."""
 
     services: Mapping[str, Service]
+    keeper: Gatekeeper
     faults: Faults
     speeds: Random
     shares: Random
     jitters: Random
     guarded: set[int] = field(default_factory=set)
     """Calls that a working guardrail for personal data has looked at, by index."""
+    saved_usd: dict[int, float] = field(default_factory=dict)
+    """What calls that the cache has answered would have cost, by index."""
     quotas: dict[str, _Quota] = field(default_factory=dict)
     running: dict[str, list[float]] = field(default_factory=dict)
     """When what runs on a deployment with a parallel quota will end."""
@@ -169,10 +178,33 @@ class _Providers(Struct):
         return Inspected(at, "pass")
 
     def look_up(self, run: Flight, at: float) -> LookedUp:
-        return LookedUp(at, hit=False)
+        """A cache that is down has nothing, and keeps a gateway from nothing."""
+        route, question = run.call.asked.name, _visit_of(run).question
+        stored = self.keeper.stored(route, question, at)
+        if stored is None or self._is_cache_down(route, at):
+            return LookedUp(at, hit=False)
+        self.saved_usd[run.index] = stored.cost_usd
+        return LookedUp(at, hit=True)
 
     def reserve(self, run: Flight, at: float) -> Reserved:
-        return Reserved(at)
+        tokens = _tokens_of(run)
+        return Reserved(
+            at, self.keeper.refused(run.call.asked.name, tokens.input + tokens.output, at)
+        )
+
+    def keep(self, run: Flight, cost_usd: float) -> None:
+        """A whole answer has gone out: it is booked, and stored where there is a cache."""
+        route, at, question = run.call.asked.name, run.ended_at, _visit_of(run).question
+        self.keeper.spend(route, cost_usd, at)
+        if question >= 0 and not self._is_cache_down(route, at):
+            self.keeper.store(route, question, cost_usd, at)
+
+    def _is_cache_down(self, route: str, at: float) -> bool:
+        cache = self.keeper.cache_of(route)
+        return cache is not None and any(
+            fault.share >= 1.0 or self.shares.random() < fault.share
+            for fault in self.faults.of_cache(cache.mode, route, at)
+        )
 
     def jitter(self) -> float:
         return self.jitters.random()
@@ -249,6 +281,10 @@ class _Gathered:
         here.took_s += took_s
         if call.told_by >= 0:
             self._served(flight, tally, here, self.ids[call.told_by])
+        else:
+            tally.cached += 1
+            tally.saved_usd += self.around.saved_usd.pop(flight.index, 0.0)
+            tally.costs_usd.append(0.0)
 
     def _served(self, flight: Flight, tally: Tally, here: Slice, id_: str) -> None:
         tally.served_by[id_] += 1
@@ -260,6 +296,7 @@ class _Gathered:
             tally.has_all_prices = False
         else:
             tally.costs_usd.append(cost)
+        self.around.keep(flight, cost or 0.0)
 
     def _tally(self, at: float, route: str) -> Tally:
         for (_, to_s), tallies in zip(self.spans, self.tallies, strict=True):
@@ -311,10 +348,14 @@ def _spans(scenario: Scenario) -> tuple[tuple[float, float], ...]:
     return tuple(zip(edges[:-1], edges[1:], strict=True))
 
 
-def _tokens_of(flight: Flight) -> Tokens:
+def _visit_of(flight: Flight) -> Visit:
     visit = flight.arrival
     assert isinstance(visit, Visit)
-    return visit.tokens
+    return visit
+
+
+def _tokens_of(flight: Flight) -> Tokens:
+    return _visit_of(flight).tokens
 
 
 def _assumptions(
@@ -343,6 +384,14 @@ def _assumptions(
         )
     if not any(service.rpm or service.tpm or service.parallel for service in services.values()):
         said.append("capacity not checked: no quota is known")
+    routing = parsed.routing
+    scopes = {b.scope for b in routing.budgets} | {limit.scope for limit in routing.rate_limits}
+    if scopes & {"team", "deployment"}:
+        said.append(
+            "budgets and rate limits of teams and of deployments are not simulated; those of routes are"
+        )
+    if routing.caches and any(load.repeats > 0 for load in traffic.values()):
+        said.append(f"a repetition asks any of the route's last {RECENT:,} questions, each alike")
     for id_ in sorted(gathered.hung):
         said.append(f"no limit ends a silent attempt at {id_}: it is taken to last {HANGS_S:g} s")
     return tuple(said)

@@ -66,9 +66,13 @@ class Faults:
         self._first = _first_of(routing, busiest)
         self._of_deployment: dict[str, tuple[Acting, ...]] = {}
         self._of_guardrail: dict[str, tuple[Fault, ...]] = {}
+        self._of_cache: dict[str, tuple[Fault, ...]] = {}
         faults = [self._without_first(fault) for fault in scenario.faults]
         on_rails = [fault for fault in faults if fault.target.guardrail]
-        on_deployments = [fault for fault in faults if not fault.target.guardrail]
+        on_caches = [fault for fault in faults if fault.target.cache]
+        on_deployments = [
+            fault for fault in faults if not (fault.target.guardrail or fault.target.cache)
+        ]
         for deployment in routing.deployments:
             met = tuple(Acting(f) for f in on_deployments if self._meets(f, deployment))
             if met:
@@ -77,6 +81,10 @@ class Faults:
             rails = tuple(f for f in on_rails if _meets_rail(f, rail, routing))
             if rails:
                 self._of_guardrail[rail.name] = rails
+        for cache in routing.caches:
+            down = tuple(f for f in on_caches if fnmatchcase(cache.mode, f.target.cache))
+            if down:
+                self._of_cache[cache.mode] = down
         self._report(faults, report)
 
     def of_deployment(self, id_: str) -> tuple["Acting", ...]:
@@ -85,6 +93,11 @@ class Faults:
 
     def of_guardrail(self, name: str, route: str, at: float) -> Iterator[Fault]:
         for fault in self._of_guardrail.get(name, ()):
+            if fault.from_s <= at < fault.to_s and _covers(fault, route):
+                yield fault
+
+    def of_cache(self, mode: str, route: str, at: float) -> Iterator[Fault]:
+        for fault in self._of_cache.get(mode, ()):
             if fault.from_s <= at < fault.to_s and _covers(fault, route):
                 yield fault
 
@@ -123,20 +136,23 @@ class Faults:
         )
 
     def _report(self, faults: list[Fault], report: Report) -> None:
-        met = [f for listed in self._of_guardrail.values() for f in listed]
+        met = [
+            f
+            for of in (self._of_guardrail, self._of_cache)
+            for listed in of.values()
+            for f in listed
+        ]
         met += [acting.fault for listed in self._of_deployment.values() for acting in listed]
         for fault in faults:
-            on_rail = bool(fault.target.guardrail)
             if fault in met:
                 continue
-            names = [r.name for r in self._routing.guardrails] if on_rail else self._known()
-            report.add(
-                MEETS_NOTHING,
-                fault.place,
-                what="guardrail" if on_rail else "deployment",
-                target=fault.target,
-                known=", ".join(names) or "none",
-            )
+            what, names = "deployment", self._known()
+            if fault.target.guardrail:
+                what, names = "guardrail", [rail.name for rail in self._routing.guardrails]
+            elif fault.target.cache:
+                what, names = "cache", [cache.mode for cache in self._routing.caches]
+            known = ", ".join(names) or "none"
+            report.add(MEETS_NOTHING, fault.place, what=what, target=fault.target, known=known)
 
     def _known(self) -> list[str]:
         described = []

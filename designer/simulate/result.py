@@ -42,6 +42,10 @@ class RouteResult(Struct, frozen=True):
     """What callers that got no whole answer were told, by failure token."""
     pii_upstream: int
     """Requests that reached a provider without a guardrail for personal data having worked."""
+    cached: int = 0
+    """Answers that the gateway's own cache gave, at no cost."""
+    saved_usd: float = 0.0
+    """What they had cost the first time."""
 
     def as_json(self) -> dict[str, Any]:
         said: dict[str, Any] = {"route": self.route} if self.route else {}
@@ -56,6 +60,8 @@ class RouteResult(Struct, frozen=True):
             "served_by": self.served_by,
             "failures": self.failures,
             "pii_upstream": self.pii_upstream,
+            "cached": self.cached,
+            "saved_usd": _short(self.saved_usd),
         }
 
 

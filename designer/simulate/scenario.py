@@ -56,8 +56,8 @@ NO_TARGET = Rule(
 GUARDRAIL_KIND = Rule(
     "SIM625",
     Severity.ERROR,
-    "a guardrail cannot be the target of `{kind}`",
-    "Guardrails answer or are down; the other kinds are faults of providers.",
+    "a {what} cannot be the target of `{kind}`",
+    "Guardrails and caches answer or are down; the other kinds are faults of providers.",
     help="use `kind: down`",
 )
 KEY_OF_OTHER_KIND = Rule(
@@ -101,13 +101,15 @@ class Target(Struct, frozen=True):
     deployment: str = ""
     route: str = ""
     guardrail: str = ""
+    cache: str = ""
+    """By its mode, since caches have no names."""
 
     def __str__(self) -> str:
         named = {key: getattr(self, key) for key in SELECTORS}
         return ", ".join(f"{key} {value}" for key, value in named.items() if value)
 
 
-SELECTORS = ("provider", "model", "region", "deployment", "route", "guardrail")
+SELECTORS = ("provider", "model", "region", "deployment", "route", "guardrail", "cache")
 
 
 class Fault(Struct, frozen=True):
@@ -144,6 +146,8 @@ class Scenario(Struct, frozen=True):
     faults: tuple[Fault, ...]
     bounds: tuple[Bound, ...]
     file: str = ""
+    replicas: int = 1
+    """How many processes share the requests, each with cooldowns and counters of its own."""
 
     @property
     def for_s(self) -> float:
@@ -173,7 +177,7 @@ def load_scenario(text: str, file: str, report: Report) -> Scenario | None:
 
 # --- Reading --------------------------------------------------------------------------------------
 
-_KEYS = ("version", "name", "traffic", "faults", "assert")
+_KEYS = ("version", "name", "traffic", "replicas", "faults", "assert")
 _COMMON_KEYS = ("target", "kind", "from", "to", "share")
 _KEYS_OF_KIND: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(KINDS, ()),
@@ -218,6 +222,7 @@ class _Scenario:
                 bound for index, item in bounds for bound in self.bounds(item, ("assert", index))
             ),
             file=self.document.file,
+            replicas=int(self.number(value, (), "replicas", 1, 1, 1000)),
         )
 
     def items(self, value: Mapping[str, Any], key: str) -> list[tuple[int, Mapping[str, Any]]]:
@@ -277,8 +282,9 @@ class _Scenario:
             if key in _FAULT_KEYS and key not in own:
                 place, known_keys = self.document.place(*at, key), ", ".join(own)
                 self.report.add(KEY_OF_OTHER_KIND, place, key=key, kind=kind, known=known_keys)
-        if target.guardrail and kind != "down":
-            self.report.add(GUARDRAIL_KIND, self.document.place(*at, "kind"), kind=kind)
+        if (target.guardrail or target.cache) and kind != "down":
+            what = "guardrail" if target.guardrail else "cache"
+            self.report.add(GUARDRAIL_KIND, self.document.place(*at, "kind"), what=what, kind=kind)
         from_s = self.parsed(value, at, "from", parse_duration_s) or 0.0
         to_s = self.parsed(value, at, "to", parse_duration_s)
         if to_s is not None and to_s <= from_s:

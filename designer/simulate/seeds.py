@@ -65,6 +65,8 @@ def _route(runs: Sequence[RouteResult]) -> RouteResult:
         served_by=_added(run.served_by for run in runs),
         failures=_added(run.failures for run in runs),
         pii_upstream=sum(run.pii_upstream for run in runs),
+        cached=sum(run.cached for run in runs),
+        saved_usd=sum(run.saved_usd for run in runs),
     )
 
 

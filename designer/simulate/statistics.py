@@ -31,6 +31,8 @@ class Tally(Struct):
     served_by: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
     pii_upstream: int = 0
+    cached: int = 0
+    saved_usd: float = 0.0
 
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(
@@ -44,6 +46,8 @@ class Tally(Struct):
             self.served_by + other.served_by,
             self.failures + other.failures,
             self.pii_upstream + other.pii_upstream,
+            self.cached + other.cached,
+            self.saved_usd + other.saved_usd,
         )
 
     def result(self, route: str) -> RouteResult:
@@ -65,6 +69,8 @@ class Tally(Struct):
             served_by=dict(sorted(self.served_by.items())),
             failures=dict(sorted(self.failures.items())),
             pii_upstream=self.pii_upstream,
+            cached=self.cached,
+            saved_usd=self.saved_usd,
         )
 
 

@@ -47,6 +47,8 @@ class Visit(Arrival, frozen=True):
     """An arrival, and how long its prompt and its answer are."""
 
     tokens: Tokens = Tokens(0, 0)
+    question: int = -1
+    """What is asked, by number; the same one comes again. -1 where nothing ever does."""
 
 
 def loads_of(
@@ -89,6 +91,7 @@ def arrivals(
         rates = [rate * curve.ratio for rate, curve in zip(rates, curves, strict=True)]
     bounds = list(accumulate(rates))
     most, last = bounds[-1], len(names) - 1
+    asked = [_Asked() for _ in names]
     u, at = chance.random, 0.0
     while True:
         at -= log(1.0 - u()) / most
@@ -101,7 +104,32 @@ def arrivals(
         into, out = _length(load.input_tokens, chance), _length(load.output_tokens, chance)
         tokens = Tokens(into, min(out, load.max_output_tokens or out))
         streams = load.streamed > 0 and u() < load.streamed
-        yield Visit(at, names[which], STREAMED if streams else WHOLE, tokens)
+        visit = Visit(at, names[which], STREAMED if streams else WHOLE, tokens)
+        yield asked[which].again(visit, load.repeats, chance) if load.repeats > 0 else visit
+
+
+class _Asked:
+    """The questions that a route was asked last: one that is repeated is any of them alike."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.recent: list[Visit] = []
+
+    def again(self, visit: Visit, repeats: float, chance: Random) -> Visit:
+        if self.recent and chance.random() < repeats:
+            told = self.recent[int(chance.random() * len(self.recent))]
+            return replace(visit, tokens=told.tokens, question=told.question)
+        fresh = replace(visit, question=self.count)
+        if len(self.recent) < RECENT:
+            self.recent.append(fresh)
+        else:
+            self.recent[self.count % RECENT] = fresh
+        self.count += 1
+        return fresh
+
+
+RECENT = 1_000
+"""How many questions back a repetition reaches. Design decision; the result says so."""
 
 
 WHOLE, STREAMED = Request(), Request(stream=True)

@@ -163,7 +163,7 @@ def swiftly(
 ) -> tuple[list[Seen], World]:
     world = World()
     machine = Machine(compiled(program), world, cycle(chance))
-    flights = perform_swiftly(machine, arrivals, around)
+    flights = perform_swiftly([machine], arrivals, around)
     return [_seen_of_flight(machine, flight) for flight in flights], world
 
 
