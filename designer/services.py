@@ -26,6 +26,7 @@ def services(config: Config) -> dict[str, Service]:
                 zones=_zones(deployment.region) if deployment.region else None,
                 input_usd_per_mtok=terms.input_usd_per_mtok,
                 output_usd_per_mtok=terms.output_usd_per_mtok,
+                cached_usd_per_mtok=terms.cache_read_usd_per_mtok,
             )
             continue
         found[deployment.id] = Service(
@@ -37,6 +38,7 @@ def services(config: Config) -> dict[str, Service]:
             zones=_zones(offering.residency),
             input_usd_per_mtok=terms.input_usd_per_mtok,
             output_usd_per_mtok=terms.output_usd_per_mtok,
+            cached_usd_per_mtok=terms.cache_read_usd_per_mtok,
         )
     return found
 

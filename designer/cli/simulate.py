@@ -16,10 +16,12 @@ from designer.simulate import (
     BACKENDS,
     BUILTIN,
     Job,
+    Recording,
     Scenario,
     Workers,
     builtin_scenario,
     load_scenario,
+    read_recording,
     sweep,
 )
 from designer.simulate.result import SCHEMA_VERSION
@@ -72,6 +74,7 @@ Scenarios that come along:
     help="Who shares them: this machine, or a Dask or Ray cluster.",
 )
 @click.option("--address", help="Of a running cluster; without it one is started here.")
+@click.option("--strict", is_flag=True, help="Refuse a log of which an entry cannot be read.")
 @click.option(
     "--allow-inconclusive", is_flag=True, help="Exit 0 although an assertion could not be judged."
 )
@@ -86,6 +89,7 @@ def simulate(
     workers: int | None,
     backend: Backend,
     address: str | None,
+    strict: bool,
     allow_inconclusive: bool,
     format_: str,
 ) -> None:
@@ -95,9 +99,11 @@ def simulate(
     simulated. Several are run side by side on the same traffic. Exit 1 when an assertion fails.
     """
     report = Report()
-    played = [_scenario(name, report) for name in scenarios]
+    scenarios_read = [_scenario(name, report) for name in scenarios]
+    played = [one for one in scenarios_read if one is not None]
+    recordings = [_recording(one, strict, report) for one in played]
     loaded = [load_config(path, report, gateway) for path in configs]
-    if None in played or report.has_errors:
+    if report.has_errors:
         tell(report)
         raise click.exceptions.Exit(2)
     jobs = []
@@ -105,7 +111,10 @@ def simulate(
         if config is not None:
             parsed = config.with_semantics(semantics).parsed
             terms = services(config), loads(config)
-            jobs += [Job(parsed, scenario, *terms) for scenario in played if scenario is not None]
+            jobs += [
+                Job(parsed, scenario, *terms, recording)
+                for scenario, recording in zip(played, recordings, strict=True)
+            ]
             tell_settings(parsed)
     by = Workers(workers or os.cpu_count() or 1, backend, address)
     results = sweep(jobs, range(seed, seed + seeds), report, by)
@@ -124,6 +133,15 @@ def simulate(
     accepted = ("held", "inconclusive") if allow_inconclusive else ("held",)
     checks = [check for result in results for check in result.checks]
     raise click.exceptions.Exit(int(any(check.verdict not in accepted for check in checks)))
+
+
+def _recording(scenario: Scenario, is_strict: bool, report: Report) -> Recording | None:
+    """Of a scenario that replays one; its path is beside the scenario's file."""
+    replay = scenario.traffic.replay
+    if not replay:
+        return None
+    path = Path(scenario.file).parent / replay
+    return read_recording(path, scenario.traffic.place, report, is_strict)
 
 
 def _scenario(name: str, report: Report) -> Scenario | None:

@@ -34,6 +34,9 @@ def _lines(result: Result) -> Iterable[str]:
     if result.phases:
         yield ""
         yield from _table([["when", *head[1:]], *(_phase_row(phase) for phase in result.phases)])
+    if result.recorded_usd is not None:
+        cost_usd = result.total.cost_usd / result.seeds
+        yield f"  {cost_usd:.4f} USD in all; the log says {result.recorded_usd:.4f} USD"
     for row in result.routes:
         if row.failures:
             told = ", ".join(f"{n:,} × {failure}" for failure, n in _most(row.failures))

@@ -7,6 +7,7 @@ same seed gives the same bytes.
 
 from designer.simulate.builtin import BUILTIN
 from designer.simulate.driver import simulate
+from designer.simulate.replay import Recording, read_recording, recorded
 from designer.simulate.result import Check, Interval, Result, RouteResult
 from designer.simulate.scenario import Scenario, builtin_scenario, load_scenario
 from designer.simulate.services import Service
@@ -20,6 +21,7 @@ __all__ = [
     "Interval",
     "Job",
     "Load",
+    "Recording",
     "Result",
     "RouteResult",
     "Scenario",
@@ -27,6 +29,8 @@ __all__ = [
     "Workers",
     "builtin_scenario",
     "load_scenario",
+    "read_recording",
+    "recorded",
     "simulate",
     "sweep",
 ]

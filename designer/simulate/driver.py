@@ -17,7 +17,8 @@ from designer.engine.world import World
 from designer.gateways.base import Parsed
 from designer.simulate.checks import judged
 from designer.simulate.faults import Faults
-from designer.simulate.gatekeeping import Gatekeeper, staged
+from designer.simulate.gatekeeping import Answer, Gatekeeper, staged
+from designer.simulate.replay import Recording
 from designer.simulate.result import Moment, Phase, Result
 from designer.simulate.scenario import Scenario
 from designer.simulate.services import (
@@ -42,16 +43,21 @@ def simulate(
     traffic: Mapping[str, Load],
     report: Report,
     seed: int = 0,
+    recording: Recording | None = None,
 ) -> Result:
     """What becomes of the scenario's requests.
 
     `services` are by deployment id and `traffic` by route, both as far as they are known. Each source
     of chance has a stream of its own, so that a fault changes nobody's arrivals. Ctrl-C ends the run:
-    its result is then partial.
+    its result is then partial. `recording` holds the requests of a scenario that replays some.
     """
     routing = parsed.routing
     names = tuple(route.name for route in routing.routes)
-    loads = loads_of(scenario.traffic, traffic, names)
+    if recording is not None:
+        scenario = _lasting(scenario, recording)
+        loads = recording.loads(routing)
+    else:
+        loads = loads_of(scenario.traffic, traffic, names)
     busiest = max(loads, key=lambda name: loads[name].rate_per_s, default="")
     services = _priced(parsed, services)
     keeper = Gatekeeper(routing)
@@ -63,10 +69,14 @@ def simulate(
         shares=Random(f"{seed}/shares"),
         jitters=Random(f"{seed}/jitters"),
     )
-    is_daily = scenario.traffic.is_daily
-    coming = arrivals(loads, scenario.for_s, Random(f"{seed}/arrivals"), is_daily)
+    if recording is not None:
+        coming = recording.visits(routing, busiest, scenario.for_s)
+    else:
+        is_daily = scenario.traffic.is_daily
+        coming = arrivals(loads, scenario.for_s, Random(f"{seed}/arrivals"), is_daily)
     draws = iter(Random(f"{seed}/picks").random, None)
     asked_again = any(load.repeats > 0 for load in loads.values())
+    asked_again = asked_again or (recording is not None and recording.was_cached)
     stages = staged(parsed.semantics, keeper, asked_again)
     program = compiled(Program(routing, replace(parsed.semantics, stages=stages)))
     machines = [Machine(program, World(), draws) for _ in range(scenario.replicas)]
@@ -93,9 +103,19 @@ def simulate(
         checks=tuple(
             judged(bound, total, routes, services, asked, report) for bound in scenario.bounds
         ),
-        assumptions=_assumptions(parsed, services, traffic, gathered),
+        assumptions=(
+            *_assumptions(parsed, services, traffic, gathered, recording),
+            *_inferred(scenario),
+        ),
+        recorded_usd=None if recording is None else recording.cost_usd,
         is_partial=is_partial,
     )
+
+
+def _lasting(scenario: Scenario, recording: Recording) -> Scenario:
+    """As long as was said, or else as the recording."""
+    for_s = scenario.traffic.for_s or recording.lasts_s
+    return replace(scenario, traffic=replace(scenario.traffic, for_s=for_s))
 
 
 def _priced(parsed: Parsed, services: Mapping[str, Service]) -> dict[str, Service]:
@@ -109,6 +129,7 @@ def _priced(parsed: Parsed, services: Mapping[str, Service]) -> dict[str, Servic
                 service or UNKNOWN,
                 input_usd_per_mtok=terms.input_usd_per_mtok,
                 output_usd_per_mtok=terms.output_usd_per_mtok,
+                cached_usd_per_mtok=terms.cache_read_usd_per_mtok,
             )
         if service is not None:
             priced[deployment.id] = service
@@ -181,6 +202,8 @@ class _Providers(Struct):
         """A cache that is down has nothing, and keeps a gateway from nothing."""
         route, question = run.call.asked.name, _visit_of(run).question
         stored = self.keeper.stored(route, question, at)
+        if _visit_of(run).was_cached and self.keeper.cache_of(route) is not None:
+            stored = Answer(at, cost_usd=0.0)
         if stored is None or self._is_cache_down(route, at):
             return LookedUp(at, hit=False)
         self.saved_usd[run.index] = stored.cost_usd
@@ -363,6 +386,7 @@ def _assumptions(
     services: Mapping[str, Service],
     traffic: Mapping[str, Load],
     gathered: _Gathered,
+    recording: Recording | None,
 ) -> tuple[str, ...]:
     semantics = parsed.semantics
     said = list(semantics.assumptions)
@@ -376,7 +400,9 @@ def _assumptions(
             f"nothing is known of {', '.join(guessed)}: {UNKNOWN.ttft_s:g} s to the first token and "
             f"{UNKNOWN.tokens_per_s:g} tokens/s are assumed"
         )
-    if not any(name in traffic for name in gathered.names):
+    if recording is not None:
+        said += _replayed(recording, parsed)
+    elif not any(name in traffic for name in gathered.names):
         load = Load()
         said.append(
             f"no traffic is known: {load.input_tokens} tokens in and {load.output_tokens} out, "
@@ -395,3 +421,18 @@ def _assumptions(
     for id_ in sorted(gathered.hung):
         said.append(f"no limit ends a silent attempt at {id_}: it is taken to last {HANGS_S:g} s")
     return tuple(said)
+
+
+def _replayed(recording: Recording, parsed: Parsed) -> list[str]:
+    astray = recording.astray(parsed.routing)
+    if not astray:
+        return []
+    busiest = max(recording.loads(parsed.routing).items(), key=lambda item: item[1].rate_per_s)[0]
+    return [f"{astray:,} recorded requests name no route of this configuration: they ask {busiest}"]
+
+
+def _inferred(scenario: Scenario) -> list[str]:
+    count = sum(fault.is_inferred for fault in scenario.faults)
+    if not count:
+        return []
+    return [f"{count} of {len(scenario.faults)} faults are inferred from a log, not known"]

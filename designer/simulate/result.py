@@ -142,6 +142,8 @@ class Result(Struct, frozen=True):
     assumptions: tuple[str, ...]
     seeds: int = 1
     """How many runs it sums up, with the seeds from `seed` on."""
+    recorded_usd: float | None = None
+    """What the replayed log says that its requests cost."""
     is_partial: bool = False
     """Whether it was interrupted: what is here is what had been simulated by then."""
 
@@ -158,6 +160,7 @@ class Result(Struct, frozen=True):
             "seeds": self.seeds,
             "partial": self.is_partial,
             "for_s": _short(self.for_s),
+            "recorded_usd": None if self.recorded_usd is None else _short(self.recorded_usd),
             "total": self.total.as_json(),
             "routes": [route.as_json() for route in self.routes],
             "phases": [phase.as_json() for phase in self.phases],

@@ -32,13 +32,12 @@ UNKNOWN_KIND = Rule(
     "A fault that is not performed would make every dry run look better than it is.",
     help="known kinds: {known}",
 )
-NOT_YET = Rule(
+REPLAYED = Rule(
     "SIM622",
     Severity.ERROR,
-    "{what} is not available in this version",
-    "The scenario's form knows it, but the simulator does not perform it yet. Leaving it out in silence "
-    "would make the dry run look better than it is.",
-    help="{help}",
+    "`{key}` says nothing about traffic that is replayed",
+    "Recorded requests come when they came: a rate or a curve would be another traffic.",
+    help="remove `{key}` or `replay`",
 )
 NOT_A_VALUE = Rule(
     "SIM623",
@@ -90,6 +89,10 @@ class Traffic(Struct, frozen=True):
     factor: float = 1.0
     is_daily: bool = False
     """Rates follow the curve of a day that begins at 0."""
+    replay: str = ""
+    """The log whose requests come instead, as the file names it."""
+    place: Place = Place()
+    """Of `replay`."""
 
 
 class Target(Struct, frozen=True):
@@ -125,6 +128,8 @@ class Fault(Struct, frozen=True):
     first_token_s: float | None = None
     delay_s: float | None = None
     after_chunks: int | None = None
+    is_inferred: bool = False
+    """Concluded from a log, not known to have been."""
     place: Place = Place()
 
 
@@ -178,7 +183,7 @@ def load_scenario(text: str, file: str, report: Report) -> Scenario | None:
 # --- Reading --------------------------------------------------------------------------------------
 
 _KEYS = ("version", "name", "traffic", "replicas", "faults", "assert")
-_COMMON_KEYS = ("target", "kind", "from", "to", "share")
+_COMMON_KEYS = ("target", "kind", "from", "to", "share", "inferred")
 _KEYS_OF_KIND: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(KINDS, ()),
     **dict.fromkeys(CONTENT_FAULTS, ("after_chunks",)),
@@ -243,14 +248,12 @@ class _Scenario:
         self.reader.knows(
             value, ("from", "rate", "for", "factor", "curve", "replay"), at, "`traffic`"
         )
-        if "replay" in value:
-            instead = "give a rate instead: `traffic: {rate: 20/s, for: 30m}`"
-            self.report.add(
-                NOT_YET,
-                self.document.place("traffic", "replay"),
-                what="replaying recorded traffic",
-                help=instead,
-            )
+        replay = value.get("replay", "")
+        if not isinstance(replay, str):
+            self.bad((*at, "replay"), "`replay`", replay, "the path of a log")
+        for key in ("rate", "factor", "curve"):
+            if replay and key in value:
+                self.report.add(REPLAYED, self.document.place(*at, key), key=key)
         if value.get("from", "profile") != "profile":
             self.bad((*at, "from"), "`from`", value["from"], "`profile`")
         if value.get("curve", "flat") not in ("flat", "daily"):
@@ -261,6 +264,8 @@ class _Scenario:
             for_s=self.parsed(value, at, "for", parse_duration_s),
             factor=self.number(value, at, "factor", 1.0),
             is_daily=value.get("curve") == "daily",
+            replay=str(replay),
+            place=self.document.place(*at, "replay") if replay else Place(),
         )
 
     def fault(self, value: Mapping[str, Any], at: Path) -> Fault | None:
@@ -303,6 +308,7 @@ class _Scenario:
             factor=self.number(value, at, "factor", 5.0 if kind == "latency" else 1.0),
             first_token_s=self.parsed(value, at, "first_token", parse_duration_s),
             delay_s=self.parsed(value, at, "delay", parse_duration_s),
+            is_inferred=value.get("inferred") is True,
             after_chunks=None if after is None else int(self.number(value, at, "after_chunks", 0)),
             place=self.document.place(*at),
         )

@@ -32,6 +32,8 @@ class Service(Struct, frozen=True):
     """The residency zones that its processing surely stays in (`eu`, `de`); None: not known."""
     input_usd_per_mtok: Decimal | None = None
     output_usd_per_mtok: Decimal | None = None
+    cached_usd_per_mtok: Decimal | None = None
+    """Of cached input; None: as any other."""
     rpm: int | None = None
     tpm: int | None = None
     parallel: int | None = None
@@ -47,6 +49,8 @@ UNKNOWN = Service()
 class Tokens(NamedTuple):
     input: int
     output: int
+    cached: int = 0
+    """Those of the input that the provider bills as cached."""
 
 
 def time_to_first_token_s(service: Service, chance: Random) -> float:
@@ -61,7 +65,8 @@ def cost_usd(service: Service, tokens: Tokens) -> float | None:
     """None without both prices. A float: what a dry run adds up are estimates."""
     if service.input_usd_per_mtok is None or service.output_usd_per_mtok is None:
         return None
-    return (
-        tokens.input * float(service.input_usd_per_mtok)
-        + tokens.output * float(service.output_usd_per_mtok)
-    ) / 1e6
+    input_usd = float(service.input_usd_per_mtok)
+    cost = tokens.input * input_usd + tokens.output * float(service.output_usd_per_mtok)
+    if tokens.cached and service.cached_usd_per_mtok is not None:
+        cost -= tokens.cached * (input_usd - float(service.cached_usd_per_mtok))
+    return cost / 1e6

@@ -21,6 +21,7 @@ from designer.diagnostics import Report
 from designer.errors import UsageError
 from designer.gateways.base import Parsed
 from designer.simulate.driver import simulate
+from designer.simulate.replay import Recording
 from designer.simulate.result import Result
 from designer.simulate.scenario import Scenario
 from designer.simulate.seeds import over_seeds
@@ -40,6 +41,7 @@ class Job(Struct, frozen=True):
     scenario: Scenario
     services: Mapping[str, Service]
     traffic: Mapping[str, Load]
+    recording: Recording | None = None
 
 
 class Workers(Struct, frozen=True):
@@ -138,7 +140,8 @@ def _run(job: Job, seed: int) -> tuple[Result, Report]:
     if parent_process() is not None and _is_main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the first process's to answer
     report = Report()
-    result = simulate(job.parsed, job.scenario, job.services, job.traffic, report, seed)
+    facts = job.services, job.traffic
+    result = simulate(job.parsed, job.scenario, *facts, report, seed, job.recording)
     return result, report
 
 

@@ -49,6 +49,8 @@ class Visit(Arrival, frozen=True):
     tokens: Tokens = Tokens(0, 0)
     question: int = -1
     """What is asked, by number; the same one comes again. -1 where nothing ever does."""
+    was_cached: bool = False
+    """Recorded: the gateway's own cache answered."""
 
 
 def loads_of(

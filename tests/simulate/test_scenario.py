@@ -128,8 +128,8 @@ def test_a_run_lasts_as_long_as_said_or_ten_minutes_beyond_its_last_fault(
             "s.yaml:1:34: error[SIM621] unknown kind of fault `htpp` (did you mean `http`?)",
         ),
         (
-            "traffic: {replay: traffic.jsonl}",
-            "s.yaml:1:11: error[SIM622] replaying recorded traffic is not available in this version",
+            "traffic: {replay: traffic.jsonl, rate: 5/s}",
+            "s.yaml:1:35: error[SIM622] `rate` says nothing about traffic that is replayed",
         ),
         (
             "traffic: {rate: 20}",

@@ -447,8 +447,8 @@ def test_the_answer_has_a_fixed_form() -> None:
     answer = result.as_json()
 
     assert list(answer) == [
-        *("schema_version", "scenario", "gateway", "seed", "seeds", "partial", "for_s", "total"),
-        *("routes", "phases", "moments", "checks", "assumptions"),
+        *("schema_version", "scenario", "gateway", "seed", "seeds", "partial", "for_s"),
+        *("recorded_usd", "total", "routes", "phases", "moments", "checks", "assumptions"),
     ]
     assert list(answer["total"]["availability"]) == ["value", "low", "high"]
     assert answer["routes"][0]["route"] == "chat"
