@@ -40,6 +40,7 @@ COMMANDS = {
         "designer.cli.verify",
         "Prove what holds on every path and under every set of failures.",
     ),
+    "scenario": ("designer.cli.scenario", "Infer a scenario from a log of what happened."),
     "trace": ("designer.cli.trace", "Follow one request, or several, with scripted outcomes."),
     "test": (
         "designer.cli.test",

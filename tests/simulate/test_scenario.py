@@ -129,7 +129,7 @@ def test_a_run_lasts_as_long_as_said_or_ten_minutes_beyond_its_last_fault(
         ),
         (
             "traffic: {replay: traffic.jsonl, rate: 5/s}",
-            "s.yaml:1:35: error[SIM622] `rate` says nothing about traffic that is replayed",
+            "s.yaml:1:34: error[SIM622] `rate` says nothing about traffic that is replayed",
         ),
         (
             "traffic: {rate: 20}",
