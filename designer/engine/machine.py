@@ -9,6 +9,7 @@ its step is over, so that what follows within it still sees the World as it was.
 from bisect import bisect_right
 from collections.abc import Iterator
 from enum import IntEnum
+from math import inf
 from typing import Literal
 
 from msgspec import Struct
@@ -138,12 +139,15 @@ class Machine:
         self._ids = compiled.ids
         self._number = {id_: n for n, id_ in enumerate(compiled.ids)}
         self._health: list[Health | None] = [None] * len(compiled.ids)
-        self._all_well_from = world.cools_until()
+        keeps_health = self.semantics.cooldown is not None
+        self._cools_until = [
+            world.cools_until(id_) if keeps_health else -inf for id_ in compiled.ids
+        ]
+        self._all_well_from = max(self._cools_until, default=-inf)
         """From then on nothing cools, if nothing else happens."""
         self._may_skip = any(row.skips for row in self.semantics.rows)
         self._sent = -1
         self._effects: list[Effect] = []
-        self._cooled: set[int] = set()
         self._blamed: dict[int, int] = {}
 
     # --- The pipeline -----------------------------------------------------------------------------
@@ -246,8 +250,10 @@ class Machine:
         row = self.compiled.row(failure, call.phase, len(group), self._is_any_well(group))
         fault = Fault(*told, row, self._ids[call.deployment], alone, opened)
         self._count(call, fault)
-        # A deployment that has just been left alone changes which row holds.
-        again = self.compiled.row(failure, call.phase, len(group), self._is_any_well(group))
+        again = row
+        if self.at < self._all_well_from:
+            # A deployment that has just been left alone changes which row holds.
+            again = self.compiled.row(failure, call.phase, len(group), self._is_any_well(group))
         if again is not row:
             fault = Fault(*told, again, fault.deployment, alone, opened)
         call.first, call.last = call.first or fault, fault
@@ -301,7 +307,7 @@ class Machine:
         if ill and lasts_s > 0:
             until = self.at + lasts_s
             self._effects.append(Cooled(deployment.id, until))
-            self._cooled.add(number)
+            self._cools_until[number] = max(self._cools_until[number], until)
             self._all_well_from = max(self._all_well_from, until)
 
     def _is_too_ill(self, deployment: Deployment, fault: Fault, more: int) -> bool:
@@ -375,9 +381,7 @@ class Machine:
 
     def _picked(self, call: Call, choice: Choice) -> int | None:
         """Index of the child to ask; None when nothing below may be asked."""
-        able = choice.everyone
-        if self.at < self._all_well_from:
-            able = tuple(i for i in able if self._is_able(choice.reach[i]))
+        able = self._able(choice)
         if self._may_skip:
             able = _fresh(call, choice, able)
         if not able:
@@ -409,8 +413,15 @@ class Machine:
         seen = [self.world.latency_s(id_, self.at - WINDOW_S) for id_ in ids]
         return min((s for s in seen if s is not None), default=0.0)
 
-    def _is_able(self, reach: tuple[int, ...]) -> bool:
-        return not reach or any(not self._is_cooling(number) for number in reach)
+    def _able(self, choice: Choice) -> tuple[int, ...]:
+        """Children of which something may be asked."""
+        until, at = self._cools_until, self.at
+        if at >= self._all_well_from:
+            return choice.everyone
+        if choice.singles:
+            return tuple([i for i, number in enumerate(choice.singles) if until[number] <= at])
+        reach = enumerate(choice.reach)
+        return tuple([i for i, ns in reach if not ns or any(until[n] <= at for n in ns)])
 
     def _is_out_of_reach(self, call: Call, path: Path) -> bool:
         if self.semantics.visits_once:
@@ -625,7 +636,6 @@ class Machine:
         if self._effects:
             self.world.apply(self._effects)
             self._effects.clear()
-            self._cooled.clear()
             self._blamed.clear()
         if command is SEND:
             self._health_of(self._sent).in_flight += 1
@@ -638,9 +648,7 @@ class Machine:
         return health
 
     def _is_cooling(self, number: int) -> bool:
-        if self.at >= self._all_well_from or self.semantics.cooldown is None:
-            return False
-        return number in self._cooled or self.world.is_cooling(self._ids[number], self.at)
+        return self.at < self._cools_until[number]
 
     def _is_any_well(self, group: tuple[int, ...]) -> bool:
         if self.at >= self._all_well_from:

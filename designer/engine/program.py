@@ -54,6 +54,8 @@ class Choice(Struct, frozen=True):
     children: tuple["Table", ...]
     reach: tuple[tuple[int, ...], ...]
     """By child, the deployments below it."""
+    singles: tuple[int, ...]
+    """The same where each child is one deployment; else empty."""
     everyone: tuple[int, ...]
     reached: tuple[float, ...]
     turn_key: str
@@ -246,10 +248,13 @@ class _Compiler:
 
     def _choice(self, pool: Pool) -> Choice:
         everyone = tuple(range(len(pool.children)))
+        reach = tuple(self.numbers(child) for child in pool.children)
+        is_flat = all(len(numbers) == 1 for numbers in reach)
         return Choice(
             pool=pool,
             children=tuple(self.table(child) for child in pool.children),
-            reach=tuple(self.numbers(child) for child in pool.children),
+            reach=reach,
+            singles=tuple(numbers[0] for numbers in reach) if is_flat else (),
             everyone=everyone,
             reached=shares_reached(pool, everyone),
             turn_key=turn_key(pool),

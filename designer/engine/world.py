@@ -47,9 +47,9 @@ class World(Struct):
         health = self._health.get(deployment)
         return health is not None and at < health.cooling_until
 
-    def cools_until(self) -> float:
-        """When the last of all cooldowns ends."""
-        return max((h.cooling_until for h in self._health.values()), default=float("-inf"))
+    def cools_until(self, deployment: str) -> float:
+        health = self._health.get(deployment)
+        return float("-inf") if health is None else health.cooling_until
 
     def failures_within(self, deployment: str, at: float, window_s: float) -> int:
         """Counted failures in the window that `at` lies in: each begins with the first one after."""

@@ -1,5 +1,6 @@
 """Run a scenario: the compiled program in virtual time, with providers that answer by facts, chance and faults."""
 
+from bisect import bisect
 from collections.abc import Mapping
 from random import Random
 
@@ -26,7 +27,7 @@ from designer.simulate.services import (
     UNKNOWN,
     Service,
     Tokens,
-    cost_usd,
+    prices_of,
     time_to_first_token_s,
 )
 from designer.simulate.statistics import Slice, Tally
@@ -268,11 +269,12 @@ class _Gathered:
         ids: tuple[str, ...],
     ) -> None:
         self.names = names
-        self.services = services
         self.slice_s = scenario.for_s / MOMENTS
         self.around = around
         self.ids = ids
+        self.prices = {id_: prices_of(services.get(id_, UNKNOWN)) for id_ in ids}
         self.spans = _spans(scenario)
+        self.ends = [to_s for _, to_s in self.spans]
         self.tallies = [{name: Tally() for name in names} for _ in self.spans]
         self.slices = [Slice() for _ in range(MOMENTS)]
         self.asked_by: set[tuple[str, str]] = set()
@@ -314,18 +316,18 @@ class _Gathered:
         here.served_by[id_] += 1
         if flight.call.request.stream and flight.first_content_at is not None:
             tally.first_token_s.append(flight.first_content_at - flight.arrival.at)
-        cost = cost_usd(self.services.get(id_, UNKNOWN), _tokens_of(flight))
-        if cost is None:
+        prices = self.prices[id_]
+        if prices is None:
             tally.has_all_prices = False
+            cost_usd = 0.0
         else:
-            tally.costs_usd.append(cost)
-        self.around.keep(flight, cost or 0.0)
+            cost_usd = prices.cost_usd(_tokens_of(flight))
+            tally.costs_usd.append(cost_usd)
+        if self.around.keeper.keeps:
+            self.around.keep(flight, cost_usd)
 
     def _tally(self, at: float, route: str) -> Tally:
-        for (_, to_s), tallies in zip(self.spans, self.tallies, strict=True):
-            if at < to_s:
-                return tallies[route]
-        return self.tallies[-1][route]
+        return self.tallies[min(bisect(self.ends, at), len(self.ends) - 1)][route]
 
     def by_route(self) -> dict[str, Tally]:
         return {name: sum((t[name] for t in self.tallies), Tally()) for name in self.names}

@@ -71,6 +71,11 @@ class Gatekeeper:
     def refuses(self) -> bool:
         return bool(self._limits or self._budgets)
 
+    @property
+    def keeps(self) -> bool:
+        """Whether an answer changes anything here."""
+        return bool(self.caches or self._budgets)
+
     def cache_of(self, route: str) -> Cache | None:
         return next((cache for cache in self.caches if cache.covers(route)), None)
 

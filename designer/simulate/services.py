@@ -61,12 +61,25 @@ def time_to_first_token_s(service: Service, chance: Random) -> float:
 _SIGMA = sqrt(log(1.0 + VARIATION**2))
 
 
-def cost_usd(service: Service, tokens: Tokens) -> float | None:
-    """None without both prices. A float: what a dry run adds up are estimates."""
+class Prices(NamedTuple):
+    """USD a million tokens; floats, since what a dry run adds up are estimates."""
+
+    input: float
+    output: float
+    cached: float
+
+    def cost_usd(self, tokens: Tokens) -> float:
+        fresh = tokens.input - tokens.cached
+        whole = fresh * self.input + tokens.cached * self.cached + tokens.output * self.output
+        return whole / 1e6
+
+
+def prices_of(service: Service) -> Prices | None:
+    """None without both prices."""
     if service.input_usd_per_mtok is None or service.output_usd_per_mtok is None:
         return None
-    input_usd = float(service.input_usd_per_mtok)
-    cost = tokens.input * input_usd + tokens.output * float(service.output_usd_per_mtok)
-    if tokens.cached and service.cached_usd_per_mtok is not None:
-        cost -= tokens.cached * (input_usd - float(service.cached_usd_per_mtok))
-    return cost / 1e6
+    into = float(service.input_usd_per_mtok)
+    cached = service.cached_usd_per_mtok
+    return Prices(
+        into, float(service.output_usd_per_mtok), into if cached is None else float(cached)
+    )

@@ -1,9 +1,9 @@
 """When which request comes: Poisson arrivals at the rates of a profile or of a scenario."""
 
 from bisect import bisect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate
-from math import cos, exp, log, pi, sqrt
+from math import cos, exp, log, pi, sin, sqrt
 from random import Random
 
 from msgspec import Struct
@@ -103,8 +103,7 @@ def arrivals(
         if is_daily and u() >= curves[which].share_at(at):
             continue
         load = loads[names[which]]
-        into, out = _length(load.input_tokens, chance), _length(load.output_tokens, chance)
-        tokens = Tokens(into, min(out, load.max_output_tokens or out))
+        tokens = _lengths(load, u)
         streams = load.streamed > 0 and u() < load.streamed
         visit = Visit(at, names[which], STREAMED if streams else WHOLE, tokens)
         yield asked[which].again(visit, load.repeats, chance) if load.repeats > 0 else visit
@@ -139,11 +138,15 @@ _SIGMA = sqrt(log(1.0 + TOKENS_VARIATION**2))
 _SHIFT = _SIGMA**2 / 2
 
 
-def _length(mean: int, chance: Random) -> int:
-    """Lognormal with this mean."""
-    if mean <= 0:
-        return 0
-    return max(1, round(mean * exp(_SIGMA * chance.gauss(0.0, 1.0) - _SHIFT)))
+def _lengths(load: Load, u: Callable[[], float]) -> Tokens:
+    """Lognormal with these means; the two normal numbers are of one draw (Box and Muller)."""
+    radius, angle = _SIGMA * sqrt(-2.0 * log(1.0 - u())), 2 * pi * u()
+    into, out = load.input_tokens, load.output_tokens
+    if into > 0:
+        into = max(1, round(into * exp(radius * cos(angle) - _SHIFT)))
+    if out > 0:
+        out = max(1, round(out * exp(radius * sin(angle) - _SHIFT)))
+    return Tokens(into, min(out, load.max_output_tokens or out))
 
 
 # --- The curve of a day ---------------------------------------------------------------------------

@@ -16,11 +16,12 @@ from designer.diagnostics import Place, Report
 from designer.ir import Cache
 from designer.logs import Row
 from designer.simulate import Recording, Result, load_scenario, read_recording, recorded, simulate
-from designer.simulate.services import Tokens, cost_usd
+from designer.simulate.services import Prices, Tokens, prices_of
 from tests.logs.samples import lines, spend_log
 from tests.simulate.arrangements import LOADS, PARSED, ROUTING, SE, SERVICES
 
 TRACES = Path("../shared/traces")
+PRICES = Prices(2.0, 8.0, 2.0)
 REPLAYS = "traffic: {replay: log.jsonl}\nfaults: []\n"
 
 
@@ -35,7 +36,7 @@ def rows(count: int, seed: int = 1) -> Iterator[Row]:
             input_tokens=tokens.input,
             output_tokens=tokens.output,
             cached_tokens=tokens.cached,
-            cost_usd=cost_usd(SERVICES[SE.id], tokens),
+            cost_usd=PRICES.cost_usd(tokens),
         )
 
 
@@ -62,10 +63,11 @@ def test_an_unchanged_configuration_costs_what_the_log_says() -> None:
 
 
 def test_cached_input_is_billed_as_such() -> None:
-    service = replace(SERVICES[SE.id], cached_usd_per_mtok=Decimal("0.2"))
+    cheaper = prices_of(replace(SERVICES[SE.id], cached_usd_per_mtok=Decimal("0.2")))
 
-    assert cost_usd(service, Tokens(1000, 100, 1000)) == pytest.approx((200 + 800) / 1e6)
-    assert cost_usd(SERVICES[SE.id], Tokens(1000, 100, 1000)) == pytest.approx((2000 + 800) / 1e6)
+    assert cheaper is not None
+    assert cheaper.cost_usd(Tokens(1000, 100, 1000)) == pytest.approx((200 + 800) / 1e6)
+    assert PRICES.cost_usd(Tokens(1000, 100, 1000)) == pytest.approx((2000 + 800) / 1e6)
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=50))

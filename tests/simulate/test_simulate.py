@@ -277,7 +277,8 @@ def test_prices_are_those_of_the_facts() -> None:
 
 
 def test_without_facts_the_result_says_what_was_assumed() -> None:
-    result = ran(QUIET, services={}, loads={})
+    outage = fault("target: {provider: azure}, from: 2m, to: 4m, kind: http")
+    result = ran(outage, services={}, loads={})
 
     assert result.total.cost_per_1k_usd is None
     assert result.assumptions == (
