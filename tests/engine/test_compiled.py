@@ -13,9 +13,8 @@ from designer.engine.machine import Machine
 from designer.engine.outcomes import Outcome
 from designer.engine.program import compiled
 from designer.engine.semantics import RetryAfter, Semantics
-from designer.engine.swift import Flight
 from designer.engine.swift import perform as perform_swiftly
-from designer.engine.virtual import Arrival, Run, perform
+from designer.engine.virtual import Arrival, perform
 from designer.engine.world import World
 from designer.gateways.litellm.semantics import LITELLM_1_106
 from designer.gateways.openrouter.semantics import SEMANTICS as OPENROUTER
@@ -37,7 +36,7 @@ from designer.ir import (
     children,
     failures,
 )
-from tests.engine.driving import Scripted
+from tests.engine.driving import Scripted, seen_of_flight, seen_of_run
 from tests.engine.strategies import (
     IDS,
     ROUTES,
@@ -155,7 +154,7 @@ def interpreted(
 ) -> tuple[list[Seen], World]:
     world = World()
     runs = perform(program, arrivals, around, world, cycle(chance))
-    return [_seen_of_run(run) for run in runs], world
+    return [seen_of_run(run) for run in runs], world
 
 
 def swiftly(
@@ -164,24 +163,7 @@ def swiftly(
     world = World()
     machine = Machine(compiled(program), world, cycle(chance))
     flights = perform_swiftly([machine], arrivals, around)
-    return [_seen_of_flight(machine, flight) for flight in flights], world
-
-
-def _seen_of_run(run: Run) -> Seen:
-    finish = run.finish
-    assert finish is not None
-    told = (finish.status, finish.served_by, finish.failure, finish.in_band, finish.told)
-    rest = (run.index, run.attempts, run.ended_at, run.first_content_at, run.usage, run.call.arms)
-    return (*told, *rest, run.call.asked, run.call.route, run.call.attempts)
-
-
-def _seen_of_flight(machine: Machine, flight: Flight) -> Seen:
-    call = flight.call
-    served_by = None if call.told_by < 0 else machine.compiled.ids[call.told_by]
-    arms = tuple((call.arms or {}).items())
-    told = (call.status, served_by, call.failure, call.in_band, call.told)
-    rest = (flight.index, flight.attempts, flight.ended_at, flight.first_content_at, flight.usage)
-    return (*told, *rest, arms, call.asked.name, call.route.name, call.attempts)
+    return [seen_of_flight(flight) for flight in flights], world
 
 
 @given(

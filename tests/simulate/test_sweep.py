@@ -111,6 +111,7 @@ def test_phases_lie_between_the_times_at_which_faults_begin_and_end() -> None:
     assert set(result.phases[1].total.served_by) == {"chat/bedrock-fra/y"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_ctrl_c_leaves_what_there_is_marked_as_partial(tmp_path: Path, workers: str) -> None:
     scenario = tmp_path / "long.yaml"
