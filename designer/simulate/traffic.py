@@ -71,10 +71,9 @@ def arrivals(
         into, out = _length(load.input_tokens, chance), _length(load.output_tokens, chance)
         lengths.append(Tokens(into, min(out, load.max_output_tokens or out)))
         streams = load.streamed > 0 and chance.random() < load.streamed
-        yield Arrival(at, name, _STREAMED if streams else _WHOLE)
+        yield Arrival(at, name, Request(stream=streams, input_tokens=into))
 
 
-_WHOLE, _STREAMED = Request(), Request(stream=True)
 _SIGMA = sqrt(log(1.0 + TOKENS_VARIATION**2))
 
 
