@@ -53,6 +53,11 @@ def rehearsal(config: Config, address: Callable[[str], str]) -> Rehearsal:
             f"{config.gateway.title} does not accept {config.name} as it stands, and a copy "
             "for the stub provider would hide that: mend the configuration first"
         )
+    if copy.parsed.semantics.screens != config.parsed.semantics.screens:
+        raise UsageError(
+            f"{config.name} has budgets by provider, and the stub provider is one for all: "
+            "rehearse it without `provider_budget_config`"
+        )
     return copy
 
 
