@@ -32,6 +32,8 @@ STATUS_OF: Mapping[str, int] = {
     "guardrail": 400,
     "budget": 402,
     "limit": 429,
+    "barred": 429,
+    "untagged": 401,
     "deadline": 504,
     "attempts": 503,
     "abort": 500,
@@ -41,8 +43,9 @@ STATUS_OF: Mapping[str, int] = {
 
 Together with every HTTP status written as a number (`"503"`) these are the *failure tokens* that all
 of the engine speaks. `first_token` is a stream that stayed silent too long; `cooling`: no deployment
-left to ask; `attempts`, `deadline`: the route's own limits; `abort`: a gateway's own exception, which
-no chain catches.
+left to ask; `barred`, `untagged`: none that this request may be sent to, for limits, budgets or regions,
+or for its tags; `attempts`, `deadline`: the route's own limits; `abort`: a gateway's own exception,
+which no chain catches.
 """
 
 
@@ -92,6 +95,8 @@ ANY = Failures(all_but=True)
 NEVER = Failures()
 REFUSALS = failures("content_policy", "guardrail")
 COOLING = failures("cooling")
+NOTHING_LEFT = failures("cooling", "barred", "untagged")
+"""There were deployments, and none that could be asked."""
 TRANSIENT = failures(
     *(408, 429, 500, 502, 503, 504, 529),
     *("timeout", "first_token", "connect", "reset", "malformed", "empty"),

@@ -28,17 +28,24 @@ from designer.engine.events import (
     Send,
     Usage,
 )
+from designer.engine.lengths import estimated_tokens, text_of
 from designer.engine.outcomes import HANGS_S, KINDS, STATUS_OF_KIND, Outcome
+from designer.engine.screens import Fit, Purses, Throughput
 from designer.engine.virtual import Arrival, Run, perform
 from designer.engine.world import World
 from designer.gateways.base import Parsed, Terms
-from designer.ir import Guardrail
+from designer.ir import Guardrail, Pool, walk
 from designer.reading import BAD_VALUE, Reader, guess
 
 SCHEMA_VERSION = 1
 
 DEFAULT_USAGE = Usage(prompt_tokens=1000, completion_tokens=200)
 """For an answer whose usage nobody gave; every trace that uses it says so."""
+
+_USAGE_ASSUMED = (
+    f"no usage given: {DEFAULT_USAGE.prompt_tokens} prompt and "
+    f"{DEFAULT_USAGE.completion_tokens} completion tokens are assumed"
+)
 
 UNKNOWN_KIND = Rule(
     "SIM603",
@@ -165,7 +172,10 @@ def read_script(
     )
 
 
-_OF_REQUEST = ("messages", "input", "stream", "metadata", "user", "team", "path", "params")
+_OF_REQUEST = (
+    *("messages", "input", "stream", "metadata", "user", "team", "path", "params"),
+    "input_tokens",
+)
 _NOT_PARAMS = frozenset({*_OF_REQUEST, "at_s", "route"}) - {"stream", "user"}
 """What is no parameter of the body; `stream` and `user` are."""
 
@@ -189,9 +199,11 @@ def _asked(reader: Reader, value: Any, path: tuple[str | int, ...]) -> Asked:
         path=str(value.get("path", "/v1/chat/completions")),
     )
     last = messages[-1] if messages else None
+    tokens = _tokens(reader, value, path)
+    counted = estimated_tokens(messages) if tokens is None else tokens
     return Asked(
-        request=request,
-        texts=tuple(_text(m.get("content")) for m in messages if isinstance(m, dict)),
+        request=replace(request, input_tokens=counted),
+        texts=tuple(text_of(m.get("content")) for m in messages if isinstance(m, dict)),
         ends_with_assistant=isinstance(last, dict) and last.get("role") == "assistant",
         route=str(value.get("route", "")),
         model=str(value.get("model", "")),
@@ -199,11 +211,10 @@ def _asked(reader: Reader, value: Any, path: tuple[str | int, ...]) -> Asked:
     )
 
 
-def _text(content: Any) -> str:
-    """Plain, or the text parts of a list of parts."""
-    if isinstance(content, list):
-        return "\n".join(str(p["text"]) for p in content if isinstance(p, dict) and "text" in p)
-    return content if isinstance(content, str) else ""
+def _tokens(reader: Reader, value: Mapping[str, Any], path: tuple[str | int, ...]) -> int | None:
+    if "input_tokens" not in value:
+        return None
+    return int(reader.number(value["input_tokens"], (*path, "input_tokens"), "`input_tokens`"))
 
 
 def _draws(reader: Reader, value: Any, path: tuple[str | int, ...]) -> tuple[float, ...]:
@@ -397,12 +408,19 @@ def trace(
     arrivals = [Arrival(script.asked[i].at_s, taken[i], script.asked[i].request) for i in order]
     chance = random.Random(seed)
     draws = chain(script.draws, iter(chance.random, None))
-    around = _Scripted(names, script, order)
+    around = _Scripted(names, script, order, counts=_counts_usage(parsed))
     program = Program(routing, parsed.semantics)
     runs = perform(program, arrivals, around, World(), draws)
     prices = parsed.terms if terms is None else terms
     traced = {order[run.index]: _trace(run, parsed, names, around, prices) for run in runs}
     return tuple(replace(traced[index], route=wants[index]) for index in sorted(traced))
+
+
+def _counts_usage(parsed: Parsed) -> bool:
+    """Whether what an answer uses decides who is asked later."""
+    spends = any(isinstance(screen, Purses | Throughput) for screen in parsed.semantics.screens)
+    nodes = (node for route in parsed.routing.routes for node in walk(route.node))
+    return spends or any(isinstance(node, Pool) and node.pick == "usage" for node in nodes)
 
 
 def _warn_of(route: str, known: tuple[str, ...], place: Place | str, report: Report) -> None:
@@ -437,7 +455,8 @@ class Names:
 class _Scripted:
     """Surroundings that answer from the script: in order, and the last answer again and again."""
 
-    def __init__(self, names: Names, script: Script, order: list[int]) -> None:
+    def __init__(self, names: Names, script: Script, order: list[int], counts: bool) -> None:
+        self.counts = counts
         self.names = names
         self.script = script
         self.order = order
@@ -454,6 +473,10 @@ class _Scripted:
                 run, "no prefill is sent: the request does not end with an assistant's turn"
             )
             outcome = Outcome(delay_s=outcome.delay_s, usage=outcome.usage)
+        if self.counts and outcome.usage is None:
+            # What an answer uses up decides who is asked next.
+            outcome = replace(outcome, usage=DEFAULT_USAGE)
+            self._assume(run, _USAGE_ASSUMED)
         self.said[run.index] = outcome
         return outcome
 
@@ -498,7 +521,7 @@ class _Scripted:
         body = self.said[run.index].body if run.index in self.said else None
         choices = body.get("choices") if isinstance(body, dict) else None
         messages = [c.get("message") for c in choices or [] if isinstance(c, dict)]
-        return tuple(_text(m.get("content")) for m in messages if isinstance(m, dict))
+        return tuple(text_of(m.get("content")) for m in messages if isinstance(m, dict))
 
     def _assume(self, run: Run, what: str) -> None:
         self.assumed.setdefault(run.index, {})[what] = None
@@ -520,6 +543,9 @@ def _trace(
     assumed = dict.fromkeys(semantics.assumptions)
     if semantics.doubt:
         assumed[semantics.doubt] = None
+    if any(isinstance(screen, Fit | Throughput) for screen in semantics.screens):
+        tokens = run.arrival.request.input_tokens
+        assumed[f"the prompt has {tokens} tokens: as `input_tokens` says, or by its length"] = None
     assumed |= around.assumed.get(run.index, {})
     for attempt in run.attempts:
         if attempt.hung:
@@ -564,10 +590,7 @@ def _cost_usd(
         usage = DEFAULT_USAGE
     cost_usd = cost_of(usage, prices.get(finish.served_by))
     if cost_usd is not None and (said is None or said.usage is None):
-        assumed[
-            f"no usage given: {usage.prompt_tokens} prompt and "
-            f"{usage.completion_tokens} completion tokens are assumed"
-        ] = None
+        assumed[_USAGE_ASSUMED] = None
     return cost_usd
 
 

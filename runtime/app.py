@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from designer.engine.events import Request as Asked
+from designer.engine.lengths import estimated_tokens
 from runtime.books import Books, Caller
 from runtime.driver import Chunk, Done, Driver, left_early
 
@@ -107,6 +108,7 @@ class App:
             user=str(body.get("user") or ""),
             team={"name": caller.team},
             path=path,
+            input_tokens=estimated_tokens(body.get("messages") or ()),
         )
         route = str(body["model"])
         items = self.driver.perform(route, asked, body)

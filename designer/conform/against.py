@@ -252,7 +252,7 @@ def _said(test: RouteTest) -> list[Mapping[str, Any]]:
     return test.said.get("requests") or [test.said.get("request") or {}]
 
 
-_NOT_SENT = frozenset({"at_s", "route", "path", "team", "params", "model"})
+_NOT_SENT = frozenset({"at_s", "route", "path", "team", "params", "model", "input_tokens"})
 """Of a request in the file, what is for the engine or has its own place."""
 
 

@@ -30,7 +30,7 @@ MOST_IN_A_BOOT = 60
 
 _BY_NAME = (
     *("fallbacks", "context_window_fallbacks", "content_policy_fallbacks"),
-    *("model_group_alias", "model_group_retry_policy"),
+    *("model_group_alias", "model_group_retry_policy", "routing_groups"),
 )
 """Settings that say something of one group each, so that many cases have them side by side."""
 _TYPED = ("context_window_fallbacks", "content_policy_fallbacks")
@@ -38,6 +38,7 @@ _SETTINGS = ("router_settings", "litellm_settings")
 _KEPT_BETWEEN_REQUESTS = frozenset(
     {"least-busy", "latency-based-routing", "usage-based-routing", "usage-based-routing-v2"}
 )
+_COUNTING = ("enable_pre_call_checks", "optional_pre_call_checks", "provider_budget_config")
 
 
 def fill(config: Mapping[str, Any], address: Callable[[int], str]) -> dict[str, Any]:
@@ -66,7 +67,17 @@ def comes_along(case: Case) -> bool:
     return (
         router.get("disable_cooldowns") is True
         and case.config.keys() <= {"model_list", "router_settings"}
-        and not (case.script.is_list and router.get("routing_strategy") in _KEPT_BETWEEN_REQUESTS)
+        and not (case.script.is_list and _keeps_counts(case, router))
+    )
+
+
+def _keeps_counts(case: Case, router: Mapping[str, Any]) -> bool:
+    """Whether what one request used up decides about the next."""
+    params = (entry.get("litellm_params") or {} for entry in case.config.get("model_list") or [])
+    return (
+        router.get("routing_strategy") in _KEPT_BETWEEN_REQUESTS
+        or any(router.get(key) for key in _COUNTING)
+        or any("max_budget" in said for said in params)
     )
 
 
@@ -147,10 +158,24 @@ def _merge(into: dict[str, Any], key: str, said: Any, rename: Callable[[Any], An
             held[rename(name)] = _target(value, rename) if key == "model_group_alias" else value
         return
     held = into.setdefault(key, [])
+    if key == "routing_groups":
+        held.extend(_routing_group(group, rename) for group in said or [])
+        return
     for pair in said or []:
         held.append(
             {rename(name): [_target(n, rename) for n in names] for name, names in pair.items()}
         )
+
+
+def _routing_group(said: Mapping[str, Any], rename: Callable[[Any], Any]) -> dict[str, Any]:
+    group = dict(said) | {
+        "group_name": rename(said["group_name"]),
+        "models": [rename(name) for name in said["models"]],
+    }
+    if "model_priorities" in said:
+        priorities = said["model_priorities"].items()
+        group["model_priorities"] = {rename(name): priority for name, priority in priorities}
+    return group
 
 
 def _target(value: Any, rename: Callable[[Any], Any]) -> Any:
@@ -174,7 +199,11 @@ def requests(
     asked = []
     raw = case.said.get("requests") or [case.said.get("request") or {}]
     for said, mark in zip(raw, marks, strict=True):
-        body = {key: value for key, value in said.items() if key not in ("at_s", "route", "path")}
+        body = {
+            key: value
+            for key, value in said.items()
+            if key not in ("at_s", "route", "path", "input_tokens")
+        }
         name = said.get("route") or case.route or said.get("model") or _only(config)
         body |= {"model": rename(name), MARK: mark}
         body.setdefault("messages", [{"role": "user", "content": "hello"}])

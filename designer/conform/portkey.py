@@ -48,7 +48,7 @@ def requests(
     asked = []
     raw = case.said.get("requests") or [case.said.get("request") or {}]
     for said, mark in zip(raw, marks, strict=True):
-        kept = ("at_s", "route", "path", "metadata", "headers")
+        kept = ("at_s", "route", "path", "metadata", "headers", "input_tokens")
         body = {key: value for key, value in said.items() if key not in kept}
         body.setdefault("messages", [{"role": "user", "content": "hello"}])
         headers = {"x-portkey-config": json.dumps(config)} | dict(said.get("headers") or {})

@@ -53,6 +53,11 @@ def rehearsal(config: Config, address: Callable[[str], str]) -> Rehearsal:
             f"{config.gateway.title} does not accept {config.name} as it stands, and a copy "
             "for the stub provider would hide that: mend the configuration first"
         )
+    if copy.parsed.semantics.screens != config.parsed.semantics.screens:
+        raise UsageError(
+            f"{config.name} has budgets by provider, and the stub provider is one for all: "
+            "rehearse it without `provider_budget_config`"
+        )
     return copy
 
 
@@ -111,7 +116,7 @@ def _read(path: str, text: str) -> Any:
 
 _REACHES = (
     *("api_base", "base_url", "api_key", "api_version", "custom_llm_provider", "organization"),
-    *("region_name", "litellm_credential_name", "client_id", "client_secret", "tenant_id"),
+    *("litellm_credential_name", "client_id", "client_secret", "tenant_id"),
     *("azure_", "aws_", "vertex_", "watsonx_", "gcs_", "s3_"),
 )
 """What says how a provider is reached, by its beginning (LiteLLM 1.106.2, types/router.py, 2026-11-22)."""

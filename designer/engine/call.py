@@ -52,9 +52,11 @@ from designer.engine.lists import (
     walks_on,
 )
 from designer.engine.pick import pick, share_of, turn_key
+from designer.engine.screens import Throughput, answered, screened, sent
 from designer.engine.semantics import Phase, Row, Semantics, Stage, status_of
 from designer.engine.world import World
 from designer.ir import (
+    NOTHING_LEFT,
     Chain,
     Condition,
     Cooldown,
@@ -269,7 +271,9 @@ class _Walk:
 
     def ended(self, call: Call, event: Ended) -> Step:
         assert call.deployment is not None
-        self.effects.append(Answered(call.deployment, self.at, self.at - call.sent_s))
+        tokens = event.usage.prompt_tokens + event.usage.completion_tokens
+        self.effects.append(Answered(call.deployment, self.at, self.at - call.sent_s, tokens))
+        self.effects += answered(self.semantics.screens, call.deployment, event.usage, self.at)
         call = call._replace(is_asking=False)
         if call.phase == "headers" and _discards(call.stack, str(event.status)):
             group = self._group(call)
@@ -378,11 +382,17 @@ class _Walk:
         while True:
             match node:
                 case Target(deployment=id_):
-                    if self._is_cooling(id_):
+                    barred = self._barred(call, node)
+                    if isinstance(barred, Fault):
+                        return self._unwind(call, barred)
+                    if id_ in barred or self._is_cooling(id_):
                         return self._unwind(call, Fault("cooling"))
                     return self._send(call, id_)
                 case Pool():
-                    able = self._able(call, node)
+                    barred = self._barred(call, node)
+                    if isinstance(barred, Fault):
+                        return self._unwind(call, barred)
+                    able = self._able(call, node, barred)
                     if not able:
                         return self._unwind(call, Fault("cooling"))
                     index = pick(node, able, self.world, self.at, self.draws)
@@ -422,13 +432,32 @@ class _Walk:
                         return self._unwind(call, Fault("no_route"))
                     node = self.routing.route(name).node
 
-    def _able(self, call: Call, pool: Pool) -> list[int]:
+    def _barred(self, call: Call, node: Node) -> frozenset[str] | Fault:
+        """Deployments that the screens keep this request from, or the failure of their leaving none."""
+        screens = self.semantics.screens
+        if not screens:
+            return frozenset()
+        group, here = self._group(call), deployments_of(node)
+        left = healthy = tuple(id_ for id_ in group if not self._is_cooling(id_))
+        for screen in screens:
+            if isinstance(screen, Throughput):
+                left = tuple(id_ for id_ in left if id_ in here)
+            found = screened(screen, left, group, call.request, self.world, self.at) if left else ()
+            if isinstance(found, str) or (left and not found):
+                failure = found if isinstance(found, str) else "barred"
+                row = self.semantics.row(failure, "headers", len(group), healthy_left=True)
+                return Fault(failure, row=row)
+            left = found
+        return frozenset(here if healthy else ()) - set(left)
+
+    def _able(self, call: Call, pool: Pool, barred: frozenset[str]) -> list[int]:
         """Children of which something may be asked."""
         skip = frozenset[str]().union(*(frame.skip for frame in call.stack))
         able = [
             index
             for index, child in enumerate(pool.children)
-            if not (ids := deployments_of(child)) or any(not self._is_cooling(i) for i in ids)
+            if not (ids := deployments_of(child))
+            or any(i not in barred and not self._is_cooling(i) for i in ids)
         ]
         if not skip:
             return able
@@ -464,6 +493,7 @@ class _Walk:
         timeout_s, first_token_s = self._limits(self.routing.deployment(id_), call.request)
         limits = [s for s in (timeout_s, left_s) if s is not None]
         self.effects.append(Sent(id_, self.at))
+        self.effects += sent(self.semantics.screens, id_, self.at)
         call = call._replace(
             deployment=id_,
             is_asking=True,
@@ -511,7 +541,11 @@ class _Walk:
                         call = call._replace(hops=_hops_at(call, frame, rung))
                         call = _push(call, replace(frame, index=index, cause=cause))
                         return self._enter(call, rung.child)
-                    if tells == "first" and cause is not fault and not self._hides(call, fault):
+                    if (
+                        tells == "first"
+                        and cause is not fault
+                        and not self._hides(call, fault, cause)
+                    ):
                         fault = cause
                         call = self._telling(call, fault)
                 case Ref():
@@ -525,10 +559,11 @@ class _Walk:
                     pass
         return self._finish(call)
 
-    def _hides(self, call: Call, fault: Fault) -> bool:
-        """Whether a further rung's failure is told although the chain tells its first one's."""
-        cooling = fault.failure == "cooling" and self.semantics.tells_cooling
-        return fault.opened or (cooling and call.route == call.asked)
+    def _hides(self, call: Call, fault: Fault, cause: Fault) -> bool:
+        """Whether a further rung's failure is told although the chain tells its first one's, `cause`."""
+        nothing = fault.failure in NOTHING_LEFT and self.semantics.tells_cooling
+        told = nothing and cause.failure not in NOTHING_LEFT
+        return fault.opened or (told and call.route == call.asked)
 
     def _resume(self, call: Call, frame: Frame, fault: Fault) -> Step | None:
         """The next step if a route that a `Ref` led to goes on with the list of the one asked for."""

@@ -21,6 +21,8 @@ class Request(Struct, frozen=True):
     user: str = ""
     team: Mapping[str, Any] = field(default_factory=dict)
     path: str = "/v1/chat/completions"
+    input_tokens: int | None = None
+    """How long its prompt is; None where nobody has counted."""
 
 
 class Usage(Struct, frozen=True):
@@ -163,6 +165,8 @@ class Answered(Struct, frozen=True):
     deployment: str
     at: float
     took_s: float
+    tokens: int = 0
+    """Of the prompt and of the answer."""
 
 
 class Missed(Struct, frozen=True):
@@ -193,4 +197,13 @@ class Turned(Struct, frozen=True):
     turn: int
 
 
-Effect = Sent | Answered | Missed | Blamed | Cooled | Turned
+class Counted(Struct, frozen=True):
+    """An amount was used up of what `key` stands for, within `window_s` of the first one."""
+
+    key: str
+    at: float
+    amount: float
+    window_s: float
+
+
+Effect = Sent | Answered | Missed | Blamed | Cooled | Turned | Counted

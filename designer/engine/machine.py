@@ -25,9 +25,10 @@ from designer.engine.events import (
     Missed,
     Request,
     Turned,
+    Usage,
 )
 from designer.engine.lists import is_good
-from designer.engine.pick import WINDOW_S, share_of
+from designer.engine.pick import WINDOW_S, least, share_of
 from designer.engine.program import (
     Again,
     Ask,
@@ -41,9 +42,10 @@ from designer.engine.program import (
     Trial,
     shares_reached,
 )
+from designer.engine.screens import Throughput, answered, screened, sent
 from designer.engine.semantics import Phase, status_of
 from designer.engine.world import Health, World
-from designer.ir import Deployment, Guardrail
+from designer.ir import NOTHING_LEFT, Deployment, Guardrail
 
 
 class Next(IntEnum):
@@ -145,6 +147,7 @@ class Machine:
         ]
         self._all_well_from = max(self._cools_until, default=-inf)
         """From then on nothing cools, if nothing else happens."""
+        self._screens = self.semantics.screens
         self._may_skip = any(row.skips for row in self.semantics.rows)
         self._sent = -1
         self._effects: list[Effect] = []
@@ -215,22 +218,27 @@ class Machine:
         call.phase = "silent" if call.holds_back else "content"
         return LISTEN
 
-    def ended(self, call: Call, at: float, status: int) -> Next:
+    def ended(self, call: Call, at: float, status: int, usage: Usage) -> Next:
         self.at = at
         call.is_asking = False
+        tokens = usage.prompt_tokens + usage.completion_tokens
+        if self._screens:
+            id_ = self._ids[call.deployment]
+            self._effects += answered(self._screens, id_, usage, at)
         if self.compiled.discarded and call.phase == "headers" and _discards(call, str(status)):
-            return self._thrown_away(call, status)
+            return self._thrown_away(call, status, tokens)
         health = self._health_of(call.deployment)
         health.in_flight -= 1
         health.answered.add(at)
+        health.tokens.add(at, tokens)
         health.latencies.append((at, at - call.sent_s))
         call.served_by, call.served_status = call.deployment, status
         call.stack.clear()
         return self._next_stage(call)
 
-    def _thrown_away(self, call: Call, status: int) -> Next:
+    def _thrown_away(self, call: Call, status: int, tokens: int) -> Next:
         failure, id_ = str(status), self._ids[call.deployment]
-        self._effects.append(Answered(id_, self.at, self.at - call.sent_s))
+        self._effects.append(Answered(id_, self.at, self.at - call.sent_s, tokens))
         row = self.compiled.row(failure, call.phase, len(call.route.group), healthy_left=True)
         return self._over(self._unwind(call, Fault(failure, status, row=row, deployment=id_)))
 
@@ -331,12 +339,18 @@ class Machine:
 
     def _enter(self, call: Call, table: Table) -> Next:
         while True:
+            barred = _NOBODY
+            if self._screens and isinstance(table, Ask | Choice):
+                found = self._barred(call, table)
+                if isinstance(found, Fault):
+                    return self._unwind(call, found)
+                barred = found
             if isinstance(table, Ask):
-                if self._is_cooling(table.deployment):
+                if table.deployment in barred or self._is_cooling(table.deployment):
                     return self._unwind(call, Fault("cooling"))
                 return self._send(call, table.deployment)
             if isinstance(table, Choice):
-                index = self._picked(call, table)
+                index = self._picked(call, table, barred)
                 if index is None:
                     return self._unwind(call, Fault("cooling"))
                 table = table.children[index]
@@ -379,9 +393,30 @@ class Machine:
             call.arms[name] = share_of(trial.split, call.request, self.draws)
         return call.arms[name]
 
-    def _picked(self, call: Call, choice: Choice) -> int | None:
+    def _barred(self, call: Call, table: Ask | Choice) -> frozenset[int] | Fault:
+        """Deployments that the screens keep this request from, or the failure of their leaving none."""
+        group = tuple(self._ids[number] for number in call.route.group)
+        here = _below(table)
+        among = {self._ids[number] for number in here}
+        left = healthy = tuple(
+            self._ids[number] for number in call.route.group if not self._is_cooling(number)
+        )
+        for screen in self._screens:
+            if isinstance(screen, Throughput):
+                left = tuple(id_ for id_ in left if id_ in among)
+            found = screened(screen, left, group, call.request, self.world, self.at) if left else ()
+            if isinstance(found, str) or (left and not found):
+                failure = found if isinstance(found, str) else "barred"
+                row = self.compiled.row(failure, "headers", len(group), healthy_left=True)
+                return Fault(failure, row=row)
+            left = found
+        if not healthy:
+            return _NOBODY
+        return frozenset(here) - {self._number[id_] for id_ in left}
+
+    def _picked(self, call: Call, choice: Choice, barred: frozenset[int]) -> int | None:
         """Index of the child to ask; None when nothing below may be asked."""
-        able = self._able(choice)
+        able = self._able(choice, barred)
         if self._may_skip:
             able = _fresh(call, choice, able)
         if not able:
@@ -397,6 +432,8 @@ class Machine:
             index = able[0]
         elif kind == "round_robin":
             index = able[self.world.turn(choice.turn_key) % len(able)]
+        elif kind == "usage":
+            index = least(able, [self._used(choice.reach[i]) for i in able], self.draws)
         else:
             index = min(able, key=lambda i: self._rank(kind, choice.reach[i]))
         if kind == "round_robin":
@@ -408,14 +445,21 @@ class Machine:
         ids = [self._ids[n] for n in reach]
         if kind == "least_busy":
             return sum(self.world.in_flight(id_) for id_ in ids)
-        if kind == "usage":
-            return sum(self.world.minute_counts(id_, self.at)[0] for id_ in ids)
         seen = [self.world.latency_s(id_, self.at - WINDOW_S) for id_ in ids]
         return min((s for s in seen if s is not None), default=0.0)
 
-    def _able(self, choice: Choice) -> tuple[int, ...]:
+    def _used(self, reach: tuple[int, ...]) -> int:
+        return sum(self.world.minute_tokens(self._ids[n], self.at) for n in reach)
+
+    def _able(self, choice: Choice, barred: frozenset[int]) -> tuple[int, ...]:
         """Children of which something may be asked."""
         until, at = self._cools_until, self.at
+        if barred:
+            return tuple(
+                index
+                for index, numbers in enumerate(choice.reach)
+                if not numbers or any(n not in barred and until[n] <= at for n in numbers)
+            )
         if at >= self._all_well_from:
             return choice.everyone
         if choice.singles:
@@ -455,6 +499,8 @@ class Machine:
         call.deployment, call.is_asking, call.sent_s = number, True, self.at
         call.phase = "headers"
         call.attempts += 1
+        if self._screens:
+            self._effects += sent(self._screens, deployment.id, self.at)
         self._sent = number
         return SEND
 
@@ -482,7 +528,8 @@ class Machine:
                     frame.index, frame.cause = index, cause
                     stack.append(frame)
                     return self._enter(call, step.child)
-                if table.tells_first and cause is not fault and not self._hides(call, fault):
+                hidden = cause is not fault and not self._hides(call, fault, cause)
+                if table.tells_first and hidden:
                     fault = cause
                     self._tell(call, fault)
             else:
@@ -506,9 +553,10 @@ class Machine:
             return index
         return None
 
-    def _hides(self, call: Call, fault: Fault) -> bool:
-        cooling = fault.failure == "cooling" and self.semantics.tells_cooling
-        return fault.opened or (cooling and call.route is call.asked)
+    def _hides(self, call: Call, fault: Fault, cause: Fault) -> bool:
+        nothing = fault.failure in NOTHING_LEFT and self.semantics.tells_cooling
+        told = nothing and cause.failure not in NOTHING_LEFT
+        return fault.opened or (told and call.route is call.asked)
 
     def _resumed(self, call: Call, frame: Frame, fault: Fault) -> Next | None:
         if not self.semantics.resumes_list or frame.index or not _may_fall(fault):
@@ -660,6 +708,15 @@ class Machine:
         if route is None or route.deadline_s is None:
             return None
         return call.began_s + route.deadline_s - self.at
+
+
+_NOBODY: frozenset[int] = frozenset()
+
+
+def _below(table: Ask | Choice) -> tuple[int, ...]:
+    if isinstance(table, Ask):
+        return (table.deployment,)
+    return tuple(number for numbers in table.reach for number in numbers)
 
 
 def _harms(fault: Fault) -> bool:

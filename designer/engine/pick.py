@@ -24,7 +24,9 @@ def pick(
         case "cheapest":  # children are listed cheapest first: prices are facts, not health
             return candidates[0]
         case "usage":
-            return min(candidates, key=lambda i: _used(pool.children[i], world, at))
+            return least(
+                candidates, [_used(pool.children[i], world, at) for i in candidates], draws
+            )
         case "round_robin":
             return candidates[world.turn(turn_key(pool)) % len(candidates)]
         case "least_busy":
@@ -82,8 +84,14 @@ def _busy(child: Node, world: World) -> int:
     return sum(world.in_flight(id_) for id_ in deployments_of(child))
 
 
+def least(candidates: Sequence[int], amounts: Sequence[float], draws: Iterator[float]) -> int:
+    """The one with the least; of several, each as likely as the next."""
+    least = [i for i, amount in zip(candidates, amounts, strict=True) if amount == min(amounts)]
+    return least[0] if len(least) == 1 else least[int(next(draws) * len(least))]
+
+
 def _used(child: Node, world: World, at: float) -> int:
-    return sum(world.minute_counts(id_, at)[0] for id_ in deployments_of(child))
+    return sum(world.minute_tokens(id_, at) for id_ in deployments_of(child))
 
 
 WINDOW_S = 300.0

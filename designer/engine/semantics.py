@@ -8,6 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from designer.engine.screens import Screen
 from designer.ir import ANY, STATUS_OF, Failures, failures
 
 Phase = Literal["headers", "silent", "content"]
@@ -134,6 +135,8 @@ class Semantics(Struct, frozen=True):
     `malformed_chunk`), and a page instead of JSON (`html`). What a caller is not told of a broken-off answer is `Row.silent`."""
     guardrail: int = 400
     """What the caller sees of a request or an answer that a guardrail blocks."""
+    screens: tuple[Screen, ...] = ()
+    """What keeps a request from some deployments of a route, in the order in which it is asked."""
     one_stream_limit: bool = False
     """Whether a stream has a single limit, for its headers and for every piece: `first_token_s` where it
     is set, else `timeout_s`."""

@@ -106,7 +106,7 @@ def _happen(machine: Machine, flight: Flight, at: float) -> Next:
     event, call = flight.event, flight.call
     if isinstance(event, Ended):
         flight.usage = event.usage
-        return machine.ended(call, at, event.status)
+        return machine.ended(call, at, event.status, event.usage)
     if isinstance(event, Failed):
         return machine.failed(call, at, event.failure, event.status, event.retry_after_s)
     if isinstance(event, Woke):

@@ -8,7 +8,16 @@ from collections.abc import Iterable
 
 from msgspec import Struct, field
 
-from designer.engine.events import Answered, Blamed, Cooled, Effect, Missed, Sent, Turned
+from designer.engine.events import (
+    Answered,
+    Blamed,
+    Cooled,
+    Counted,
+    Effect,
+    Missed,
+    Sent,
+    Turned,
+)
 
 _MINUTE_S = 60.0
 
@@ -22,17 +31,24 @@ class Minute(Struct):
     def count(self, at: float) -> int:
         return self.counted if at < self.began + _MINUTE_S else 0
 
-    def add(self, at: float) -> None:
-        if at < self.began + _MINUTE_S:
-            self.counted += 1
-        else:
-            self.began, self.counted = at, 1
+    def add(self, at: float, amount: int = 1) -> None:
+        self.counted = self.count(at) + amount
+        if at >= self.began + _MINUTE_S:
+            self.began = at
+
+
+class Tally(Struct):
+    """What was used up in a window of its own length; it starts anew as a minute does."""
+
+    until: float = float("-inf")
+    amount: float = 0.0
 
 
 class Health(Struct):
     cooling_until: float = float("-inf")
     answered: Minute = field(default_factory=Minute)
     failed: Minute = field(default_factory=Minute)
+    tokens: Minute = field(default_factory=Minute)
     failures_at: deque[float] = field(default_factory=lambda: deque(maxlen=1000))
     in_flight: int = 0
     latencies: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=100))
@@ -42,6 +58,7 @@ class Health(Struct):
 class World(Struct):
     _health: dict[str, Health] = field(default_factory=dict)
     _turns: dict[str, int] = field(default_factory=dict)
+    _tallies: dict[str, Tally] = field(default_factory=dict)
 
     def is_cooling(self, deployment: str, at: float) -> bool:
         health = self._health.get(deployment)
@@ -69,6 +86,16 @@ class World(Struct):
         failed = health.failed.count(at)
         return health.answered.count(at) + failed, failed
 
+    def minute_tokens(self, deployment: str, at: float) -> int:
+        """Of the answers in the minute that began with the first one."""
+        health = self._health.get(deployment)
+        return 0 if health is None else health.tokens.count(at)
+
+    def used(self, key: str, at: float) -> float:
+        """What was counted under `key` in the window that `at` lies in."""
+        tally = self._tallies.get(key)
+        return tally.amount if tally is not None and at < tally.until else 0.0
+
     def in_flight(self, deployment: str) -> int:
         health = self._health.get(deployment)
         return 0 if health is None else health.in_flight
@@ -87,10 +114,11 @@ class World(Struct):
             match effect:
                 case Sent(deployment=id_):
                     self.health_of(id_).in_flight += 1
-                case Answered(deployment=id_, at=at, took_s=took_s):
+                case Answered(deployment=id_, at=at, took_s=took_s, tokens=tokens):
                     health = self.health_of(id_)
                     health.in_flight -= 1
                     health.answered.add(at)
+                    health.tokens.add(at, tokens)
                     health.latencies.append((at, took_s))
                 case Missed(deployment=id_, at=at, counted=counted):
                     self.health_of(id_).in_flight -= 1
@@ -104,6 +132,11 @@ class World(Struct):
                     health.failures_at.clear()
                 case Turned(pool=pool, turn=turn):
                     self._turns[pool] = turn
+                case Counted(key=key, at=at, amount=amount, window_s=window_s):
+                    tally = self._tallies.setdefault(key, Tally())
+                    if at >= tally.until:
+                        tally.until, tally.amount = at + window_s, 0.0
+                    tally.amount += amount
 
     def _blame(self, deployment: str, at: float) -> None:
         health = self.health_of(deployment)

@@ -12,10 +12,11 @@ from pathlib import Path
 from msgspec import Struct
 
 from designer.diagnostics import Place, Report, Rule, Severity
+from designer.engine.events import Request
 from designer.ir import Routing
 from designer.logs import Row, Skipped, read_logs
 from designer.simulate.services import Tokens
-from designer.simulate.traffic import STREAMED, WHOLE, Load, Visit
+from designer.simulate.traffic import Load, Visit
 
 UNREAD = Rule(
     "SIM633",
@@ -67,7 +68,8 @@ class Recording(Struct, eq=False):
             tokens = Tokens(
                 self.input_tokens[index], self.output_tokens[index], self.cached_tokens[index]
             )
-            request = STREAMED if self.flags[index] & _IS_STREAM else WHOLE
+            is_stream = bool(self.flags[index] & _IS_STREAM)
+            request = Request(stream=is_stream, input_tokens=tokens.input)
             was_cached = bool(self.flags[index] & _IS_CACHED)
             yield Visit(at, known[self.route[index]], request, tokens, was_cached=was_cached)
 

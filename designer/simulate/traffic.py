@@ -105,7 +105,8 @@ def arrivals(
         load = loads[names[which]]
         tokens = _lengths(load, u)
         streams = load.streamed > 0 and u() < load.streamed
-        visit = Visit(at, names[which], STREAMED if streams else WHOLE, tokens)
+        request = Request(stream=streams, input_tokens=tokens.input)
+        visit = Visit(at, names[which], request, tokens)
         yield asked[which].again(visit, load.repeats, chance) if load.repeats > 0 else visit
 
 
@@ -119,7 +120,8 @@ class _Asked:
     def again(self, visit: Visit, repeats: float, chance: Random) -> Visit:
         if self.recent and chance.random() < repeats:
             told = self.recent[int(chance.random() * len(self.recent))]
-            return replace(visit, tokens=told.tokens, question=told.question)
+            request = replace(visit.request, input_tokens=told.tokens.input)
+            return replace(visit, request=request, tokens=told.tokens, question=told.question)
         fresh = replace(visit, question=self.count)
         if len(self.recent) < RECENT:
             self.recent.append(fresh)
@@ -133,7 +135,6 @@ RECENT = 1_000
 """How many questions back a repetition reaches. Design decision; the result says so."""
 
 
-WHOLE, STREAMED = Request(), Request(stream=True)
 _SIGMA = sqrt(log(1.0 + TOKENS_VARIATION**2))
 _SHIFT = _SIGMA**2 / 2
 

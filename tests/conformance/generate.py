@@ -30,9 +30,12 @@ _FROM_A_SEED = 20
 
 def main(gateways: list[str]) -> None:
     for gateway in gateways:
-        cases = import_module(STRATEGIES[gateway]).cases
+        strategies = import_module(STRATEGIES[gateway])
         path = CORPUS / f"{gateway}-generated.json"
-        found = [case | _known(case, path) for case in _distinct(cases, WANTED)]
+        drawn = [*_distinct(strategies.cases, WANTED)]
+        if hasattr(strategies, "more_cases"):
+            drawn += _distinct(*strategies.more_cases, prefix="s")
+        found = [case | _known(case, path) for case in drawn]
         lines = ",\n".join(json.dumps(case, ensure_ascii=False) for case in found)
         path.write_text(f"[\n{lines}\n]\n", "utf-8")
         print(f"{path}: {len(found)} cases")
@@ -50,14 +53,16 @@ def _asks(case: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in case.items() if key not in ("id", "origin", "known")}
 
 
-def _distinct(cases: SearchStrategy[dict[str, Any]], wanted: int) -> Iterator[dict[str, Any]]:
+def _distinct(
+    cases: SearchStrategy[dict[str, Any]], wanted: int, prefix: str = "g"
+) -> Iterator[dict[str, Any]]:
     seen: set[str] = set()
     for number in range(1, 1000):
         for index, case in enumerate(_drawn(cases, number)):
             print_ = json.dumps(case, sort_keys=True)
             if print_ not in seen:
                 seen.add(print_)
-                yield {"id": f"g{number}-{index}", "origin": f"seed {number}"} | case
+                yield {"id": f"{prefix}{number}-{index}", "origin": f"seed {number}"} | case
                 if len(seen) == wanted:
                     return
 

@@ -146,6 +146,39 @@ def light(draw: st.DrawFn) -> dict[str, Any]:
     return {"config": config, "route": "A", "script": script}
 
 
+TAGS = ([], [], ["free"], ["paid"], ["free", "paid"], ["default"], ["default", "paid"])
+ASKED = ([], ["free"], ["paid"], ["free", "paid"], ["x"], ["!free"], ["&paid"], ["&paid", "free"])
+LONG = {"messages": [{"role": "user", "content": "word " * 200}], "input_tokens": 208}
+
+
+@st.composite
+def screened(draw: st.DrawFn) -> dict[str, Any]:
+    """Tags, and in half of the cases windows and regions, over what `light` draws."""
+    case = draw(light())
+    models, router = case["config"]["model_list"], case["config"]["router_settings"]
+    request = case["script"]["request"]
+    checks = draw(st.booleans())
+    router["enable_tag_filtering"] = True
+    if draw(st.sampled_from([False, False, True])):
+        router["tag_filtering_match_any"] = False
+    for entry in models:
+        params = entry.setdefault("litellm_params", {})
+        params["tags"] = draw(st.sampled_from(TAGS))
+        if checks:
+            params["region_name"] = draw(st.sampled_from(["eu", "eu", "us"]))
+            entry["model_info"] = {"max_input_tokens": draw(st.sampled_from([20, 5000]))}
+    tags = draw(st.sampled_from(ASKED))
+    if tags:
+        request["metadata"] = {"tags": tags}
+    if checks:
+        router["enable_pre_call_checks"] = True
+        if draw(st.booleans()):
+            request |= LONG
+        if draw(st.booleans()):
+            request["allowed_model_region"] = "eu"
+    return case
+
+
 @st.composite
 def cooling(draw: st.DrawFn) -> dict[str, Any]:
     models = draw(_groups())
@@ -180,6 +213,9 @@ def _outcomes(
             outcomes[f"{name}#{numbers[name]}"] = draw(st.lists(may, min_size=1, max_size=3))
     return outcomes
 
+
+more_cases: tuple[st.SearchStrategy[dict[str, Any]], int] = (screened(), 80)
+"""Beside `cases`, which stay as they are, and how many."""
 
 cases: st.SearchStrategy[dict[str, Any]] = st.sampled_from([light, light, light, cooling]).flatmap(
     lambda kind: kind()

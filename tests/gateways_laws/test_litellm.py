@@ -445,7 +445,6 @@ guardrails: [{guardrail_name: g, litellm_params: {guardrail: presidio, mode: pre
         "model_list[0].tags[0]",
     )
     assert found.unmodelled == (
-        "router_settings.enable_tag_filtering",
         "litellm_settings.cache",
         "litellm_settings.cache_params.type",
         "general_settings.database_url",
@@ -453,7 +452,7 @@ guardrails: [{guardrail_name: g, litellm_params: {guardrail: presidio, mode: pre
         "guardrails[0].litellm_params.guardrail",
         "guardrails[0].litellm_params.mode",
     )
-    assert (found.settings, found.simulated) == (13, 4)
+    assert (found.settings, found.simulated) == (13, 5)
 
 
 @pytest.mark.parametrize(
@@ -543,13 +542,17 @@ def test_prebuilt_patterns_compile_and_find_what_they_are_for() -> None:
 @pytest.mark.parametrize(
     ("router", "params", "said"),
     [
-        ({"enable_tag_filtering": True}, {}, "enable_tag_filtering is not modelled"),
-        ({"enable_pre_call_checks": True}, {}, "enable_pre_call_checks is not modelled"),
+        ({"enable_tag_filtering": True}, {"tags": ["x"]}, "callers' keys and teams add none"),
+        ({"enable_pre_call_checks": True}, {}, "context windows are those of the file"),
         ({"enable_weighted_failover": True}, {}, "enable_weighted_failover is not modelled"),
-        ({"provider_budget_config": {"openai": {"budget_limit": 1}}}, {}, "no provider's budget"),
-        ({}, {"max_budget": 0.1, "budget_duration": "1d"}, "no deployment's budget runs out"),
+        (
+            {"provider_budget_config": {"openai": {"budget_limit": 1, "time_period": "1d"}}},
+            {},
+            "what a#1 cost is not in the file: they use up no budget",
+        ),
+        ({}, {"max_budget": 0.1, "budget_duration": "1d"}, "they use up no budget"),
         ({"routing_strategy": "latency-based-routing"}, {}, "seconds per completion token"),
-        ({"routing_strategy": "usage-based-routing-v2"}, {}, "one short of rpm"),
+        ({"routing_strategy": "usage-based-routing-v2"}, {}, "LiteLLM goes by the clock"),
     ],
 )
 def test_what_is_not_modelled_is_assumed_aloud(
@@ -561,7 +564,10 @@ def test_what_is_not_modelled_is_assumed_aloud(
     found = parsed({"config.json": text})
 
     assert any(said in assumption for assumption in found.semantics.assumptions)
-    modelled = {"routing_strategy"}
+    modelled = {
+        *("routing_strategy", "enable_tag_filtering", "enable_pre_call_checks"),
+        *("provider_budget_config", "tags", "max_budget", "budget_duration"),
+    }
     unread = {key for key in (*router, *params) if key not in modelled}
     listed = (*found.unmodelled, *found.not_analysed)
     assert all(any(key in path for path in listed) for key in unread)

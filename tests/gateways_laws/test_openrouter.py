@@ -1083,3 +1083,31 @@ def test_the_catalog_tells_what_openrouter_calls_an_azure_deployment() -> None:
 
     assert [d.id for d in made.deployments] == [f"{name.model}@{name.provider}"]
     assert made.deployments[0].secret == "env:OPENROUTER_API_KEY"
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"service_tier": "flex"}, "service_tier admits and leaves out no endpoint"),
+        ({"session_id": "s"}, "no session stays with its endpoint"),
+        ({"provider": {"sort": "latency"}}, "sort goes by how fast endpoints answered"),
+        ({"provider": {"sort": {"by": "exacto"}}}, "sort goes by how fast endpoints answered"),
+        ({}, "no keys of one's own (BYOK)"),
+    ],
+)
+def test_what_chooses_endpoints_and_is_not_followed_is_assumed_aloud(
+    more: dict[str, Any], said: str
+) -> None:
+    body = {"model": "openai/gpt-4o", "messages": []} | more
+
+    found = parsed({"request.json": json.dumps(body)})
+
+    assert any(said in assumption for assumption in found.semantics.assumptions)
+
+
+def test_a_sort_by_price_needs_no_figures_of_speed() -> None:
+    body = {"model": "openai/gpt-4o", "provider": {"sort": "price"}}
+
+    found = parsed({"request.json": json.dumps(body)})
+
+    assert not any("how fast" in assumption for assumption in found.semantics.assumptions)

@@ -39,6 +39,7 @@ from designer.gateways.litellm.read_policies import (
     understands_cache,
     whole_budget,
 )
+from designer.gateways.litellm.screens import Model, assumed, screens
 from designer.gateways.litellm.semantics import semantics
 from designer.gateways.litellm.tables import (
     ACTION,
@@ -69,6 +70,7 @@ from designer.gateways.litellm.tables import (
     SESSION_CHECK,
     SETTINGS,
     STAGE_OF_MODE,
+    STRATEGY,
     TOP_LEVEL,
     WEIGHTS,
 )
@@ -228,6 +230,10 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
+def _listed(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else ()
+
+
 def _number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
@@ -314,8 +320,26 @@ class _Settings(Struct, frozen=True):
         return listed if isinstance(listed, list) else ()
 
     @property
+    def strategy(self) -> str:
+        return str(self.router.get("routing_strategy"))
+
+    @property
     def pick(self) -> Pick:
-        return PICK_OF_STRATEGY.get(str(self.router.get("routing_strategy")), "weighted")
+        return PICK_OF_STRATEGY.get(self.strategy, "weighted")
+
+    def of_group(self, name: str) -> "_Settings":
+        """With the strategy of the routing group that this is, or that this model group belongs to."""
+        for said in self.routing_groups:
+            by_priority = said.get("routing_strategy") == "priority"
+            named = said.get("group_name") == name
+            if named or (name in _listed(said.get("models")) and not by_priority):
+                strategy = STRATEGY["weighted"] if by_priority else said.get("routing_strategy")
+                return replace(self, router={**self.router, "routing_strategy": strategy})
+        return self
+
+    @property
+    def routing_groups(self) -> tuple[Mapping[str, Any], ...]:
+        return tuple(map(_mapping, _listed(self.router.get("routing_groups"))))
 
 
 # --- Deployments ----------------------------------------------------------------------------------
@@ -444,6 +468,14 @@ def _model(params: Mapping[str, Any]) -> tuple[str, str]:
     return guess, written
 
 
+def _prefix(params: Mapping[str, Any]) -> str:
+    """The provider in LiteLLM's own words."""
+    prefix, slash, _ = str(params["model"]).partition("/")
+    if slash and (prefix in KNOWN_PREFIXES or prefix in PROVIDER_OF_PREFIX):
+        return prefix
+    return _text(params.get("custom_llm_provider")) or _model(params)[0]
+
+
 def _cooldown(entry: _Entry, settings: _Settings, alone: bool) -> Cooldown | None:
     if settings.router.get("disable_cooldowns") is True:
         return NO_COOLDOWN
@@ -531,9 +563,10 @@ def _routes(
     fallbacks = _fallback_lists(settings)
     groups: dict[str, tuple[Group, Lists]] = {}
 
-    def route(name: str, members: list[_Entry]) -> Route:
+    def route(name: str, members: list[_Entry], strategy_of: str = "") -> Route:
         lists = fallbacks.lists(name, settings.habits.refusal_lists_bind_all)
-        group = fallbacks.joined(_group(name, members, settings), name, lists)
+        group = _group(name, members, settings.of_group(strategy_of or members[0].group))
+        group = fallbacks.joined(group, name, lists)
         if _whole(settings.get("max_fallbacks")) == 0:
             group = without_fallbacks(group)
         groups[name] = group, lists
@@ -554,7 +587,28 @@ def _routes(
             aliases.append((alias, target))
         else:  # fallbacks go by the name that was asked for, and an alias hides a group of its name
             routes[alias] = own
+    for name, members in _callable(by_group, settings):
+        if name not in listed:
+            routes[name] = route(name, members, strategy_of=name)
     return tuple(routes.values()), tuple(aliases), groups
+
+
+def _callable(
+    by_group: Mapping[str, list[_Entry]], settings: _Settings
+) -> Iterator[tuple[str, list[_Entry]]]:
+    """Routing groups that can be asked for by name, with the deployments of all their models."""
+    for said in settings.routing_groups:
+        name, order = _text(said.get("group_name")), _mapping(said.get("model_priorities"))
+        models = [model for model in _listed(said.get("models")) if model in by_group]
+        if name is None or name in by_group or not models:
+            continue
+        members = [entry for model in models for entry in by_group[model]]
+        if said.get("routing_strategy") == "priority":
+            members = [
+                replace(entry, params={**entry.params, "order": order.get(entry.group)})
+                for entry in members
+            ]
+        yield name, members
 
 
 def _keeps_sessions(name: str, settings: _Settings) -> bool:
@@ -663,15 +717,32 @@ def _policy(name: str, settings: _Settings) -> tuple[tuple[str, int], ...]:
     return tuple((key, max(n, 0)) for key, n in counts.items() if n is not None)
 
 
-def _semantics(settings: _Settings, entries: Iterable[_Entry], version: str) -> Semantics:
+def _semantics(settings: _Settings, entries: Collection[_Entry], version: str) -> Semantics:
     table = semantics(version)
-    assumed = dict.fromkeys((*table.assumptions, *_assumed(settings, entries)))
-    table = replace(table, assumptions=tuple(assumed))
+    models = [_screened(entry, settings) for entry in entries]
+    said = (*table.assumptions, *_assumed(settings, entries), *assumed(settings.router, models))
+    table = replace(
+        table,
+        assumptions=tuple(dict.fromkeys(said)),
+        screens=screens(settings.router, models),
+    )
     floor_s = _number(settings.router.get("retry_after")) or 0.0
     depth = _whole(settings.get("max_fallbacks"))
     if floor_s > 0:
         table = replace(table, backoff=replace(table.backoff, floor_s=floor_s))
     return table if depth is None else replace(table, depth=max(depth, 0))
+
+
+def _screened(entry: _Entry, settings: _Settings) -> Model:
+    return Model(
+        entry.id,
+        entry.group,
+        _prefix(entry.params),
+        settings.of_group(entry.group).strategy,
+        entry.params,
+        entry.info,
+        _terms(entry),
+    )
 
 
 def _assumed(settings: _Settings, entries: Iterable[_Entry]) -> Iterator[str]:
@@ -683,9 +754,10 @@ def _assumed(settings: _Settings, entries: Iterable[_Entry]) -> Iterator[str]:
     for key, instead in PARAMS_NOT_MODELLED.items():
         if key in keys:
             yield f"{key} is not modelled: {instead}"
-    strategy = str(settings.router.get("routing_strategy"))
-    if strategy in PICKS_ROUGHLY:
-        yield f"{strategy}: {PICKS_ROUGHLY[strategy]}"
+    groups = dict.fromkeys(entry.group for entry in entries)
+    for strategy in dict.fromkeys(settings.of_group(name).strategy for name in groups):
+        if strategy in PICKS_ROUGHLY:
+            yield f"{strategy}: {PICKS_ROUGHLY[strategy]}"
 
 
 # --- Guardrails -----------------------------------------------------------------------------------
@@ -798,12 +870,13 @@ _KNOWN_PARAMS = frozenset(
         *REGION_KEY.values(),
         OTHER_REGION_KEY,
         *("input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost"),
+        *("tags", "max_budget", "budget_duration"),
     }
 )
 _KNOWN_INFO = frozenset(
     {
         *("id", "base_model", "mode", "max_input_tokens", "allowed_fails", "cooldown_time"),
-        *("order", "input_cost_per_token", "output_cost_per_token"),
+        *("order", "enable_tag_filtering", "input_cost_per_token", "output_cost_per_token"),
         *("cache_read_input_token_cost", "rpm", "tpm"),
     }
 )
@@ -814,6 +887,8 @@ _KNOWN_ROUTER = frozenset(
         "allowed_fails_policy",
         *("fallbacks", "context_window_fallbacks", "content_policy_fallbacks"),
         *("default_fallbacks", "max_fallbacks", "model_group_alias", "routing_strategy"),
+        *("enable_tag_filtering", "tag_filtering_match_any", "enable_pre_call_checks"),
+        *("provider_budget_config", "routing_groups"),
         *REDIS,
     }
 )

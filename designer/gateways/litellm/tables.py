@@ -148,19 +148,15 @@ WEIGHTS = ("weight", "rpm", "tpm")
 """simple-shuffle takes the first of these that anything at hand has (simple_shuffle.py:43)."""
 
 NOT_MODELLED: Mapping[str, str] = {
-    "enable_tag_filtering": "no deployment is left out for its tags",
-    "enable_pre_call_checks": "no deployment is left out for its context window, rpm or region",
+    "tag_routing_prefix": "no tag is marked by a prefix",
     "optional_pre_call_checks": "rpm and tpm are no limits, and nothing is sticky",
     "enable_weighted_failover": "no other deployment of the group is asked before the fallbacks",
-    "provider_budget_config": "no provider's budget runs out",
-    "routing_groups": "every group has the one routing_strategy",
     "enable_health_check_routing": "background health checks leave nobody out",
     "default_max_parallel_requests": "requests do not wait for one another",
     "plugins": "no plugin changes the routing",
 }
 """Router settings that would change who is asked → what is assumed in their place."""
 PARAMS_NOT_MODELLED: Mapping[str, str] = {
-    "max_budget": "no deployment's budget runs out",
     "max_parallel_requests": "requests do not wait for one another",
     "tag_regex": "no deployment is left out for the caller's user agent",
 }
@@ -168,10 +164,10 @@ PARAMS_NOT_MODELLED: Mapping[str, str] = {
 PICKS_ROUGHLY: Mapping[str, str] = {
     "latency-based-routing": "the deployment with the shortest answers of five minutes is picked; "
     "LiteLLM ranks by seconds per completion token, and draws among the near ones",
-    "usage-based-routing": "the deployment with the fewest requests of the minute is picked; LiteLLM "
-    "counts tokens, and treats rpm and tpm as limits",
-    "usage-based-routing-v2": "the deployment with the fewest requests of the minute is picked; LiteLLM "
-    "counts tokens, and treats rpm and tpm as limits (it stops one short of rpm)",
+    "usage-based-routing": "the deployment with the fewest tokens of the minute is picked; LiteLLM also "
+    "treats rpm and tpm as limits",
+    "usage-based-routing-v2": "a minute begins with its first request, where LiteLLM goes by the clock, "
+    "and a deployment that steps in for one without room is not cooled for it, as it is there in a group",
 }
 """Strategies whose picks follow other figures than LiteLLM's. Measured, 1.106.2, 2026-11-22."""
 LIMITS_CHECK = "enforce_model_rate_limits"

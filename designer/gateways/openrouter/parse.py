@@ -42,6 +42,7 @@ from designer.gateways.openrouter.tables import (
     EMBEDDING_PARAMS,
     MAX_MODELS,
     MAX_TTL_S,
+    NOT_FOLLOWED,
     PREFERENCES,
     UNSIMULATED,
     is_number,
@@ -197,6 +198,7 @@ class Reader(Struct):
 
     def ask(self, route: str, document: Document) -> Ask:
         body = self.with_presets(document)
+        self.assumptions += (said for key, said in NOT_FOLLOWED.items() if body.get(key))
         client = self.client_settings(route)
         embeds = client.pop("embeds", None)
         ask = Ask(
@@ -274,6 +276,11 @@ class Reader(Struct):
             elif (frozen := freeze(_plain(name, value))) not in (None, ()):
                 found[name] = frozen
         by = found.get("sort")
+        if _is_by_speed(by):
+            self.assumptions.append(
+                "sort goes by how fast endpoints answered in the last five minutes of the simulation; "
+                "OpenRouter's own figures are not known"
+            )
         if body.get("route") == "sort" and isinstance(by, str):
             found["sort"] = (("by", by), ("partition", "none"))
         for name in found:
@@ -493,6 +500,12 @@ class Reader(Struct):
 
 _MOST_MODELS = 4 * MAX_MODELS
 """A request with more than `MAX_MODELS` fails; how it would route is looked at no further than this."""
+
+
+def _is_by_speed(sort: Any) -> bool:
+    by = dict(sort).get("by") if isinstance(sort, tuple) else sort
+    return by not in (None, "price")
+
 
 _ROUTING = frozenset({"model", "models", "provider", "preset", "session_id", "route"})
 

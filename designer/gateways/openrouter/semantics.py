@@ -16,6 +16,7 @@ ASSUMPTIONS = (
     "attempts have no time limit of their own: OpenRouter's is not documented",
     "allow_fallbacks: false keeps a model's other providers out, not the other models",
     "a guardrail is assigned to the key that the requests are made with",
+    "no keys of one's own (BYOK): their endpoints would be asked first, whatever the order",
 )
 
 SEMANTICS = Semantics(

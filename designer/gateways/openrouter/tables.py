@@ -157,6 +157,12 @@ UNSIMULATED = frozenset(
     }
 )
 """Preferences that exclude or demote endpoints by facts that no public table holds."""
+NOT_FOLLOWED: Mapping[str, str] = {
+    "service_tier": "service_tier admits and leaves out no endpoint",
+    "session_id": "no session stays with its endpoint: every request is routed anew",
+}
+"""Fields of a body that choose endpoints (guides/features/service-tiers, guides/best-practices/
+prompt-caching, 2026-08-22) → what is assumed in their place."""
 
 # --- Request parameters ---------------------------------------------------------------------------
 
