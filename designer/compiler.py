@@ -28,17 +28,13 @@ from designer.passthrough import Source, with_passthrough
 from designer.plan import Plan, as_json, documents
 from designer.planner.accounts import Candidate, accounts, candidates, with_own_models
 from designer.planner.acts import ACTS, acts_on
-from designer.planner.chain import Chosen, Variant, better_now, choose_chain
+from designer.planner.capacity import Load, with_load
+from designer.planner.chain import Bounds, Chosen, Variant, choose_chain
 from designer.planner.choose import Verdict, compare
 from designer.planner.examples import try_examples
 from designer.planner.forecast import CacheMode, Course, course, forecast
 from designer.planner.lock import Lock, lock_path, lock_text, read_lock
-from designer.planner.requirements import (
-    Conflict,
-    cost_per_request_usd,
-    first_failure,
-    requirements,
-)
+from designer.planner.requirements import Conflict, cost_per_request_usd, requirements
 from designer.planner.routing import CARRIED, build_routing, terms
 from designer.planner.variants import arms, regions
 from designer.profile.load import LoadedProfile
@@ -344,31 +340,28 @@ def _choose_chains(
     report: Report,
 ) -> list[Chosen] | None:
     pool = [candidate for account in own for candidate in candidates(account, catalog)]
+    domains = sorted({candidate.offering.failure_domain for candidate in pool})
     as_of = options.as_of or catalog.date
-    chains = []
+    chains, load = [], Load()
     for index, workload in enumerate(loaded.profile.workloads):
         if workload.given or workload.route_by is not None:
             continue  # its files come with the profile, or it only passes on to others
         wanted = requirements(loaded, workload, index, catalog, as_of)
         reconsidered = options.replan is None or workload.alias in options.replan
         locked = () if reconsidered else lock.chains.get(workload.alias, ())
-        chosen = choose_chain(workload, pool, wanted, catalog, locked)
+        bounds = _bounds(loaded.profile, workload, load)
+        chosen = choose_chain(workload, pool, wanted, catalog, locked, bounds)
         if isinstance(chosen, Conflict):
             _tell_conflict(chosen, report)
             continue
+        load = with_load(load, workload, chosen.rungs, domains)
         for doubt in chosen.warnings:
             place = loaded.positions.place(f"workloads[{index}].alias")
             report.add(DOUBT, place, alias=workload.alias, doubt=doubt)
-        if locked:
-            feasible = [c for c in pool if first_failure(c, wanted) is None]
-            better = better_now(chosen, catalog, feasible)
-            if better is not None:
-                first = chosen.rungs[0]
-                money = _against(better, first, workload)
-                report.add(BETTER, alias=workload.alias, better=better, locked=first, money=money)
+        _tell_better(chosen, report)
         found = [
-            *arms(chosen, pool, wanted, catalog),
-            *regions(chosen, pool, wanted, loaded, catalog),
+            *arms(chosen, pool, wanted, catalog, bounds),
+            *regions(chosen, pool, wanted, loaded, catalog, bounds),
         ]
         for one in found:
             if isinstance(one, Conflict):
@@ -378,12 +371,36 @@ def _choose_chains(
     return None if report.has_errors else chains
 
 
+def _bounds(profile: Profile, workload: Workload, load: Load) -> Bounds:
+    limit = profile.cost.max_per_request
+    policy = policy_of(profile, workload).routing
+    return Bounds(policy, None if limit is None else float(limit.usd), load)
+
+
+def _tell_better(chosen: Chosen, report: Report) -> None:
+    """Where the lock keeps what would not be chosen now, and what that costs."""
+    if not chosen.better:
+        return
+    better, locked = chosen.better[0], chosen.rungs[0]
+    if better.id == locked.id:
+        better_chain, chain = (" → ".join(map(str, c)) for c in (chosen.better, chosen.rungs))
+        money = "the first stays"
+        report.add(
+            BETTER, alias=chosen.workload.alias, better=better_chain, locked=chain, money=money
+        )
+        return
+    money = _against(better, locked, chosen.workload)
+    report.add(BETTER, alias=chosen.workload.alias, better=better, locked=locked, money=money)
+
+
 def _against(better: Candidate, locked: Candidate, workload: Workload) -> str:
-    """`0.00045 instead of 0.00068 USD a request (-34 %)`."""
+    """`0.00045 instead of 0.00068 USD a request (-34 %), -138 USD/month`."""
     theirs = cost_per_request_usd(better, workload)
     ours = cost_per_request_usd(locked, workload)
     share = f" ({(theirs - ours) / ours:+.0%})".replace("%", " %") if ours else ""
-    return f"{theirs:.5f} instead of {ours:.5f} USD a request{share}"
+    rate = workload.traffic.rate
+    month = f", {float(theirs - ours) * rate.per_month:+,.0f} USD/month" if rate else ""
+    return f"{theirs:.5f} instead of {ours:.5f} USD a request{share}{month}"
 
 
 def _tell_conflict(found: Conflict, report: Report) -> None:

@@ -175,6 +175,7 @@ def _chain(chosen: Chosen) -> dict[str, Any]:
         "runners_up": [{"deployment": str(c), "reason": why} for c, why in chosen.runners_up],
         "rejected": _rejected(chosen),
         "obtain": list(chosen.obtain),
+        "notes": list(chosen.notes),
         "warnings": list(chosen.warnings),
     }
 
@@ -248,6 +249,7 @@ def _report_values(plan: Plan) -> dict[str, Any]:
                 "figures": list(figures(plan.forecasts[chosen.workload.alias])),
                 "runners_up": [(str(c), why) for c, why in chosen.runners_up[:5]],
                 "rejected": len(chosen.rejected),
+                "notes": chosen.notes,
                 "warnings": chosen.warnings,
             }
             for chosen in plan.chains
