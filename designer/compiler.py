@@ -160,7 +160,7 @@ def compile_profile(
     if chains is None:
         return None
     ideal = build_routing(profile, chains, catalog)
-    verdicts = compare(profile, ideal, chains)
+    verdicts = compare(profile, ideal, chains, options.as_of or catalog.date)
     verdict = _choose_gateway(loaded, verdicts, options, report)
     if verdict is None:
         return None

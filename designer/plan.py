@@ -73,7 +73,8 @@ class Plan(Struct, frozen=True):
 
     @property
     def obtain(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(what for chosen in self.chains for what in chosen.to_obtain))
+        of_chains = (what for chosen in self.chains for what in chosen.to_obtain)
+        return tuple(dict.fromkeys((*of_chains, *self.verdict.obtain)))
 
 
 # --- plan.json ------------------------------------------------------------------------------------

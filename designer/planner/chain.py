@@ -51,6 +51,8 @@ class Chosen(Struct, frozen=True):
     """What was checked of the chain as a whole, and what its rungs share."""
     variants: tuple["Variant", ...] = ()
     """What some of its callers get instead."""
+    wanted: tuple[Requirement, ...] = ()
+    """What each of them has been tested for."""
     better: tuple[Candidate, ...] = ()
     """What would be chosen without the lock; empty where the lock changes nothing."""
 
@@ -120,6 +122,7 @@ def choose_chain(
         tuple(dict.fromkeys(_to_obtain(rungs, wanted))),
         tuple(_doubts(workload, rungs, catalog, bounds)),
         tuple(_notes(workload, rungs, catalog, bounds.routing)),
+        wanted=tuple(wanted),
         better=picked if by_lock else (),
     )
 
