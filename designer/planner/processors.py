@@ -81,6 +81,7 @@ PROCESSORS: Final[Mapping[str, Processor]] = {
                 ("zero_retention", "yes", "prompts are not kept unless one opts in"),
                 ("no_training", "yes", ""),
                 ("dpa", "obtainable", "named in the Enterprise onboarding"),
+                ("baa", "unknown", "its provider schema has a flag `hipaa`; no contract was seen"),
                 ("soc2", "unknown", "named in the Enterprise onboarding, no report was seen"),
             ],
         )
