@@ -148,27 +148,52 @@ class Options(Struct, frozen=True):
     """Which facts count; None is the catalog's date."""
 
 
-def compile_profile(
+class Decision(Struct, frozen=True):
+    """What is chosen, before anything is written."""
+
+    catalog: Catalog
+    """With the models that accounts describe themselves."""
+    pool: tuple[Candidate, ...]
+    chains: tuple[Chosen, ...]
+    ideal: Routing
+    """What the profile asks for, before any gateway's limits."""
+    verdicts: tuple[Verdict, ...]
+    """Every gateway, the best first."""
+    verdict: Verdict | None
+    """Of the chosen one; None where no gateway will do, and the report says why."""
+
+
+def decide(
     loaded: LoadedProfile, catalog: Catalog, lock: Lock, options: Options, report: Report
-) -> Plan | None:
-    profile = loaded.profile
+) -> Decision | None:
+    """None where an alias has no chain; the report says which requirements conflict."""
     own = accounts(loaded, catalog, report)
     if report.has_errors:
         return None
     catalog = with_own_models(catalog, own)
-    chains = _choose_chains(loaded, catalog, own, lock, options, report)
+    pool = tuple(candidate for account in own for candidate in candidates(account, catalog))
+    chains = _choose_chains(loaded, catalog, pool, lock, options, report)
     if chains is None:
         return None
-    ideal = build_routing(profile, chains, catalog)
-    verdicts = compare(profile, ideal, chains, options.as_of or catalog.date)
+    ideal = build_routing(loaded.profile, chains, catalog)
+    verdicts = compare(loaded.profile, ideal, chains, options.as_of or catalog.date)
     verdict = _choose_gateway(loaded, verdicts, options, report)
-    if verdict is None:
+    return Decision(catalog, pool, tuple(chains), ideal, tuple(verdicts), verdict)
+
+
+def compile_profile(
+    loaded: LoadedProfile, catalog: Catalog, lock: Lock, options: Options, report: Report
+) -> Plan | None:
+    decision = decide(loaded, catalog, lock, options, report)
+    if decision is None or decision.verdict is None:
         return None
+    profile, catalog = loaded.profile, decision.catalog
+    chains, verdict = decision.chains, decision.verdict
     gateway = verdict.gateway
     version = _version(profile, gateway, options)
     if _is_refused(loaded, gateway, version, report):
         return None
-    try_examples(loaded, ideal, gateway, report)
+    try_examples(loaded, decision.ideal, gateway, report)
     if report.has_errors:
         return None
     report.extend(verdict.report)
@@ -178,14 +203,14 @@ def compile_profile(
         gateway=gateway,
         routing=verdict.legal,
         terms=terms(chains, catalog),
-        chains=tuple(chains),
+        chains=chains,
         forecasts={
             c.workload.alias: forecast(
                 c.workload, c.rungs, catalog, _course(profile, c.workload, verdict.legal)
             )
             for c in chains
         },
-        verdicts=tuple(verdicts),
+        verdicts=decision.verdicts,
         loosened=tuple(
             f"{item.workload}: {item.key} is {item.here} instead of {item.profile}"
             for item in loosenings(profile)
@@ -334,12 +359,11 @@ def lock_for(profile_path: Path, name: str, report: Report) -> Lock:
 def _choose_chains(
     loaded: LoadedProfile,
     catalog: Catalog,
-    own: Sequence[Any],
+    pool: Sequence[Candidate],
     lock: Lock,
     options: Options,
     report: Report,
 ) -> list[Chosen] | None:
-    pool = [candidate for account in own for candidate in candidates(account, catalog)]
     domains = sorted({candidate.offering.failure_domain for candidate in pool})
     as_of = options.as_of or catalog.date
     chains, load = [], Load()
@@ -369,6 +393,15 @@ def _choose_chains(
         variants = tuple(one for one in found if isinstance(one, Variant))
         chains.append(replace(chosen, variants=variants))
     return None if report.has_errors else chains
+
+
+def bounds_of(profile: Profile, decision: Decision, chosen: Chosen) -> Bounds:
+    """What this chain had to keep to, the aliases before it being served."""
+    domains = sorted({candidate.offering.failure_domain for candidate in decision.pool})
+    load = Load()
+    for other in decision.chains[: decision.chains.index(chosen)]:
+        load = with_load(load, other.workload, other.rungs, domains)
+    return _bounds(profile, chosen.workload, load)
 
 
 def _bounds(profile: Profile, workload: Workload, load: Load) -> Bounds:
