@@ -28,6 +28,7 @@ from designer.passthrough import Source, with_passthrough
 from designer.plan import Plan, as_json, documents
 from designer.planner.accounts import Candidate, accounts, candidates, with_own_models
 from designer.planner.acts import ACTS, acts_on
+from designer.planner.ahead import NewPrice, ahead
 from designer.planner.capacity import Load, with_load
 from designer.planner.chain import Bounds, Chosen, Variant, choose_chain
 from designer.planner.choose import Verdict, compare
@@ -133,6 +134,20 @@ BAD_RELEASE = Rule(
     source="https://github.com/BerriAI/litellm/issues/24512, OSV MAL-2026-2144, "
     "https://github.com/BerriAI/litellm-docs/pull/273 and PyPI, read 2026-11-22",
 )
+RETIRES = Rule(
+    "PLN130",
+    Severity.WARNING,
+    "{alias}: {deployment} retires on {on}; {then}",
+    "The catalog has the day that the provider has announced; after it requests fail.",
+    help="plan again before that day; `designer catalog show` has the source",
+)
+NEW_PRICE = Rule(
+    "PLN131",
+    Severity.WARNING,
+    "{alias}: the price of {deployment} that was planned with holds from {on} only",
+    "A price that is announced for a later day: until then another one is paid.",
+    instead="the forecast uses the announced price from the start",
+)
 MOST_LISTED = 5
 """Settings that one message names; REPORT.md has all."""
 
@@ -146,6 +161,8 @@ class Options(Struct, frozen=True):
     """Aliases whose locked choice is reconsidered; None means all."""
     as_of: date | None = None
     """Which facts count; None is the catalog's date."""
+    until: date | None = None
+    """How far ahead announced retirements and prices are told; None tells none."""
 
 
 class Decision(Struct, frozen=True):
@@ -198,6 +215,7 @@ def compile_profile(
         return None
     report.extend(verdict.report)
     _tell_given(loaded, catalog, options.as_of or catalog.date, report)
+    _tell_ahead(loaded.profile, decision, options, report)
     plan = Plan(
         profile=profile,
         gateway=gateway,
@@ -239,6 +257,25 @@ def compile_profile(
     artefacts = gateway.artefacts(plan.routing, plan.terms, profile.name, files)
     plan = replace(plan, files=files, artefacts=artefacts)
     return replace(plan, texts=_emit(plan, catalog))
+
+
+def _tell_ahead(profile: Profile, decision: Decision, options: Options, report: Report) -> None:
+    if options.until is None:
+        return
+    span = (options.as_of or decision.catalog.date, options.until)
+    for chosen in decision.chains:
+        bounds = bounds_of(profile, decision, chosen)
+        for event in ahead(chosen, decision.pool, decision.catalog, bounds, span):
+            said: dict[str, Any] = {
+                "alias": event.alias,
+                "deployment": event.deployment,
+                "on": event.on,
+            }
+            if isinstance(event, NewPrice):
+                report.add(NEW_PRICE, **said)
+                continue
+            chain = " → ".join(map(str, event.instead))
+            report.add(RETIRES, **said, then=f"then: {chain}" if chain else "nothing replaces it")
 
 
 def _course(profile: Profile, workload: Workload, legal: Routing) -> Course:
