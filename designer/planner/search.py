@@ -69,6 +69,7 @@ class Option(Struct, frozen=True, eq=False):
 
     candidate: Candidate
     name: str
+    account: str
     rank: Rank
     house: str
     """Provider and failure domain: all that its availability depends on."""
@@ -90,7 +91,10 @@ class Task(Struct, frozen=True, eq=False):
 def best_chain(
     workload: Workload, feasible: Iterable[Candidate], catalog: Catalog, bounds: Bounds
 ) -> tuple[Candidate, ...]:
-    """`feasible` holds one candidate at least, and each deployment (`account/model`) once."""
+    """`feasible` holds one candidate at least, and each deployment (`account/model`) once.
+
+    A chain has one deployment of an account: two of them go down together.
+    """
     task = Task(workload, catalog, bounds, {})
     options = _undominated(task, _options(task, feasible))
     pinned = [option for option in options if option.is_pinned]
@@ -138,7 +142,7 @@ def _best_from(
     others = [
         o
         for o in options
-        if o is not first and may_follow(task.workload, o.candidate, first.candidate)
+        if o.account != first.account and may_follow(task.workload, o.candidate, first.candidate)
     ]
     best: tuple[Option, ...] = (first,)
     value = _value(task, best)
@@ -164,24 +168,20 @@ def _tails(
         some = (first, *(kind[0] for kind in kinds))
         unanswered = _unanswered(task, [option.candidate for option in some])
         if (unanswered, 0.0, 0.0, first.rank) <= (*most.breaches, most.first):
-            yield from (tail for tail in product(*kinds) if len(set(map(id, tail))) == length)
+            yield from (t for t in product(*kinds) if len({o.account for o in t}) == length)
 
 
 def _undominated(task: Task, options: Sequence[Option]) -> list[Option]:
-    """Without those that can be exchanged for a better one of their kind in every chain.
-
-    A chain holds `MOST_RUNGS` deployments, so one that as many others of its kind beat is never needed.
-    """
+    """Without those that can be exchanged for a better one of their account and kind in every chain."""
     kinds: dict[tuple[str, ...], list[Option]] = {}
     for option in options:
         kinds.setdefault(_kind(task, option), []).append(option)
-    kept = []
-    for kind in kinds.values():
-        for option in kind:
-            beaten = sum(_beats(task, other, option) for other in kind)
-            if beaten < MOST_RUNGS:
-                kept.append(option)
-    return kept
+    return [
+        option
+        for kind in kinds.values()
+        for option in kind
+        if not any(_beats(task, other, option) for other in kind)
+    ]
 
 
 def _kind(task: Task, option: Option) -> tuple[str, ...]:
@@ -190,7 +190,7 @@ def _kind(task: Task, option: Option) -> tuple[str, ...]:
     model = offering.model if task.workload.task == "embed" else ""
     pinned = "pinned" if option.is_pinned else ""
     where = cloud_region(candidate)
-    return offering.provider, offering.failure_domain, where, quota, model, pinned
+    return option.account, option.house, where, quota, model, pinned
 
 
 def _beats(task: Task, other: Option, option: Option) -> bool:
@@ -207,6 +207,7 @@ def _options(task: Task, candidates: Iterable[Candidate]) -> list[Option]:
         Option(
             candidate,
             str(candidate),
+            candidate.account.name,
             rank(candidate),
             f"{candidate.offering.provider} {candidate.offering.failure_domain}",
             is_pinned(candidate, task.workload, task.catalog),

@@ -83,16 +83,19 @@ def _pool(chance: Random, catalog: Catalog) -> list[Candidate]:
     found = []
     for offering in catalog.offerings.values():
         models = {}
+        number = chance.randint(1, 2)
         if chance.random() < 0.4:
             rpm = chance.choice([30, 90, 600, 6000])
             models[offering.model] = {"quota": {"rpm": rpm}}
             if chance.random() < 0.3:
                 models[offering.model]["committed"] = "1000 USD/month"  # type: ignore[assignment]
         settings = ProviderAccount.model_validate(
-            {"name": offering.provider, "as": f"{offering.provider}-{len(found)}", "models": models}
+            {"name": offering.provider, "as": f"{offering.provider}-{number}", "models": models}
         )
         region = chance.choice([None, "eu-central-1", "eu-west-1"])
-        found.append(Candidate(Account(settings), offering, region, offering.model))
+        candidate = Candidate(Account(settings), offering, region, offering.model)
+        if candidate.id not in {other.id for other in found}:
+            found.append(candidate)
     return found
 
 
@@ -191,7 +194,8 @@ def _every_chain(drawn: Drawn) -> Iterable[tuple[Candidate, ...]]:
     for length in range(1, MOST_RUNGS + 1):
         for chain in permutations(drawn.pool, length):
             one_model = len({c.offering.model for c in chain}) == 1
-            if drawn.workload.task != "embed" or one_model:
+            each_once = len({c.account.name for c in chain}) == length
+            if each_once and (drawn.workload.task != "embed" or one_model):
                 yield chain
 
 
