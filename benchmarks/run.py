@@ -8,7 +8,7 @@ import importlib
 import os
 import platform
 
-SUITES = ("start", "scale", "engine", "simulate", "lint", "verify")
+SUITES = ("start", "scale", "engine", "simulate", "lint", "verify", "decide")
 
 
 def main() -> None:

@@ -28,17 +28,14 @@ from designer.passthrough import Source, with_passthrough
 from designer.plan import Plan, as_json, documents
 from designer.planner.accounts import Candidate, accounts, candidates, with_own_models
 from designer.planner.acts import ACTS, acts_on
-from designer.planner.chain import Chosen, Variant, better_now, choose_chain
+from designer.planner.ahead import NewPrice, ahead
+from designer.planner.capacity import Load, with_load
+from designer.planner.chain import Bounds, Chosen, Variant, choose_chain
 from designer.planner.choose import Verdict, compare
 from designer.planner.examples import try_examples
 from designer.planner.forecast import CacheMode, Course, course, forecast
 from designer.planner.lock import Lock, lock_path, lock_text, read_lock
-from designer.planner.requirements import (
-    Conflict,
-    cost_per_request_usd,
-    first_failure,
-    requirements,
-)
+from designer.planner.requirements import Conflict, cost_per_request_usd, requirements
 from designer.planner.routing import CARRIED, build_routing, terms
 from designer.planner.variants import arms, regions
 from designer.profile.load import LoadedProfile
@@ -137,6 +134,20 @@ BAD_RELEASE = Rule(
     source="https://github.com/BerriAI/litellm/issues/24512, OSV MAL-2026-2144, "
     "https://github.com/BerriAI/litellm-docs/pull/273 and PyPI, read 2026-11-22",
 )
+RETIRES = Rule(
+    "PLN130",
+    Severity.WARNING,
+    "{alias}: {deployment} retires on {on}; {then}",
+    "The catalog has the day that the provider has announced; after it requests fail.",
+    help="plan again before that day; `designer catalog show` has the source",
+)
+NEW_PRICE = Rule(
+    "PLN131",
+    Severity.WARNING,
+    "{alias}: the price of {deployment} that was planned with holds from {on} only",
+    "A price that is announced for a later day: until then another one is paid.",
+    instead="the forecast uses the announced price from the start",
+)
 MOST_LISTED = 5
 """Settings that one message names; REPORT.md has all."""
 
@@ -150,46 +161,74 @@ class Options(Struct, frozen=True):
     """Aliases whose locked choice is reconsidered; None means all."""
     as_of: date | None = None
     """Which facts count; None is the catalog's date."""
+    until: date | None = None
+    """How far ahead announced retirements and prices are told; None tells none."""
+
+
+class Decision(Struct, frozen=True):
+    """What is chosen, before anything is written."""
+
+    catalog: Catalog
+    """With the models that accounts describe themselves."""
+    pool: tuple[Candidate, ...]
+    chains: tuple[Chosen, ...]
+    ideal: Routing
+    """What the profile asks for, before any gateway's limits."""
+    verdicts: tuple[Verdict, ...]
+    """Every gateway, the best first."""
+    verdict: Verdict | None
+    """Of the chosen one; None where no gateway will do, and the report says why."""
+
+
+def decide(
+    loaded: LoadedProfile, catalog: Catalog, lock: Lock, options: Options, report: Report
+) -> Decision | None:
+    """None where an alias has no chain; the report says which requirements conflict."""
+    own = accounts(loaded, catalog, report)
+    if report.has_errors:
+        return None
+    catalog = with_own_models(catalog, own)
+    pool = tuple(candidate for account in own for candidate in candidates(account, catalog))
+    chains = _choose_chains(loaded, catalog, pool, lock, options, report)
+    if chains is None:
+        return None
+    ideal = build_routing(loaded.profile, chains, catalog)
+    verdicts = compare(loaded.profile, ideal, chains, options.as_of or catalog.date)
+    verdict = _choose_gateway(loaded, verdicts, options, report)
+    return Decision(catalog, pool, tuple(chains), ideal, tuple(verdicts), verdict)
 
 
 def compile_profile(
     loaded: LoadedProfile, catalog: Catalog, lock: Lock, options: Options, report: Report
 ) -> Plan | None:
-    profile = loaded.profile
-    own = accounts(loaded, catalog, report)
-    if report.has_errors:
+    decision = decide(loaded, catalog, lock, options, report)
+    if decision is None or decision.verdict is None:
         return None
-    catalog = with_own_models(catalog, own)
-    chains = _choose_chains(loaded, catalog, own, lock, options, report)
-    if chains is None:
-        return None
-    ideal = build_routing(profile, chains, catalog)
-    verdicts = compare(profile, ideal, chains)
-    verdict = _choose_gateway(loaded, verdicts, options, report)
-    if verdict is None:
-        return None
+    profile, catalog = loaded.profile, decision.catalog
+    chains, verdict = decision.chains, decision.verdict
     gateway = verdict.gateway
     version = _version(profile, gateway, options)
     if _is_refused(loaded, gateway, version, report):
         return None
-    try_examples(loaded, ideal, gateway, report)
+    try_examples(loaded, decision.ideal, gateway, report)
     if report.has_errors:
         return None
     report.extend(verdict.report)
     _tell_given(loaded, catalog, options.as_of or catalog.date, report)
+    _tell_ahead(loaded.profile, decision, options, report)
     plan = Plan(
         profile=profile,
         gateway=gateway,
         routing=verdict.legal,
         terms=terms(chains, catalog),
-        chains=tuple(chains),
+        chains=chains,
         forecasts={
             c.workload.alias: forecast(
                 c.workload, c.rungs, catalog, _course(profile, c.workload, verdict.legal)
             )
             for c in chains
         },
-        verdicts=tuple(verdicts),
+        verdicts=decision.verdicts,
         loosened=tuple(
             f"{item.workload}: {item.key} is {item.here} instead of {item.profile}"
             for item in loosenings(profile)
@@ -218,6 +257,25 @@ def compile_profile(
     artefacts = gateway.artefacts(plan.routing, plan.terms, profile.name, files)
     plan = replace(plan, files=files, artefacts=artefacts)
     return replace(plan, texts=_emit(plan, catalog))
+
+
+def _tell_ahead(profile: Profile, decision: Decision, options: Options, report: Report) -> None:
+    if options.until is None:
+        return
+    span = (options.as_of or decision.catalog.date, options.until)
+    for chosen in decision.chains:
+        bounds = bounds_of(profile, decision, chosen)
+        for event in ahead(chosen, decision.pool, decision.catalog, bounds, span):
+            said: dict[str, Any] = {
+                "alias": event.alias,
+                "deployment": event.deployment,
+                "on": event.on,
+            }
+            if isinstance(event, NewPrice):
+                report.add(NEW_PRICE, **said)
+                continue
+            chain = " → ".join(map(str, event.instead))
+            report.add(RETIRES, **said, then=f"then: {chain}" if chain else "nothing replaces it")
 
 
 def _course(profile: Profile, workload: Workload, legal: Routing) -> Course:
@@ -338,37 +396,33 @@ def lock_for(profile_path: Path, name: str, report: Report) -> Lock:
 def _choose_chains(
     loaded: LoadedProfile,
     catalog: Catalog,
-    own: Sequence[Any],
+    pool: Sequence[Candidate],
     lock: Lock,
     options: Options,
     report: Report,
 ) -> list[Chosen] | None:
-    pool = [candidate for account in own for candidate in candidates(account, catalog)]
+    domains = sorted({candidate.offering.failure_domain for candidate in pool})
     as_of = options.as_of or catalog.date
-    chains = []
+    chains, load = [], Load()
     for index, workload in enumerate(loaded.profile.workloads):
         if workload.given or workload.route_by is not None:
             continue  # its files come with the profile, or it only passes on to others
         wanted = requirements(loaded, workload, index, catalog, as_of)
         reconsidered = options.replan is None or workload.alias in options.replan
         locked = () if reconsidered else lock.chains.get(workload.alias, ())
-        chosen = choose_chain(workload, pool, wanted, catalog, locked)
+        bounds = _bounds(loaded.profile, workload, load)
+        chosen = choose_chain(workload, pool, wanted, catalog, locked, bounds)
         if isinstance(chosen, Conflict):
             _tell_conflict(chosen, report)
             continue
+        load = with_load(load, workload, chosen.rungs, domains)
         for doubt in chosen.warnings:
             place = loaded.positions.place(f"workloads[{index}].alias")
             report.add(DOUBT, place, alias=workload.alias, doubt=doubt)
-        if locked:
-            feasible = [c for c in pool if first_failure(c, wanted) is None]
-            better = better_now(chosen, catalog, feasible)
-            if better is not None:
-                first = chosen.rungs[0]
-                money = _against(better, first, workload)
-                report.add(BETTER, alias=workload.alias, better=better, locked=first, money=money)
+        _tell_better(chosen, report)
         found = [
-            *arms(chosen, pool, wanted, catalog),
-            *regions(chosen, pool, wanted, loaded, catalog),
+            *arms(chosen, pool, wanted, catalog, bounds),
+            *regions(chosen, pool, wanted, loaded, catalog, bounds),
         ]
         for one in found:
             if isinstance(one, Conflict):
@@ -378,12 +432,45 @@ def _choose_chains(
     return None if report.has_errors else chains
 
 
+def bounds_of(profile: Profile, decision: Decision, chosen: Chosen) -> Bounds:
+    """What this chain had to keep to, the aliases before it being served."""
+    domains = sorted({candidate.offering.failure_domain for candidate in decision.pool})
+    load = Load()
+    for other in decision.chains[: decision.chains.index(chosen)]:
+        load = with_load(load, other.workload, other.rungs, domains)
+    return _bounds(profile, chosen.workload, load)
+
+
+def _bounds(profile: Profile, workload: Workload, load: Load) -> Bounds:
+    limit = profile.cost.max_per_request
+    policy = policy_of(profile, workload).routing
+    return Bounds(policy, None if limit is None else float(limit.usd), load)
+
+
+def _tell_better(chosen: Chosen, report: Report) -> None:
+    """Where the lock keeps what would not be chosen now, and what that costs."""
+    if not chosen.better:
+        return
+    better, locked = chosen.better[0], chosen.rungs[0]
+    if better.id == locked.id:
+        better_chain, chain = (" → ".join(map(str, c)) for c in (chosen.better, chosen.rungs))
+        money = "the first stays"
+        report.add(
+            BETTER, alias=chosen.workload.alias, better=better_chain, locked=chain, money=money
+        )
+        return
+    money = _against(better, locked, chosen.workload)
+    report.add(BETTER, alias=chosen.workload.alias, better=better, locked=locked, money=money)
+
+
 def _against(better: Candidate, locked: Candidate, workload: Workload) -> str:
-    """`0.00045 instead of 0.00068 USD a request (-34 %)`."""
+    """`0.00045 instead of 0.00068 USD a request (-34 %), -138 USD/month`."""
     theirs = cost_per_request_usd(better, workload)
     ours = cost_per_request_usd(locked, workload)
     share = f" ({(theirs - ours) / ours:+.0%})".replace("%", " %") if ours else ""
-    return f"{theirs:.5f} instead of {ours:.5f} USD a request{share}"
+    rate = workload.traffic.rate
+    month = f", {float(theirs - ours) * rate.per_month:+,.0f} USD/month" if rate else ""
+    return f"{theirs:.5f} instead of {ours:.5f} USD a request{share}{month}"
 
 
 def _tell_conflict(found: Conflict, report: Report) -> None:

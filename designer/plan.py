@@ -73,7 +73,8 @@ class Plan(Struct, frozen=True):
 
     @property
     def obtain(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(what for chosen in self.chains for what in chosen.to_obtain))
+        of_chains = (what for chosen in self.chains for what in chosen.to_obtain)
+        return tuple(dict.fromkeys((*of_chains, *self.verdict.obtain)))
 
 
 # --- plan.json ------------------------------------------------------------------------------------
@@ -175,6 +176,7 @@ def _chain(chosen: Chosen) -> dict[str, Any]:
         "runners_up": [{"deployment": str(c), "reason": why} for c, why in chosen.runners_up],
         "rejected": _rejected(chosen),
         "obtain": list(chosen.obtain),
+        "notes": list(chosen.notes),
         "warnings": list(chosen.warnings),
     }
 
@@ -248,6 +250,7 @@ def _report_values(plan: Plan) -> dict[str, Any]:
                 "figures": list(figures(plan.forecasts[chosen.workload.alias])),
                 "runners_up": [(str(c), why) for c, why in chosen.runners_up[:5]],
                 "rejected": len(chosen.rejected),
+                "notes": chosen.notes,
                 "warnings": chosen.warnings,
             }
             for chosen in plan.chains

@@ -26,6 +26,10 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 COMMANDS = {
     "init": ("designer.cli.profile", "Write a commented profile to start from."),
     "plan": ("designer.cli.plan", "Turn a profile into a gateway and its checked configuration."),
+    "why": (
+        "designer.cli.why",
+        "Why a plan is as it is, why not otherwise, and what would flip it.",
+    ),
     "check": ("designer.cli.check", "Everything that has to be so before it goes live, in one."),
     "evidence": (
         "designer.cli.evidence",

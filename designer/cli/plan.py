@@ -35,6 +35,7 @@ Examples:
   designer plan profile.yaml --gateway litellm -o deploy/
   designer plan profile.yaml --no-write --format json
   designer plan profile.yaml --replan support-chat
+  designer plan profile.yaml --until 2027-06-30
   designer plan profile.yaml --overlay measured.yaml"""
 )
 @click.argument("profile", type=str)
@@ -64,6 +65,11 @@ Examples:
     type=click.Path(path_type=Path, dir_okay=False),
     help="A catalog of another day (`catalog update -o`) instead of the packaged one.",
 )
+@click.option(
+    "--until",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Tell what is announced up to this day: retirements, prices, and what then.",
+)
 @format_option("github", "junit", "sarif", "markdown")
 def plan(
     profile: str,
@@ -75,6 +81,7 @@ def plan(
     overlay: Path | None,
     as_of: datetime | None,
     catalog_file: Path | None,
+    until: datetime | None,
     format_: str,
 ) -> None:
     """Turn PROFILE (a file, or - for standard input) into a gateway and its checked configuration.
@@ -100,6 +107,7 @@ def plan(
         gateway=gateway,
         replan=None if "*" in replan else frozenset(replan),
         as_of=as_of.date() if as_of else None,
+        until=until.date() if until else None,
     )
     made = compile_profile(loaded, catalog, lock, options, report)
     if made is None:

@@ -1,14 +1,17 @@
 """The chain of an alias: the best deployment first, then others that do not go down with it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import combinations
 from typing import Literal
 
 from msgspec import Struct
 
 from designer.catalog import Catalog
-from designer.catalog.model import TIERS
+from designer.planner import capacity
 from designer.planner.accounts import Candidate
+from designer.planner.domains import outages_shared, stands_apart
 from designer.planner.forecast import availability_of
+from designer.planner.preference import committed, is_pinned, ranking
 from designer.planner.requirements import (
     Conflict,
     Rejected,
@@ -16,13 +19,19 @@ from designer.planner.requirements import (
     conflict,
     cost_per_request_usd,
     first_failure,
-    is_named,
-    tokens,
+    typical_seconds,
 )
-from designer.profile.model import BenchQuality, Workload
+from designer.planner.search import (
+    MOST_RUNGS,
+    Bounds,
+    best_chain,
+    may_follow,
+    value_of,
+    worst_path_usd,
+)
+from designer.profile.model import RoutingPolicy, Workload
 
-MOST_RUNGS = 3
-"""A fourth deployment adds less availability than its failures cost time: the attempt budget is 4."""
+__all__ = ["MOST_RUNGS", "Bounds", "Chosen", "Variant", "choose_chain"]
 
 
 class Chosen(Struct, frozen=True):
@@ -38,8 +47,14 @@ class Chosen(Struct, frozen=True):
     obtain: tuple[str, ...]
     """What has to be obtained before the chain may go live."""
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What was checked of the chain as a whole, and what its rungs share."""
     variants: tuple["Variant", ...] = ()
     """What some of its callers get instead."""
+    wanted: tuple[Requirement, ...] = ()
+    """What each of them has been tested for."""
+    better: tuple[Candidate, ...] = ()
+    """What would be chosen without the lock; empty where the lock changes nothing."""
 
     @property
     def deployments(self) -> tuple[tuple[Candidate, str], ...]:
@@ -79,8 +94,10 @@ def choose_chain(
     wanted: Sequence[Requirement],
     catalog: Catalog,
     locked: Sequence[str] = (),
+    bounds: Bounds | None = None,
 ) -> Chosen | Conflict:
     """`locked` names the deployments (`account/model`) of an earlier plan, kept while feasible."""
+    bounds = bounds or Bounds()
     rejected, feasible = [], []
     for candidate in pool:
         failure = first_failure(candidate, wanted)
@@ -90,141 +107,36 @@ def choose_chain(
             rejected.append(Rejected(candidate, *failure))
     if not feasible:
         return conflict(workload.alias, pool, wanted)
-    rank = _rank(workload, catalog)
-    ranked = _one_a_model(sorted(feasible, key=lambda c: (rank(c), str(c))))
-    kept = [c for id_ in locked for c in ranked if c.id == id_]
-    picked = _pick(workload, ranked, catalog)
+    ranked = one_a_deployment(workload, feasible, catalog)
+    kept = tuple(c for id_ in locked for c in ranked if c.id == id_)
+    picked = best_chain(workload, ranked, catalog, bounds)
     rungs = kept if len(kept) == len(locked) > 0 else picked
     # A lock that changes nothing says nothing: the same profile gives the same files.
     by_lock = rungs != picked
     return Chosen(
         workload,
-        tuple(rungs),
+        rungs,
         tuple(_reason(i, c, rungs, workload, by_lock) for i, c in enumerate(rungs)),
         tuple((c, _why_not(c, rungs, workload)) for c in ranked if c not in rungs),
         tuple(rejected),
         tuple(dict.fromkeys(_to_obtain(rungs, wanted))),
-        tuple(_doubts(workload, rungs, catalog)),
+        tuple(_doubts(workload, rungs, catalog, bounds)),
+        tuple(_notes(workload, rungs, catalog, bounds.routing)),
+        wanted=tuple(wanted),
+        better=picked if by_lock else (),
     )
 
 
-def better_now(chosen: Chosen, catalog: Catalog, feasible: Iterable[Candidate]) -> Candidate | None:
-    """A feasible candidate that would be preferred to a locked primary."""
-    rank = _rank(chosen.workload, catalog)
-    best = min(feasible, key=lambda c: (rank(c), str(c)), default=None)
-    if best is None or not chosen.rungs or rank(best) >= rank(chosen.rungs[0]):
-        return None
-    return best
-
-
-# --- Preference -----------------------------------------------------------------------------------
-
-
-def _rank(workload: Workload, catalog: Catalog) -> Callable[[Candidate], tuple[float, ...]]:
-    """Lower is better."""
-    first = workload.models.first
-
-    def pinned(candidate: Candidate) -> float:
-        return 0.0 if first and is_named(candidate, (first,), catalog) else 1.0
-
-    def cost(candidate: Candidate) -> float:
-        return float(cost_per_request_usd(candidate, workload))
-
-    def speed(candidate: Candidate) -> float:
-        return typical_seconds(candidate, workload)
-
-    def quality(candidate: Candidate) -> float:
-        return -_quality(candidate, workload, catalog)
-
-    def listed(candidate: Candidate) -> float:
-        order = workload.models.allow
-        return next(
-            (float(i) for i, p in enumerate(order) if is_named(candidate, (p,), catalog)),
-            float(len(order)),
-        )
-
-    match workload.prefer:
-        case "cost":
-            return lambda c: (pinned(c), cost(c), speed(c))
-        case "latency":
-            return lambda c: (pinned(c), speed(c), cost(c))
-        case "quality":
-            return lambda c: (pinned(c), quality(c), cost(c))
-        case "static":
-            return lambda c: (pinned(c), listed(c), cost(c))
-
-
-def typical_seconds(candidate: Candidate, workload: Workload) -> float:
-    """A prior: time to the first token plus the answer at the model's pace."""
-    latency = candidate.offering.latency
-    return latency.ttft_p50_s + tokens(workload)[1] / latency.tokens_per_s
-
-
-def _quality(candidate: Candidate, workload: Workload, catalog: Catalog) -> float:
-    """The asked benchmark's score; else the tier first and a chat score within it.
-
-    A model without a score counts as the lowest of its tier: no evidence is not average evidence.
-    """
-    model = catalog.model_of(candidate.offering)
-    if isinstance(workload.quality, BenchQuality):
-        score = model.score(workload.quality.bench)
-        return score.score if score else 0.0
-    score = model.score("arena_text")
-    return TIERS.index(model.tier) * 10_000 + (score.score if score else 0.0)
-
-
-# --- The rungs ------------------------------------------------------------------------------------
-
-
-def _one_a_model(ranked: Sequence[Candidate]) -> list[Candidate]:
-    """Of several scopes of one model in one account, the preferred one."""
+def one_a_deployment(
+    workload: Workload, feasible: Iterable[Candidate], catalog: Catalog
+) -> list[Candidate]:
+    """The best first; of several scopes of one model in one account, the preferred one."""
+    rank = ranking(workload, catalog)
+    order = sorted(feasible, key=lambda c: (not is_pinned(c, workload, catalog), rank(c), str(c)))
     kept: dict[str, Candidate] = {}
-    for candidate in ranked:
+    for candidate in order:
         kept.setdefault(candidate.id, candidate)
     return list(kept.values())
-
-
-def _pick(workload: Workload, ranked: Sequence[Candidate], catalog: Catalog) -> list[Candidate]:
-    """The best, then the best that shares no failure domain with those before it."""
-    rungs = [_first(workload, ranked, catalog)]
-    while len(rungs) < MOST_RUNGS:
-        if len(rungs) > 1 and _is_enough(workload, rungs, catalog):
-            break
-        apart = [c for c in ranked if _stands_apart(c, rungs) and _may_follow(workload, c, rungs)]
-        if not apart:
-            break
-        rungs.append(apart[0])
-    if len(rungs) == 1:
-        # Another region of the same provider is less than another provider and more than nothing.
-        elsewhere = [
-            c for c in ranked if c.account != rungs[0].account and _may_follow(workload, c, rungs)
-        ]
-        rungs += elsewhere[:1]
-    return rungs
-
-
-def _first(workload: Workload, ranked: Sequence[Candidate], catalog: Catalog) -> Candidate:
-    """The best; where its model is all there may be, the best that is available often enough, or the
-    one that comes nearest to it."""
-    if workload.task != "embed" or workload.availability is None:
-        return ranked[0]
-    groups = [[c, *(o for o in ranked if _may_follow(workload, o, [c]))] for c in ranked]
-    enough = next((group for group in groups if _is_enough(workload, group, catalog)), None)
-    return (enough or max(groups, key=lambda group: availability_of(group, catalog).low))[0]
-
-
-def _is_enough(workload: Workload, rungs: Sequence[Candidate], catalog: Catalog) -> bool:
-    goal = workload.availability
-    return goal is None or availability_of(rungs, catalog).low >= goal
-
-
-def _stands_apart(candidate: Candidate, rungs: Iterable[Candidate]) -> bool:
-    return candidate.offering.failure_domain not in {r.offering.failure_domain for r in rungs}
-
-
-def _may_follow(workload: Workload, candidate: Candidate, rungs: Sequence[Candidate]) -> bool:
-    """Vectors of different models do not compare, so an embedding never changes its model."""
-    return workload.task != "embed" or candidate.offering.model == rungs[0].offering.model
 
 
 # --- Words ----------------------------------------------------------------------------------------
@@ -246,25 +158,28 @@ def _reason(
 ) -> str:
     own = " by your own price" if candidate.offering.price.agreement == "overlay" else ""
     cost = f"{cost_per_request_usd(candidate, workload):.5f} USD a request{own}"
+    if paid := committed(candidate, workload):
+        cost += f", {paid:.0%} of the peak on committed capacity"
     if locked:
         return f"kept from designer.lock; {cost}"
     best = _SUPERLATIVE[workload.prefer]
     if index == 0:
         pinned = workload.models.first is not None
         return f"{'named by models.first' if pinned else best + ' that meets every requirement'}; {cost}"
-    if _stands_apart(candidate, rungs[:index]):
+    if all(stands_apart(candidate, other) for other in rungs[:index]):
         before = " and ".join(dict.fromkeys(r.offering.failure_domain for r in rungs[:index]))
         return f"{best} that does not go down with {before}; {cost}"
-    return f"{best} in another account; {cost}"
+    shared = dict.fromkeys(s for other in rungs[:index] for s in outages_shared(candidate, other))
+    return f"{best} there is beside it, though both go down with {' and '.join(shared)}; {cost}"
 
 
 def _why_not(candidate: Candidate, rungs: Sequence[Candidate], workload: Workload) -> str:
-    if not _may_follow(workload, candidate, rungs):
+    if not may_follow(workload, candidate, rungs[0]):
         return (
             f"vectors of {candidate.offering.model} do not compare with {rungs[0].offering.model}'s"
         )
-    if not _stands_apart(candidate, rungs[:1]):
-        return f"goes down with {rungs[0].id} ({candidate.offering.failure_domain})"
+    if shared := ", ".join(outages_shared(candidate, rungs[0])):
+        return f"goes down with {rungs[0].id} ({shared})"
     ours = cost_per_request_usd(rungs[0], workload)
     theirs = cost_per_request_usd(candidate, workload)
     more = f"{(theirs / ours - 1) * 100:+.0f} % cost" if ours else "dearer"
@@ -279,11 +194,20 @@ def _to_obtain(rungs: Iterable[Candidate], wanted: Iterable[Requirement]) -> Ite
                 yield verdict.obtain
 
 
-def _doubts(workload: Workload, rungs: Sequence[Candidate], catalog: Catalog) -> Iterable[str]:
+def _doubts(
+    workload: Workload, rungs: Sequence[Candidate], catalog: Catalog, bounds: Bounds
+) -> Iterable[str]:
     if len(rungs) == 1:
         yield "there is no second deployment that meets the requirements: one outage stops this alias"
     elif len({r.offering.failure_domain for r in rungs}) == 1:
         yield "all deployments share one failure domain"
+    value = value_of(workload, rungs, catalog, bounds)
+    if value.overload:
+        yield f"{value.overload:.0%} of the peak finds no room within the quotas in the worst single failure"
+    if value.dearer and bounds.max_usd is not None:
+        costs = [float(cost_per_request_usd(rung, workload)) for rung in rungs]
+        worst = worst_path_usd(costs, bounds.routing)
+        yield f"a request whose every try is billed costs {worst:.4f} USD, over {bounds.max_usd:g} USD"
     goal = workload.availability
     if goal is not None and (reached := availability_of(rungs, catalog).low) < goal:
         yield f"availability {reached:.3%} by prior is below the {goal:.3%} asked for"
@@ -296,3 +220,26 @@ def _doubts(workload: Workload, rungs: Sequence[Candidate], catalog: Catalog) ->
     limit = workload.latency.total_p95
     if limit is not None and typical_seconds(rungs[0], workload) > limit:
         yield f"{rungs[0].id} takes {typical_seconds(rungs[0], workload):.1f} s by prior, over {limit:g} s"
+
+
+def _notes(
+    workload: Workload, rungs: Sequence[Candidate], catalog: Catalog, policy: RoutingPolicy
+) -> Iterable[str]:
+    yield capacity.in_words(workload, rungs)
+    for one, other in combinations(rungs, 2):
+        family = catalog.model_of(one.offering).family
+        if family == catalog.model_of(other.offering).family:
+            yield f"{one.id} and {other.id} share the model family {family}"
+    if policy.timeout and policy.deadline and len(rungs) > 1:
+        tries = min(policy.attempts_per_request or 2 + policy.retries, 2 + policy.retries)
+        if (hang := (tries - 1) * policy.timeout) >= policy.deadline:
+            yield (
+                f"{tries - 1} tries of {rungs[0].id} that hang for {policy.timeout:g} s each use up the "
+                f"deadline of {policy.deadline:g} s before {rungs[1].id} is asked; a timeout below "
+                f"{policy.deadline / tries:.1f} s leaves it as long as each of them"
+            )
+        elif policy.deadline - hang < typical_seconds(rungs[1], workload):
+            yield (
+                f"{tries - 1} tries of {rungs[0].id} that hang leave {policy.deadline - hang:g} s of the "
+                f"deadline to {rungs[1].id}, which takes {typical_seconds(rungs[1], workload):.1f} s"
+            )

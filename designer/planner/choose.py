@@ -7,6 +7,7 @@ means to run is data (`designer.gateways.capabilities`). Every reason names its 
 
 import math
 from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -18,6 +19,7 @@ from designer.gateways.legalize import Loss, take_out, tell
 from designer.gateways.registry import GATEWAYS
 from designer.ir import Routing
 from designer.planner.chain import Chosen
+from designer.planner.processors import side_channels
 from designer.planner.requirements import cost_per_request_usd
 from designer.profile.model import Profile
 from designer.profile.policy import policy_of
@@ -51,6 +53,8 @@ class Verdict(Struct, frozen=True):
     reasons: tuple[str, ...]
     """What speaks for it."""
     weights: tuple[Weight, ...]
+    obtain: tuple[str, ...] = ()
+    """Of the gateway itself, before it may go live."""
 
     @property
     def score(self) -> int:
@@ -58,14 +62,18 @@ class Verdict(Struct, frozen=True):
         return round(sum(weight.usd_per_month for weight in self.weights))
 
 
-def compare(profile: Profile, ideal: Routing, chains: Sequence[Chosen]) -> list[Verdict]:
+def compare(
+    profile: Profile, ideal: Routing, chains: Sequence[Chosen], as_of: date
+) -> list[Verdict]:
     """All gateways, the best first; the rejected ones last."""
-    verdicts = [_judge(profile, ideal, chains, gateway) for gateway in GATEWAYS.values()]
+    verdicts = [_judge(profile, ideal, chains, gateway, as_of) for gateway in GATEWAYS.values()]
     order = {name: index for index, name in enumerate(GATEWAYS)}
     return sorted(verdicts, key=lambda v: (bool(v.rejected), v.score, order[v.gateway.name]))
 
 
-def _judge(profile: Profile, ideal: Routing, chains: Sequence[Chosen], gateway: Gateway) -> Verdict:
+def _judge(
+    profile: Profile, ideal: Routing, chains: Sequence[Chosen], gateway: Gateway, as_of: date
+) -> Verdict:
     routing = ideal
     if gateway.constrain is not None:
         routing = gateway.constrain(ideal, _constraints(profile, chains))
@@ -76,7 +84,9 @@ def _judge(profile: Profile, ideal: Routing, chains: Sequence[Chosen], gateway: 
     broken = [
         f"{lack.feature.name}: {lack.instead} ({lack.source})" for lack, _ in lost if lack.refused
     ]
-    rejected = [*_not_given(profile, gateway), *_unfit(profile, operation, chains), *broken]
+    beside = side_channels(profile, gateway.name, legal, chains, as_of)
+    unfit = _unfit(profile, operation, chains)
+    rejected = [*_not_given(profile, gateway), *unfit, *broken, *beside.broken]
     weights = tuple(_weights(profile, operation, lost, chains))
     return Verdict(
         gateway,
@@ -86,6 +96,7 @@ def _judge(profile: Profile, ideal: Routing, chains: Sequence[Chosen], gateway: 
         tuple(rejected),
         tuple(_for(profile, operation, lost, weights)),
         weights,
+        beside.obtain,
     )
 
 

@@ -79,6 +79,12 @@ def requirements(
         add("needs", f"needs {', '.join(sorted(wanted))}", _able(wanted))
     if workload.context:
         add("context", f"context {workload.context}", _roomy(workload.context))
+    if workload.params.max_tokens:
+        most = workload.params.max_tokens
+        add("params.max_tokens", f"answers of {most:,} tokens", _talkative(most))
+    if workload.params.reasoning_effort not in (None, "none"):
+        says = f"reasoning_effort {workload.params.reasoning_effort}"
+        add("params.reasoning_effort", says, _able(frozenset({"reasoning"})))
     if kind == "chat":
         add("quality", f"quality {_quality_text(workload)}", _good(workload, catalog))
     if compliance.residency:
@@ -163,6 +169,14 @@ def _roomy(context: int) -> Callable[[Candidate], Verdict]:
     def test(candidate: Candidate) -> Verdict:
         room = candidate.offering.context_tokens
         return Verdict(room >= context, f"its context is {room:,} tokens")
+
+    return test
+
+
+def _talkative(max_tokens: int) -> Callable[[Candidate], Verdict]:
+    def test(candidate: Candidate) -> Verdict:
+        most = candidate.offering.max_output_tokens
+        return Verdict(most >= max_tokens, f"its longest answer is {most:,} tokens")
 
     return test
 
@@ -253,6 +267,12 @@ def cost_per_request_usd(candidate: Candidate, workload: Workload) -> Decimal:
     input_tokens, output_tokens = tokens(workload)
     cached = round(input_tokens * workload.traffic.prompt_cache)
     return candidate.offering.price.cost_usd(input_tokens, output_tokens, cached_tokens=cached)
+
+
+def typical_seconds(candidate: Candidate, workload: Workload) -> float:
+    """A prior: time to the first token plus the answer at the model's pace."""
+    latency = candidate.offering.latency
+    return latency.ttft_p50_s + tokens(workload)[1] / latency.tokens_per_s
 
 
 # --- Conflicts ------------------------------------------------------------------------------------

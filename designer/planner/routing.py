@@ -30,6 +30,7 @@ from designer.ir import (
     failures,
 )
 from designer.planner.accounts import Candidate
+from designer.planner.capacity import quota_of
 from designer.planner.chain import Chosen
 from designer.planner.guardrails import guardrails
 from designer.planner.policies import with_policies
@@ -182,17 +183,8 @@ def _params(params: Params) -> tuple[tuple[str, Any], ...]:
 
 
 def _quota(rung: Candidate) -> Quota | None:
-    """Of the model in its account where the profile tells it, else of the whole account."""
-    settings = rung.account.settings
-    own = next(
-        (
-            model.quota
-            for name, model in settings.models.items()
-            if name.rpartition("/")[2] == rung.offering.model and model.quota is not None
-        ),
-        settings.quota,
-    )
-    return None if own is None else Quota(own.rpm, own.tpm, own.parallel)
+    held = quota_of(rung)
+    return None if held is None else Quota(held.quota.rpm, held.quota.tpm, held.quota.parallel)
 
 
 def _cooldown(policy: RoutingPolicy) -> Cooldown | None:

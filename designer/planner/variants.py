@@ -6,13 +6,17 @@ from msgspec.structs import replace
 
 from designer.catalog import Catalog
 from designer.planner.accounts import Candidate
-from designer.planner.chain import Chosen, Variant, choose_chain
+from designer.planner.chain import Bounds, Chosen, Variant, choose_chain
 from designer.planner.requirements import Conflict, Requirement, within
 from designer.profile.load import LoadedProfile
 
 
 def arms(
-    chosen: Chosen, pool: Sequence[Candidate], wanted: Sequence[Requirement], catalog: Catalog
+    chosen: Chosen,
+    pool: Sequence[Candidate],
+    wanted: Sequence[Requirement],
+    catalog: Catalog,
+    bounds: Bounds,
 ) -> Iterator[Variant | Conflict]:
     """An arm with a model begins its chain there; one without takes the next best of the main chain."""
     experiment = chosen.workload.experiment
@@ -26,7 +30,7 @@ def arms(
             continue
         models = chosen.workload.models.model_copy(update={"first": arm.model})
         own = chosen.workload.model_copy(update={"models": models})
-        found = choose_chain(own, pool, wanted, catalog)
+        found = choose_chain(own, pool, wanted, catalog, bounds=bounds)
         yield found if isinstance(found, Conflict) else Variant("arm", name, arm.share, found)
 
 
@@ -45,6 +49,7 @@ def regions(
     wanted: Sequence[Requirement],
     loaded: LoadedProfile,
     catalog: Catalog,
+    bounds: Bounds,
 ) -> Iterator[Variant | Conflict]:
     """A chain for each region that a caller's team insists on, where the main one may leave it."""
     workload, told = chosen.workload, set[str]()
@@ -56,5 +61,5 @@ def regions(
         inside = within(loaded, team.region, f"teams[{index}].region", catalog)
         if all(inside.test(rung).holds for rung in chosen.rungs):
             continue
-        found = choose_chain(workload, pool, [*wanted, inside], catalog)
+        found = choose_chain(workload, pool, [*wanted, inside], catalog, bounds=bounds)
         yield found if isinstance(found, Conflict) else Variant("region", team.region, 1.0, found)

@@ -63,6 +63,16 @@ def load_profile(
     return None if found.has_errors else loaded
 
 
+def values_of(path: Path | str, text: str | None, report: Report) -> dict[str, Any]:
+    """What a profile says, as it is written, with all that it extends; empty where nothing reads."""
+    tree, _ = read_files(path, text, report)
+    values = plain(tree) if tree is not None else {}
+    if not isinstance(values, dict):
+        return {}
+    values.pop("extends", None)
+    return values
+
+
 def _without_secrets(diagnostic: Diagnostic) -> Diagnostic:
     """A secret may stand anywhere, as an alias too, and messages repeat names."""
     place = diagnostic.place
