@@ -5,8 +5,9 @@ from typing import Any
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from designer.engine.events import Request
+from designer.engine.events import Request, Usage
 from designer.engine.outcomes import KINDS, STATUS_OF_KIND, Outcome
+from designer.engine.screens import Fit, Purse, Purses, Screen, Tags, Throughput
 from designer.engine.semantics import Backoff, CooldownRule, RetryAfter, Row, Semantics
 from designer.gateways.reference import REFERENCE
 from designer.ir import (
@@ -201,3 +202,80 @@ verdicts: st.SearchStrategy[list[Any]] = st.lists(
     st.sampled_from(["pass", "changed", "blocked", "broken"]), min_size=1, max_size=4
 )
 draws = st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=20)
+
+
+# --- Screens, and requests and answers that they make a difference to -----------------------------
+
+TAGS = ("free", "paid", "default")
+_some_ids = st.sets(st.sampled_from(IDS), min_size=1).map(frozenset)
+
+
+def _by_id(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.dictionaries(st.sampled_from(IDS), values, max_size=4)
+
+
+_tags = st.lists(st.sampled_from(TAGS), max_size=2, unique=True).map(tuple)
+_purses = st.builds(
+    Purse,
+    name=st.sampled_from(["p", "q"]),
+    deployments=_some_ids,
+    limit_usd=st.sampled_from([0.0, 1.0, 3.0]),
+    window_s=st.sampled_from([5.0, 60.0]),
+)
+screens: st.SearchStrategy[tuple[Screen, ...]] = st.tuples(
+    st.just(()) | st.tuples(st.builds(Tags, st.just("drawn"), _by_id(_tags), st.booleans())),
+    st.just(())
+    | st.tuples(
+        st.builds(
+            Fit,
+            source=st.just("drawn"),
+            max_input_tokens=_by_id(st.sampled_from([5, 50])),
+            rpm=_by_id(st.sampled_from([0, 1, 2])),
+            regions=_by_id(st.sampled_from(["eu", "us"])),
+            region_param=st.just("region"),
+        )
+    ),
+    st.just(())
+    | st.tuples(
+        st.builds(
+            Purses,
+            source=st.just("drawn"),
+            purses=st.lists(_purses, min_size=1, max_size=2).map(tuple),
+            usd_per_token=_by_id(st.just((0.1, 0.2))),
+        )
+    ),
+    st.just(())
+    | st.tuples(
+        st.builds(
+            Throughput,
+            source=st.just("drawn"),
+            rpm=_by_id(st.sampled_from([0.0, 1.0, 2.0])),
+            tpm=_by_id(st.sampled_from([5.0, 30.0])),
+            spare_requests=st.integers(0, 1),
+        )
+    ),
+).map(lambda parts: tuple(screen for part in parts for screen in part))
+
+_asked_tags = st.lists(st.sampled_from([*TAGS, "!free", "&paid", "unknown"]), max_size=2)
+particular_requests = st.builds(
+    Request,
+    stream=st.booleans(),
+    metadata=_asked_tags.map(lambda tags: {"tags": tags}),
+    params=st.sampled_from([{}, {"region": "eu"}]),
+    input_tokens=st.sampled_from([None, 3, 20, 100]),
+)
+particular_calls: st.SearchStrategy[list[tuple[float, str, Request]]] = st.lists(
+    st.tuples(
+        st.sampled_from([0.0, 0.5, 3.0, 8.0, 40.0, 70.0]),
+        st.sampled_from(ROUTES),
+        particular_requests,
+    ),
+    min_size=2,
+    max_size=6,
+).map(lambda listed: sorted(listed, key=lambda call: call[0]))
+billed_answers: st.SearchStrategy[dict[str, list[Outcome]]] = answers.map(
+    lambda by_id: {
+        id_: [replace(outcome, usage=Usage(10, 5)) for outcome in listed]
+        for id_, listed in by_id.items()
+    }
+)

@@ -12,6 +12,7 @@ from designer.engine.events import Request
 from designer.engine.machine import Machine
 from designer.engine.outcomes import Outcome
 from designer.engine.program import compiled
+from designer.engine.screens import Screen
 from designer.engine.semantics import RetryAfter, Semantics
 from designer.engine.swift import perform as perform_swiftly
 from designer.engine.virtual import Arrival, perform
@@ -41,9 +42,12 @@ from tests.engine.strategies import (
     IDS,
     ROUTES,
     answers,
+    billed_answers,
     calls,
     draws,
+    particular_calls,
     routings,
+    screens,
     semantics,
     verdicts,
 )
@@ -204,6 +208,26 @@ def test_the_compiled_program_does_what_the_interpreter_says(
     assert flights == runs
     assert own_world == world
     assert other.inspected == one.inspected
+
+
+@given(wild_routings(), habits(), screens, billed_answers, particular_calls, draws)
+@settings(max_examples=max(100, settings().max_examples))
+def test_the_compiled_program_screens_as_the_interpreter_does(
+    routing: Routing,
+    semantics: Semantics,
+    screened: tuple[Screen, ...],
+    listed: dict[str, list[Outcome]],
+    asked: Calls,
+    chance: list[float],
+) -> None:
+    program = Program(routing, replace(semantics, screens=screened))
+    arrivals = [Arrival(at, route, request) for at, route, request in asked]
+
+    runs, world = interpreted(program, Scripted(listed), arrivals, chance)
+    flights, own_world = swiftly(program, Scripted(listed), arrivals, chance)
+
+    assert flights == runs
+    assert own_world == world
 
 
 @given(routings(), habits(), st.sampled_from(["nowhere", "chat"]))
