@@ -6,6 +6,7 @@ what a dry run simulates is the emitted text.
 """
 
 import math
+import shlex
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -278,6 +279,7 @@ def _client_values(plan: Plan) -> dict[str, Any]:
         "routes": [
             {
                 "alias": workload.alias,
+                "shell": shlex.quote(workload.alias),
                 "task": workload.task,
                 "timeout_s": _client_timeout_s(plan, workload.alias),
                 "attempts": plan.routing.route(workload.alias).attempts_limit,

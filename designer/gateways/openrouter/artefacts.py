@@ -41,7 +41,9 @@ def artefacts(
 
 def secrets(_routing: Routing, files: Sequence[File]) -> dict[str, str]:
     """Variables of client.py, by route, and those that Terraform asks for."""
-    client = next((f.values for f in files if f.path == f"{ROOT}/client.json"), {"routes": {}})
+    client: Mapping[str, Any] = next(
+        (f.values for f in files if f.path == f"{ROOT}/client.json"), {"routes": {}}
+    )
     readers: dict[str, list[str]] = {}
     for route, settings in client["routes"].items():
         if key := settings.get("api_key", ""):
