@@ -38,6 +38,7 @@ from designer.planner.lock import Lock, lock_path, lock_text, read_lock
 from designer.planner.requirements import Conflict, cost_per_request_usd, requirements
 from designer.planner.routing import CARRIED, build_routing, terms
 from designer.planner.variants import arms, regions
+from designer.primary import Primary, primaries
 from designer.profile.load import LoadedProfile
 from designer.profile.model import Profile, Workload
 from designer.profile.policy import loosenings, policy_of
@@ -578,12 +579,21 @@ def _without_indexes(path: str) -> str:
 def _emit(plan: Plan, catalog: Catalog) -> dict[str, str]:
     written = (*plan.files, *plan.artefacts)
     texts = {file.path: render(plan.gateway.folder, file) for file in written}
+    plan = replace(plan, primaries=_primaries(plan, texts))
     for file in documents(plan):
         texts[file.path] = render("plan", file)
     hashes = {path: sha256(text) for path, text in texts.items()}
     content = as_json(plan, catalog, hashes)
     texts["plan.json"] = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     return texts
+
+
+def _primaries(plan: Plan, texts: Mapping[str, str]) -> tuple[Primary, ...]:
+    """Of the text, as the asked-for version reads it; what there is to say of it has been said."""
+    said = {file.path: texts[file.path] for file in plan.files}
+    meaning = plan.gateway.parse(said, Report(), plan.version) if said else None
+    aliases = [workload.alias for workload in plan.profile.workloads]
+    return () if meaning is None else tuple(primaries(meaning, aliases))
 
 
 def earlier_hashes(folder: Path) -> dict[str, str]:

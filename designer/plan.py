@@ -6,6 +6,7 @@ what a dry run simulates is the emitted text.
 """
 
 import math
+import shlex
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -29,6 +30,7 @@ from designer.ir import (
 from designer.planner.chain import Chosen
 from designer.planner.choose import Verdict
 from designer.planner.forecast import Figure, Forecast
+from designer.primary import FAILURES, Primary
 from designer.profile.model import Profile, Workload
 
 SCHEMA_VERSION = 1
@@ -61,6 +63,8 @@ class Plan(Struct, frozen=True):
     """The gateway's own configuration, which `routing` is read back from."""
     artefacts: tuple[File, ...] = ()
     """What is deployed beside it."""
+    primaries: tuple[Primary, ...] = ()
+    """By the emitted text: what happens when the first deployment of an alias dies."""
 
     @property
     def verdict(self) -> Verdict:
@@ -255,13 +259,15 @@ def _report_values(plan: Plan) -> dict[str, Any]:
             }
             for chosen in plan.chains
         ],
+        "failures": tuple(FAILURES),
+        "primaries": plan.primaries,
         "obtain": plan.obtain,
         "loosened": plan.loosened,
         "not_honoured": plan.not_honoured,
         "given": [workload.alias for workload in plan.given],
         "unmodelled": plan.unmodelled,
         "not_analysed": plan.not_analysed,
-        "secrets": sorted({d.secret[4:] for d in plan.routing.deployments if d.secret}),
+        "secrets": plan.gateway.secrets(plan.routing, plan.files),
     }
 
 
@@ -273,6 +279,7 @@ def _client_values(plan: Plan) -> dict[str, Any]:
         "routes": [
             {
                 "alias": workload.alias,
+                "shell": shlex.quote(workload.alias),
                 "task": workload.task,
                 "timeout_s": _client_timeout_s(plan, workload.alias),
                 "attempts": plan.routing.route(workload.alias).attempts_limit,

@@ -196,6 +196,8 @@ class Gateway(Struct, frozen=True):
     """By version; of an unmeasured one its own or the nearest table, marked unverified."""
     artefacts: Callable[[Routing, Mapping[str, Terms], str, Sequence[File]], tuple[File, ...]]
     """What is deployed beside the configuration, given the plan's name and the configuration's files."""
+    secrets: Callable[[Routing, Sequence[File]], Mapping[str, str]]
+    """What must be set, or be held by the vendor, before the configuration's files can work → what for."""
     passthrough: Passthrough
     constrain: Callable[[Routing, Mapping[str, Constraint]], Routing] | None = None
     """Writes each route's Constraint (by name) into the Routing, before `legalize`. Only for a gateway

@@ -21,6 +21,8 @@ import jsonschema
 import pytest
 from msgspec import Struct
 
+from designer.catalog import load_catalog
+from designer.compiler import Options, compile_profile
 from designer.diagnostics import Report
 from designer.emit import render
 from designer.gateways.base import Terms
@@ -41,11 +43,14 @@ from designer.ir import (
     Split,
     Target,
 )
+from designer.planner.lock import Lock
+from designer.profile.load import load_profile
 from tests.gateways.asking import ask_litellm
-from tests.gateways.processes import NO_WAITS, RunningGateway, installed, litellm_proxy
+from tests.gateways.processes import MASTER_KEY, NO_WAITS, RunningGateway, installed, litellm_proxy
 from tests.gateways.upstream import Outcome, Upstream, running_upstream
 from tests.gateways_laws.litellm_admin import apply_teams, running_admin
 from tests.gateways_laws.test_litellm_policies import legal, organisation, texts
+from tests.snippets import run, snippets
 
 pytestmark = pytest.mark.gateway
 
@@ -324,3 +329,35 @@ def test_every_request_of_the_script_is_one_that_the_proxy_knows(
     asked = {p["name"] for p in openapi["paths"]["/key/list"]["get"]["parameters"]}
     assert {"key_alias", "return_full_object"} <= asked
     assert "get" in openapi["paths"]["/team/list"]
+
+
+# --- Clients --------------------------------------------------------------------------------------
+
+PROFILE = """
+version: 1
+name: p
+gateway: {{use: litellm}}
+workloads: [{{alias: chat, task: chat, availability: 90%}}]
+providers:
+  - {{name: vllm, as: gpu, api_base: "{base}", cost: 9 USD/hour, models: {{qwen3-coder: {{context: 131k}}}}}}
+"""
+
+
+def test_the_snippets_for_application_teams_run(tmp_path: Path) -> None:
+    with running_upstream() as upstream:
+        report = Report()
+        loaded = load_profile("p.yaml", PROFILE.format(base=upstream.url("a")), report=report)
+        assert loaded is not None, [str(finding) for finding in report]
+        plan = compile_profile(loaded, load_catalog(), Lock(), Options(), report)
+        assert plan is not None, [str(finding) for finding in report]
+        config = tmp_path / "config.yaml"
+        config.write_text(plan.texts["litellm/config.yaml"], "utf-8")
+        found = snippets(plan.texts["CLIENT.md"])
+        with litellm_proxy(config, NO_WAITS | {"LITELLM_MASTER_KEY": MASTER_KEY}) as gateway:
+            told = {"GATEWAY_URL": gateway.base_url, "GATEWAY_KEY": MASTER_KEY}
+            said = [run(snippet, tmp_path, told) for snippet in found]
+
+    assert sum(snippet.asks_messages for snippet in found) == 1
+    assert len(said) == 4
+    assert all("a" in text for text in said), said
+    assert len(upstream.attempts) == 4

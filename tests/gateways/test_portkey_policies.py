@@ -1,8 +1,6 @@
 """What the open-source gateway honours of a profile beside its chains, seen at the provider's side."""
 
 import json
-import subprocess
-import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,7 +19,8 @@ from designer.profile.load import load_profile
 from tests.gateways.asking import ask_portkey
 from tests.gateways.processes import RunningGateway
 from tests.gateways.test_portkey_emitted import configuration, emitted, run_client
-from tests.gateways.upstream import Upstream
+from tests.gateways.upstream import Outcome, Upstream
+from tests.snippets import run, snippets
 
 pytestmark = pytest.mark.gateway
 
@@ -134,36 +133,38 @@ PROFILE = """
 version: 1
 name: p
 gateway: {{use: portkey-oss}}
-workloads:
-  - {{alias: chat, task: chat, availability: 90%, params: {{max_tokens: 80}}}}
-providers:
-  - {{name: vllm, as: gpu, api_base: "{base}", cost: 9 USD/hour, models: {{qwen3-coder: {{context: 131k}}}}}}
+workloads: [{{alias: r, task: {task}, availability: 90%}}]
+providers: [{{name: openai, api_base: "{base}"}}]
 """
+VECTORS = {
+    "object": "list",
+    "model": "m",
+    "data": [{"object": "embedding", "index": 0, "embedding": [0.5, 0.25]}],
+    "usage": {"prompt_tokens": 1, "total_tokens": 1},
+}
 
 
-def test_the_snippet_for_application_teams_runs(
-    portkey: RunningGateway, upstream: Upstream, tmp_path: Path
+@pytest.mark.parametrize("task", ["chat", "embed"])
+def test_the_snippets_for_application_teams_run(
+    portkey: RunningGateway, upstream: Upstream, tmp_path: Path, task: str
 ) -> None:
     report = Report()
-    loaded = load_profile("p.yaml", PROFILE.format(base=upstream.url("a")), report=report)
+    text = PROFILE.format(base=upstream.url("a"), task=task)
+    loaded = load_profile("p.yaml", text, report=report)
     assert loaded is not None, [str(finding) for finding in report]
     plan = compile_profile(loaded, load_catalog(), Lock(), Options(), report)
     assert plan is not None, [str(finding) for finding in report]
     for path, text in plan.texts.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text, "utf-8")
-    snippet = plan.texts["CLIENT.md"].split("```python\n")[1].split("```")[0]
-    told = f"GATEWAY_URL = {portkey.base_url + '/v1'!r}\n{snippet}"
+    found = snippets(plan.texts["CLIENT.md"])
+    if task == "embed":
+        upstream.script("a", Outcome(body=VECTORS))
 
-    done = subprocess.run(
-        [sys.executable, "-c", told],
-        env={"PYTHONPATH": str(tmp_path / "portkey-oss"), "NO_PROXY": "*"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    told = {"GATEWAY_URL": portkey.base_url, "OPENAI_API_KEY": "key"}
+    said = [run(s, tmp_path / "portkey-oss", told) for s in found]
 
-    assert (done.returncode, done.stderr) == (0, "")
-    (attempt,) = upstream.attempts
-    assert (attempt.label, attempt.body["max_tokens"]) == ("a", 80)
+    assert len(said) == {"chat": 3, "embed": 2}[task]
+    assert all(said), said
+    assert {attempt.label for attempt in upstream.attempts} == {"a"}
+    assert len(upstream.attempts) == len(said)

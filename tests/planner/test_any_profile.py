@@ -39,8 +39,12 @@ is told, compose.yaml is always there, and a vendor runs as many copies as it ta
 
 NOT_OFFERED = "deployments that it does not offer"
 
-unshrunk = settings(phases=[Phase.explicit, Phase.reuse, Phase.generate])
-"""Making a whole profile smaller takes many minutes, and its keys are easily taken out by hand."""
+unshrunk = settings(
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    max_examples=settings().max_examples // 4,
+)
+"""Making a whole profile smaller takes many minutes, and its keys are easily taken out by hand. Fewer of
+them than elsewhere: an example plans whole profiles, one of which says more than a small value does."""
 
 each = pytest.mark.parametrize("gateway", GATEWAYS)
 

@@ -17,6 +17,7 @@ LITELLM = Gateway(
     recognises=later(f"{__name__}.parse", "recognises"),
     semantics=later(f"{__name__}.semantics", "semantics"),
     artefacts=later(f"{__name__}.artefacts", "artefacts"),
+    secrets=later(f"{__name__}.artefacts", "secrets"),
     tells=("model_list", "litellm_settings", "router_settings"),
     images=IMAGES,
     one_file=True,

@@ -28,7 +28,7 @@ def artefacts(
 
 
 def _files(routing: Routing, project: str, files: Sequence[File]) -> Iterator[File]:
-    variables = [{"name": n, "why": why} for n, why in _variables(routing, files).items()]
+    variables = [{"name": n, "why": why} for n, why in secrets(routing, files).items()]
     yield File("litellm/.env.example", "env.example.j2", {"variables": variables})
     if routing.teams:
         yield File("litellm/apply_teams.py", "apply_teams.py.j2", {})
@@ -45,8 +45,8 @@ def _files(routing: Routing, project: str, files: Sequence[File]) -> Iterator[Fi
 # --- Variables ------------------------------------------------------------------------------------
 
 
-def _variables(routing: Routing, files: Sequence[File]) -> dict[str, str]:
-    """Name → what it is for; the deployments that read it, in their order."""
+def secrets(routing: Routing, files: Sequence[File]) -> dict[str, str]:
+    """Variables of the proxy → what for; the deployments that read one, in their order."""
     users: dict[str, list[str]] = {}
     for deployment in routing.deployments:
         for variable in _read_by(deployment):

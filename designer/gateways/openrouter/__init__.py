@@ -27,6 +27,7 @@ def openrouter(directory: Directory) -> Gateway:
         recognises=later(f"{__name__}.sources", "recognises"),
         semantics=later(f"{__name__}.semantics", "semantics"),
         artefacts=later(f"{__name__}.artefacts", "artefacts"),
+        secrets=later(f"{__name__}.artefacts", "secrets"),
         passthrough=Passthrough(
             place=later(f"{__name__}.passthrough", "place"),
             carry=later(f"{__name__}.passthrough", "carry"),

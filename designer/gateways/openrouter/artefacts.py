@@ -33,15 +33,39 @@ def artefacts(
     _routing: Routing, _terms: Mapping[str, Terms], name: str, files: Sequence[File]
 ) -> tuple[File, ...]:
     client = File(f"{ROOT}/client.py", "client.py.j2", {"name": name})
+    module = _module_for(files)
+    if not module:
+        return (client,)
+    return (client, File(f"{ROOT}/main.tf.json", "values.json.j2", module))
+
+
+def secrets(_routing: Routing, files: Sequence[File]) -> dict[str, str]:
+    """Variables of client.py, by route, and those that Terraform asks for."""
+    client: Mapping[str, Any] = next(
+        (f.values for f in files if f.path == f"{ROOT}/client.json"), {"routes": {}}
+    )
+    readers: dict[str, list[str]] = {}
+    for route, settings in client["routes"].items():
+        if key := settings.get("api_key", ""):
+            readers.setdefault(key.removeprefix("env:"), []).append(route)
+    needed = {name: f"client.py asks {', '.join(names)} with it" for name, names in readers.items()}
+    variables = _module_for(files).get("variable", {})
+    return needed | {f"TF_VAR_{name}": _FOR_TERRAFORM[name] for name in variables}
+
+
+_FOR_TERRAFORM = {
+    "management_key": "main.tf.json makes keys, guardrails and workspaces with it; it asks no model",
+    "otel_endpoint": "main.tf.json sends traces there",
+}
+
+
+def _module_for(files: Sequence[File]) -> dict[str, Any]:
     values = {file.path.removeprefix(f"{ROOT}/"): file.values for file in files}
-    module = module_of(
+    return module_of(
         values.get("keys.json", {}).get("keys", ()),
         values.get("workspace.json", {}),
         values.get("guardrail.json", {}),
     )
-    if not module:
-        return (client,)
-    return (client, File(f"{ROOT}/main.tf.json", "values.json.j2", module))
 
 
 def module_of(

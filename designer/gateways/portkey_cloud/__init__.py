@@ -57,6 +57,7 @@ PORTKEY_CLOUD = Gateway(
     recognises=later(f"{__name__}.parse", "recognises"),
     semantics=later(f"{__name__}.semantics", "semantics"),
     artefacts=later(f"{__name__}.artefacts", "artefacts"),
+    secrets=later(f"{__name__}.artefacts", "secrets"),
     tells=("strategy", "targets"),
     passthrough=Passthrough(
         place=later(f"{__name__}.passthrough", "place"),

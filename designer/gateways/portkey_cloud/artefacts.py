@@ -1,7 +1,8 @@
 """What is written beside the configurations: a client to try them with, and what saves them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from designer.gateways.base import File, Terms
 from designer.gateways.portkey_cloud import limits, rails
@@ -33,6 +34,25 @@ def artefacts(
         File(f"{FOLDER}/client.py", "client_cloud.py.j2", client),
         File(f"{FOLDER}/main.tf", "main.tf.j2", terraform),
     )
+
+
+def secrets(routing: Routing, files: Sequence[File]) -> dict[str, str]:
+    """The workspace's key, and what the workspace must hold itself: providers' keys are kept there."""
+    readers: dict[str, list[str]] = {}
+    for file in files:
+        for slug in _slugs(file.values):
+            readers.setdefault(slug, []).append(file.path.removeprefix(f"{FOLDER}/"))
+    return {"PORTKEY_API_KEY": "client.py and main.tf open the workspace with it"} | {
+        slug: f"a provider integration of the workspace, with its key; {', '.join(dict.fromkeys(paths))} names it"
+        for slug, paths in readers.items()
+    }
+
+
+def _slugs(value: Mapping[str, Any]) -> Iterator[str]:
+    if str(value.get("provider", "")).startswith("@"):
+        yield value["provider"]
+    for target in value.get("targets", ()):
+        yield from _slugs(target)
 
 
 def _hcl(text: str) -> str:

@@ -34,6 +34,7 @@ PORTKEY_OSS = Gateway(
     recognises=later(f"{__name__}.parse", "recognises"),
     semantics=later(f"{__name__}.semantics", "semantics"),
     artefacts=later(f"{__name__}.artefacts", "artefacts"),
+    secrets=later(f"{__name__}.artefacts", "secrets"),
     tells=("strategy", "targets"),
     images=("portkeyai/gateway",),
     passthrough=Passthrough(

@@ -1,7 +1,9 @@
 """What is deployed beside the configurations: the gateway's container, and a client to try it with."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
 from designer.gateways.base import File, Terms
@@ -28,6 +30,28 @@ def artefacts(
         File(f"{FOLDER}/compose.yaml", "compose.yaml.j2", _compose(routing)),
         File(f"{FOLDER}/client.py", "client_oss.py.j2", client),
     )
+
+
+def secrets(routing: Routing, files: Sequence[File]) -> dict[str, str]:
+    """Variables of whoever asks: client.py fills them into the configurations that name them."""
+    readers: dict[str, list[str]] = {}
+    for file in files:
+        for name in _named(file.values):
+            readers.setdefault(name, []).append(file.path.removeprefix(f"{FOLDER}/"))
+    return {
+        name: f"client.py fills it into {', '.join(dict.fromkeys(paths))}"
+        for name, paths in readers.items()
+    }
+
+
+def _named(value: Any) -> Iterator[str]:
+    """As client.py finds them: in credentials, at any target."""
+    for key, item in value.items():
+        if key in SECRET_KEYS and (found := re.fullmatch(r"\$\{(.*)\}", str(item), re.DOTALL)):
+            yield found[1]
+        elif key == "targets":
+            for target in item:
+                yield from _named(target)
 
 
 def _compose(routing: Routing) -> Mapping[str, object]:
