@@ -1,7 +1,8 @@
-"""The HTTP surface: OpenAI's API in front of the driver.
+"""The HTTP surface: OpenAI's and Anthropic's APIs in front of the driver.
 
 It reads a request, finds out who calls, passes content on as it comes and books what it cost. Bodies
-are not validated field by field: what the runtime does not route on is passed through untouched.
+are not validated field by field: what the runtime does not route on is passed through untouched. Where
+a request goes is decided by the configuration alone; nothing that a client sends names a host.
 """
 
 import asyncio
@@ -11,261 +12,284 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
 
 from designer.engine.events import Request as Asked
 from designer.engine.lengths import estimated_tokens
+from runtime.asgi import (
+    BodyTooLargeError,
+    ClientGoneError,
+    Receive,
+    Scope,
+    Send,
+    Whole,
+    header,
+    read_body,
+    send_stream,
+    send_whole,
+)
 from runtime.books import Books, Caller
-from runtime.driver import Chunk, Done, Driver, left_early
+from runtime.driver import Done, Driver, Piece, left_early
+from runtime.openapi import document
+from runtime.state import StateError
+from runtime.surface import SURFACES, Body, Surface
+from runtime.surface.base import openai_error, worded
+from runtime.upstream import UntranslatableError
 
-Body = dict[str, Any]
 
-MAX_BODY_BYTES = 20_000_000
-"""Larger than any provider accepts (OpenAI: 50 MB in all with files, 20 MB an image)."""
+@dataclass(frozen=True, slots=True)
+class _Exchange:
+    """One request that is asked of the driver, and what is needed to book it."""
+
+    surface: Surface
+    body: Body
+    """As it came."""
+    route: str
+    caller: Caller
+    asked: Asked
+    trace: str
+    dropped: tuple[str, ...]
 
 
 @dataclass(slots=True)
 class App:
-    """One running configuration."""
+    """One running configuration, as an ASGI application."""
 
     driver: Driver
     books: Books
     wall_clock: Callable[[], float]
-    """Seconds since 1970, for `created` and the ledger; the driver has a monotonic one."""
+    """Seconds since 1970, for the ledger; the driver has a monotonic one."""
 
-    def asgi(self) -> Starlette:
-        return Starlette(
-            routes=[
-                Route("/v1/chat/completions", self.chat, methods=["POST"]),
-                Route("/v1/embeddings", self.embeddings, methods=["POST"]),
-                Route("/v1/models", self.models),
-                Route("/healthz", self.healthz),
-                Route("/readyz", self.healthz),
-            ],
-            exception_handlers={404: _not_found, 405: _not_found},
-        )
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        surface = SURFACES.get(scope["path"])
+        try:
+            if surface is not None and scope["method"] == "POST":
+                answer = await self._ask(surface, scope, receive, send)
+            else:
+                answer = await self._tell(scope)
+        except ClientGoneError:
+            return
+        if answer is not None:
+            await send_whole(send, answer)
 
-    async def healthz(self, _request: Request) -> Response:
-        return JSONResponse({"status": "ok", "routes": len(self.driver.program.routing.routes)})
+    # --- What is known without asking anybody ----------------------------------------------------
 
-    async def models(self, request: Request) -> Response:
-        caller = await self.books.caller(_bearer(request))
-        if caller is None:
-            return _unauthorized()
-        routing = self.driver.program.routing
+    async def _tell(self, scope: Scope) -> Whole:
+        match scope["method"], scope["path"]:
+            case "GET" | "HEAD", "/healthz":
+                return _json(200, {"status": "ok", "routes": len(self._routing.routes)})
+            case "GET" | "HEAD", "/readyz":
+                return self._readiness()
+            case "GET", "/openapi.json":
+                return _json(200, document())
+            case "GET", "/v1/models":
+                return await self._models(scope)
+            case method, path if path in SURFACES:
+                said = openai_error(405, f"{path} is asked with POST, not {method}", "method")
+                return _json(405, said, {"allow": "POST"})
+            case method, path:
+                return _json(404, openai_error(404, f"there is no {method} {path}", "not_found"))
+
+    def _readiness(self) -> Whole:
+        """Ready is who can book: an answer that cannot be booked would not be given."""
+        trouble = self.books.trouble()
+        if trouble is None:
+            return _json(200, {"status": "ok"})
+        return _json(503, {"status": "not ready", "why": trouble})
+
+    async def _models(self, scope: Scope) -> Whole:
+        if await self.books.caller(_key(scope)) is None:
+            return _json(401, openai_error(401, _NO_KEY, "invalid_api_key"))
+        routing = self._routing
         names = [*(r.name for r in routing.routes), *(alias for alias, _ in routing.aliases)]
         rows = [{"id": n, "object": "model", "created": 0, "owned_by": "designer"} for n in names]
-        return JSONResponse({"object": "list", "data": rows})
+        return _json(200, {"object": "list", "data": rows})
 
-    async def chat(self, request: Request) -> Response:
-        return await self._answer(request, embeds=False)
+    @property
+    def _routing(self) -> Any:
+        return self.driver.program.routing
 
-    async def embeddings(self, request: Request) -> Response:
-        return await self._answer(request, embeds=True)
+    # --- What has to be asked --------------------------------------------------------------------
 
-    async def _answer(self, request: Request, embeds: bool) -> Response:
-        caller = await self.books.caller(_bearer(request))
+    async def _ask(
+        self, surface: Surface, scope: Scope, receive: Receive, send: Send
+    ) -> Whole | None:
+        """The answer, None when it has been streamed."""
+        caller = await self.books.caller(_key(scope))
         if caller is None:
-            return _unauthorized()
-        body = await _body(request)
-        if isinstance(body, Response):
+            return _refusal(surface, 401, _NO_KEY, "invalid_api_key")
+        body = await _read(surface, receive)
+        if isinstance(body, Whole):
             return body
-        problem = self._problem(body, embeds)
+        problem = self._problem(surface, body)
         if problem is not None:
-            return problem
-        return await self._perform(body, caller, request.url.path)
-
-    def _problem(self, body: Body, embeds: bool) -> Response | None:
-        """What makes the request one that no deployment could answer."""
-        routing = self.driver.program.routing
-        model = body.get("model")
-        if not isinstance(model, str) or not model:
-            return _error(400, "`model` is missing: it names the route", "missing_model")
-        if not routing.has_route(model):
-            names = ", ".join(route.name for route in routing.routes)
-            return _error(
-                404, f"no route is called {model!r}; there are {names}", "model_not_found"
-            )
-        if routing.route(model).embeds != embeds:
-            where = "/v1/embeddings" if not embeds else "/v1/chat/completions"
-            return _error(400, f"{model!r} is asked at {where}", "wrong_endpoint")
-        wanted = "input" if embeds else "messages"
-        if wanted not in body:
-            return _error(400, f"`{wanted}` is missing", "missing_field")
-        return None
-
-    async def _perform(self, body: Body, caller: Caller, path: str) -> Response:
-        trace = uuid.uuid4().hex
-        is_stream = body.get("stream") is True
-        metadata = body.get("metadata")
+            return _refusal(surface, *problem)
+        try:
+            chat = worded(surface, body)
+        except UntranslatableError as error:
+            return _refusal(surface, 400, str(error), "unsupported")
+        user = str(chat.body.get("user") or "")
+        metadata = chat.body.get("metadata")
         asked = Asked(
-            stream=is_stream,
+            stream=body.get("stream") is True,
             metadata=metadata if isinstance(metadata, Mapping) else {},
-            params=body,
-            user=str(body.get("user") or ""),
+            params=chat.body,
+            user=user,
             team={"name": caller.team},
-            path=path,
-            input_tokens=estimated_tokens(body.get("messages") or ()),
+            path=surface.path,
+            input_tokens=estimated_tokens(chat.body.get("messages") or ()),
         )
-        route = str(body["model"])
-        items = self.driver.perform(route, asked, body)
+        trace = uuid.uuid4().hex
+        exchange = _Exchange(surface, body, body["model"], caller, asked, trace, chat.dropped)
+        items = self.driver.perform(exchange.route, asked, chat.body)
         first = await anext(items)
         if isinstance(first, Done):
-            return await self._whole(first, route, trace, caller, asked)
-        return self._stream(first, items, route, trace, caller, asked, _wants_usage(body))
+            return await self._whole(first, exchange)
+        told = {"x-designer-served-by": first.deployment, "x-designer-trace": trace}
+        await send_stream(receive, send, told, self._events(first, items, exchange))
+        return None
 
-    async def _whole(
-        self, done: Done, route: str, trace: str, caller: Caller, asked: Asked
-    ) -> Response:
-        cost = await self.books.settle(done, route, trace, caller, asked.user, self.wall_clock())
-        headers = _headers(done, trace) | {"x-designer-cost-usd": cost}
+    def _problem(self, surface: Surface, body: Body) -> tuple[int, str, str] | None:
+        """What makes the request one that no deployment could answer: status, message, code."""
+        routing = self._routing
+        model = body.get("model")
+        if not isinstance(model, str) or not model:
+            return 400, "`model` is missing: it names the route", "missing_model"
+        if not routing.has_route(model):
+            names = ", ".join(route.name for route in routing.routes)
+            return 404, f"no route is called {model!r}; there are {names}", "model_not_found"
+        if routing.route(model).embeds != surface.embeds:
+            where = "/v1/chat/completions" if surface.embeds else "/v1/embeddings"
+            return 400, f"{model!r} is asked at {where}", "wrong_endpoint"
+        if surface.wanted not in body:
+            return 400, f"`{surface.wanted}` is missing", "missing_field"
+        if not isinstance(body.get("stream"), bool | None):
+            return 400, "`stream` is true or false", "invalid_type"
+        if surface.embeds and body.get("stream"):
+            return 400, "embeddings have no stream", "invalid_value"
+        return None
+
+    async def _whole(self, done: Done, exchange: _Exchange) -> Whole:
+        try:
+            cost = await self._settle(done, exchange)
+        except StateError as error:
+            return _refusal(exchange.surface, 503, _not_booked(error), "ledger")
+        headers = _headers(done, exchange) | {"x-designer-cost-usd": cost}
         if done.answer is None:
-            return _failed(done, headers)
-        return Response(orjson.dumps(done.answer), headers=headers, media_type="application/json")
+            retry_after_s = done.failure.retry_after_s if done.failure is not None else None
+            if retry_after_s is not None:
+                headers["retry-after"] = str(max(1, round(retry_after_s)))
+            return _refusal(exchange.surface, *_failure(done), headers)
+        answer = exchange.surface.whole(exchange.body, done.answer)
+        return Whole(200, orjson.dumps(answer), headers)
 
-    def _stream(
-        self,
-        first: Chunk,
-        items: AsyncGenerator[Chunk | Done, None],
-        route: str,
-        trace: str,
-        caller: Caller,
-        asked: Asked,
-        wants_usage: bool,
-    ) -> Response:
-        async def events() -> AsyncIterator[bytes]:
-            """What is not known when the headers go out comes in the last comment."""
-            done: Done | None = None
+    async def _events(
+        self, first: Piece, items: AsyncGenerator[Piece | Done, None], exchange: _Exchange
+    ) -> AsyncIterator[bytes]:
+        """What is not known when the headers go out comes in the last comment."""
+        shape = exchange.surface.stream(exchange.body)
+        done: Done | None = None
+        try:
+            yield b"".join(map(shape.chunk, first.chunks))
+            async for item in items:
+                if isinstance(item, Piece):
+                    yield b"".join(map(shape.chunk, item.chunks))
+                else:
+                    done = item
+            assert done is not None
             try:
-                yield _event(first.body, wants_usage)
-                async for item in items:
-                    if isinstance(item, Chunk):
-                        yield _event(item.body, wants_usage)
-                    else:
-                        done = item
-                if done is not None:
-                    cost = await settle(done)
-                    yield _last_words(done, trace, cost)
-            finally:
-                if done is None:  # the client left: what the provider has sent is still owed
-                    await items.aclose()
-                    await asyncio.shield(settle(left_early(first.deployment)))
+                cost = await self._settle(done, exchange)
+            except StateError as error:
+                yield shape.failed(503, _not_booked(error), "ledger")
+                return
+            end = shape.failed(*_failure(done)) if done.finish.in_band else shape.end()
+            told = _headers(done, exchange) | {"x-designer-cost-usd": cost}
+            yield end + f": {' '.join(f'{k}={v}' for k, v in told.items())}\n\n".encode()
+        finally:
+            if done is None:  # the client left: what the provider has sent is still owed
+                await items.aclose()
+                await asyncio.shield(self._settle(left_early(first.deployment), exchange))
 
-        async def settle(done: Done) -> str:
-            now = self.wall_clock()
-            return await self.books.settle(done, route, trace, caller, asked.user, now)
-
-        headers = {"x-designer-served-by": first.deployment, "x-designer-trace": trace}
-        return StreamingResponse(events(), headers=headers, media_type="text/event-stream")
+    async def _settle(self, done: Done, exchange: _Exchange) -> str:
+        now, asked = self.wall_clock(), exchange.asked
+        return await self.books.settle(
+            done, exchange.route, exchange.trace, exchange.caller, asked.user, now
+        )
 
 
 # --- Requests -------------------------------------------------------------------------------------
 
-
-def _bearer(request: Request) -> str:
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
+_NO_KEY = "this gateway asks for a key: `designer keys mint` makes one"
 
 
-async def _body(request: Request) -> Body | Response:
-    size, parts = 0, []
+def _key(scope: Scope) -> str:
+    scheme, _, key = header(scope, b"authorization").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else header(scope, b"x-api-key")
+
+
+async def _read(surface: Surface, receive: Receive) -> Body | Whole:
     try:
-        async for part in request.stream():
-            size += len(part)
-            if size > MAX_BODY_BYTES:
-                return _error(413, f"the body is larger than {MAX_BODY_BYTES:,} bytes", "too_large")
-            parts.append(part)
-        body = orjson.loads(b"".join(parts))
+        body = orjson.loads(await read_body(receive))
     except orjson.JSONDecodeError as error:
-        return _error(400, f"the body is not JSON: {error}", "invalid_json")
-    except ClientDisconnect:
-        return Response(status_code=499)
+        return _refusal(surface, 400, f"the body is not JSON: {error}", "invalid_json")
+    except BodyTooLargeError as error:
+        return _refusal(surface, 413, str(error), "too_large", {"connection": "close"})
+    except TimeoutError:
+        said = "the body did not come in time"
+        return _refusal(surface, 408, said, "timeout", {"connection": "close"})
     if not isinstance(body, dict):
-        return _error(400, "the body is not a JSON object", "invalid_json")
+        return _refusal(surface, 400, "the body is not a JSON object", "invalid_json")
     return body
-
-
-def _wants_usage(body: Body) -> bool:
-    options = body.get("stream_options")
-    return isinstance(options, dict) and options.get("include_usage") is True
 
 
 # --- Answers --------------------------------------------------------------------------------------
 
 
-def _event(chunk: Body, wants_usage: bool) -> bytes:
-    """Usage is always asked of the provider, and passed on to those who asked for it."""
-    if not wants_usage and "usage" in chunk:
-        if not chunk.get("choices"):
-            return b""
-        chunk = {name: value for name, value in chunk.items() if name != "usage"}
-    return b"data: " + orjson.dumps(chunk) + b"\n\n"
+def _json(status: int, body: Body, headers: Mapping[str, str] | None = None) -> Whole:
+    return Whole(status, orjson.dumps(body), headers or {})
 
 
-def _last_words(done: Done, trace: str, cost_usd: str) -> bytes:
-    end = b"data: [DONE]\n\n"
-    if done.finish.in_band:
-        end = b"data: " + orjson.dumps(_error_body(done)) + b"\n\n"
-    told = _headers(done, trace) | {"x-designer-cost-usd": cost_usd}
-    return end + f": {' '.join(f'{k}={v}' for k, v in told.items())}\n\n".encode()
+def _refusal(
+    surface: Surface,
+    status: int,
+    message: str,
+    code: str,
+    headers: Mapping[str, str] | None = None,
+) -> Whole:
+    return _json(status, surface.error(status, message, code), headers)
 
 
-def _headers(done: Done, trace: str) -> dict[str, str]:
+def _headers(done: Done, exchange: _Exchange) -> dict[str, str]:
     headers = {
         "x-designer-attempts": str(len(done.tried)),
         "x-designer-cache": "off",
         "x-designer-redactions": str(done.redactions),
-        "x-designer-trace": trace,
+        "x-designer-trace": exchange.trace,
     }
     if done.finish.served_by:
         headers["x-designer-served-by"] = done.finish.served_by
-    if done.dropped:
-        headers["x-designer-dropped"] = ",".join(done.dropped)
+    if done.arm:
+        headers["x-designer-experiment-arm"] = done.arm
+    if dropped := (*exchange.dropped, *done.dropped):
+        headers["x-designer-dropped"] = ",".join(_printable(name) for name in dropped)
     return headers
 
 
-_KIND_OF = {400: "invalid_request_error", 401: "authentication_error", 404: "not_found_error"}
-_KIND_OF |= {408: "timeout_error", 429: "rate_limit_error", 504: "timeout_error"}
+def _printable(name: str) -> str:
+    """A client may call a field what it likes; a header may not hold all of that."""
+    return "".join(c if 32 < ord(c) < 127 and c not in ",=" else "_" for c in name)[:64]
 
 
-def _error(status: int, message: str, code: str) -> Response:
-    kind = _KIND_OF.get(status, "invalid_request_error" if status < 500 else "server_error")
-    body = {"error": {"message": message, "type": kind, "code": code, "param": None}}
-    return JSONResponse(body, status_code=status)
-
-
-def _failed(done: Done, headers: Mapping[str, str]) -> Response:
-    response = JSONResponse(
-        _error_body(done), status_code=done.finish.status, headers=dict(headers)
-    )
-    if done.failure is not None and done.failure.retry_after_s is not None:
-        response.headers["retry-after"] = str(max(1, round(done.failure.retry_after_s)))
-    return response
-
-
-def _error_body(done: Done) -> Body:
-    """A provider's own words only where the request was at fault; otherwise what was tried."""
+def _failure(done: Done) -> tuple[int, str, str]:
+    """Status, message and code: a provider's own words only where the request was at fault."""
     failure = done.finish.failure or "unknown"
     status = done.finish.status
     if done.failure is not None and done.failure.message and 400 <= status < 500 and status != 429:
-        message = done.failure.message
-    elif failure == "guardrail":
-        message = "a guardrail refused this request"
-    else:
-        tried = ", ".join(f"{t.deployment}: {t.outcome}" for t in done.tried) or "nothing was asked"
-        message = f"no deployment answered ({tried})"
-    kind = _KIND_OF.get(status, "invalid_request_error" if status < 500 else "server_error")
-    return {"error": {"message": message, "type": kind, "code": failure, "param": None}}
+        return status, done.failure.message, failure
+    if failure == "guardrail":
+        return status, "a guardrail refused this request", failure
+    tried = ", ".join(f"{t.deployment}: {t.outcome}" for t in done.tried) or "nothing was asked"
+    return status, f"no deployment answered ({tried})", failure
 
 
-def _unauthorized() -> Response:
-    return _error(
-        401, "this gateway asks for a key: `designer keys mint` makes one", "invalid_api_key"
-    )
-
-
-async def _not_found(request: Request, _error_: Exception) -> Response:
-    return _error(404, f"there is no {request.method} {request.url.path}", "not_found")
+def _not_booked(error: StateError) -> str:
+    return f"the answer could not be booked, so it is not given: {error}"

@@ -125,7 +125,7 @@ class Attempt:
         if decoder.failure is not None:
             return self._failed(decoder.failure)
         if decoder.is_done:
-            await self.close()
+            await self._finish()
             return self._closed(decoder)
         if decoder.has_content and not had_content:
             return FirstToken(self.clock())
@@ -142,6 +142,10 @@ class Attempt:
         """The content that has come since the last time."""
         taken, self.chunks = self.chunks, []
         return taken
+
+    async def _finish(self) -> None:
+        if self._response is not None:
+            await self._response.finish()
 
     async def close(self) -> None:
         if self._response is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from designer.catalog import Price
 from runtime.driver import Done
-from runtime.keys import check, list_keys
+from runtime.keys import check, has_keys
 from runtime.ledger import NANO, Ledger, Row, cost_nano_usd, usage_of
 from runtime.state.sqlite import connect
 
@@ -50,7 +50,11 @@ class Books:
         found = check(self._keys, key) if key else None
         if found is not None:
             return Caller(found.id, found.user, found.team, found.project)
-        return None if list_keys(self._keys) else ANYBODY
+        return None if has_keys(self._keys) else ANYBODY
+
+    def trouble(self) -> str | None:
+        """Why nothing could be booked just now, None when all is well."""
+        return self._ledger.trouble()
 
     async def settle(
         self, done: Done, route: str, request_id: str, caller: Caller, user: str, at_s: float
@@ -92,6 +96,7 @@ class Books:
                 attempts=len(done.tried),
                 failed_attempts=sum(t.outcome != "200" for t in done.tried),
                 redactions=done.redactions,
+                arm=done.arm,
             )
         )
         return "unknown" if cost is None else usd_text(cost)

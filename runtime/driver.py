@@ -29,6 +29,7 @@ from designer.engine.events import (
     Woke,
 )
 from designer.engine.world import World
+from designer.ir import Split, walk
 from runtime.attempt import Attempt, Endpoint
 from runtime.guard import inspect, joined
 from runtime.upstream import Upstream, UpstreamFailure
@@ -46,10 +47,10 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
-    """A piece of a stream, in OpenAI's shape; the first one says who serves."""
+class Piece:
+    """What of a stream has come since the last piece, in OpenAI's shape."""
 
-    body: Body
+    chunks: list[Body]
     deployment: str
 
 
@@ -65,6 +66,8 @@ class Done:
     failure: UpstreamFailure | None = None
     """What the last deployment said."""
     dropped: tuple[str, ...] = ()
+    arm: str = ""
+    """Of each experiment that the call met, the arm it took: `name/arm`."""
 
 
 @dataclass(slots=True)
@@ -82,8 +85,8 @@ class Driver:
 
     async def perform(
         self, route: str, request: Request, body: Body
-    ) -> AsyncGenerator[Chunk | Done, None]:
-        """Chunks of a stream as they may go out, then `Done`; of anything else only `Done`.
+    ) -> AsyncGenerator[Piece | Done, None]:
+        """Pieces of a stream as they may go out, then `Done`; of anything else only `Done`.
 
         Closing the iterator early gives up the connection to the provider.
         """
@@ -120,9 +123,8 @@ class Driver:
                         assert attempt is not None
                         heard: Event | None = None
                         while heard is None:
-                            if not hold and not holds:
-                                for chunk in attempt.take():
-                                    yield Chunk(chunk, call.deployment or "")
+                            if not hold and not holds and (chunks := attempt.take()):
+                                yield Piece(chunks, call.deployment or "")
                             heard = await attempt.listen()
                         event = heard
                         tried += _ended(call.deployment or "", event)
@@ -131,11 +133,12 @@ class Driver:
                         await self.sleep(seconds + jitter_s)
                         event = Woke(self.clock())
                     case Finish():
-                        if attempt is not None and command.failure is None:
-                            for chunk in attempt.take():
-                                yield Chunk(chunk, call.deployment or "")
+                        served = attempt if command.failure is None else None
+                        if served is not None and (chunks := served.take()):
+                            yield Piece(chunks, call.deployment or "")
                         finished = True
-                        yield _done(command, attempt, tuple(tried), redactions)
+                        arm = self._arm(call.arms)
+                        yield _done(command, attempt, tuple(tried), redactions, arm)
                         return
         finally:
             if not finished:  # the client has gone, or this task is being cancelled
@@ -150,6 +153,14 @@ class Driver:
     def _embeds(self, route: str) -> bool:
         routing = self.program.routing
         return routing.has_route(route) and routing.route(route).embeds
+
+    def _arm(self, arms: tuple[tuple[str, int], ...]) -> str:
+        if not arms:
+            return ""
+        routes = self.program.routing.routes
+        splits = (n for route in routes for n in walk(route.node) if isinstance(n, Split))
+        named = {split.name: split.arms for split in splits}
+        return " ".join(f"{name}/{named[name][index].name}" for name, index in arms)
 
     def _inspects_output(self, route: str) -> bool:
         """Whether a stream has to be whole before any of it may go out."""
@@ -191,10 +202,10 @@ def _change(attempt: Attempt | None, body: Body) -> None:
 
 
 def _done(
-    finish: Finish, attempt: Attempt | None, tried: tuple[Tried, ...], redactions: int
+    finish: Finish, attempt: Attempt | None, tried: tuple[Tried, ...], redactions: int, arm: str
 ) -> Done:
     if attempt is None:
-        return Done(finish, tried=tried, redactions=redactions)
+        return Done(finish, tried=tried, redactions=redactions, arm=arm)
     served = finish.failure is None
     return Done(
         finish,
@@ -204,4 +215,5 @@ def _done(
         redactions,
         None if served else attempt.failure,
         attempt.dropped,
+        arm,
     )

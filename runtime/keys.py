@@ -75,6 +75,11 @@ def check(db: sqlite3.Connection, key: str) -> KeyRecord | None:
     return _record(row[1:])
 
 
+def has_keys(db: sqlite3.Connection) -> bool:
+    """Whether there ever was one, revoked or not."""
+    return db.execute("SELECT 1 FROM keys LIMIT 1").fetchone() is not None
+
+
 def list_keys(db: sqlite3.Connection) -> list[KeyRecord]:
     """All that ever were, the oldest first."""
     rows = db.execute(f"SELECT {_COLUMNS} FROM keys ORDER BY created_ms, id")

@@ -9,11 +9,12 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -60,6 +61,7 @@ class Row:
 
 
 _COLUMNS: Final = tuple(f.name for f in fields(Row))
+_VALUES: Final = attrgetter(*_COLUMNS)
 _INSERT: Final = (
     f"INSERT INTO ledger ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "
     "ON CONFLICT (request_id) DO NOTHING"
@@ -135,6 +137,14 @@ class Ledger:
         self._jobs.put(job)
         return await job.written
 
+    def trouble(self) -> str | None:
+        """Why rows cannot be written, as far as that shows without writing one."""
+        try:
+            self._check_that_the_file_is_there()
+        except StateError as error:
+            return str(error)
+        return "the ledger is closed" if self._is_closed else None
+
     def close(self) -> None:
         if not self._is_closed:
             self._is_closed = True
@@ -159,8 +169,7 @@ class Ledger:
             try:
                 db = db or connect(self._path)
             except StateError as error:
-                for job in jobs:
-                    _answer(job, error)
+                _answer([(job, error) for job in jobs])
                 continue
             self._commit(db, jobs)
         if db is not None:
@@ -181,20 +190,19 @@ class Ledger:
             answers = self._inserted(db, jobs)
         except StateError as error:
             if len(jobs) == 1:
-                _answer(jobs[0], error)
+                _answer([(jobs[0], error)])
                 return
             # One row that cannot be written must not take the others with it.
             for job in jobs:
                 self._commit(db, [job])
             return
-        for job, is_new in zip(jobs, answers, strict=True):
-            _answer(job, is_new)
+        _answer(list(zip(jobs, answers, strict=True)))
 
     def _inserted(self, db: sqlite3.Connection, jobs: list[_Job]) -> list[bool]:
         self._check_that_the_file_is_there()
         try:
             with state_errors(self._path), transaction(db):
-                return [db.execute(_INSERT, astuple(job.row)).rowcount == 1 for job in jobs]
+                return [db.execute(_INSERT, _VALUES(job.row)).rowcount == 1 for job in jobs]
         except (OverflowError, UnicodeEncodeError) as error:
             raise StateError(f"{self._path}: a row that SQLite cannot hold: {error}") from error
 
@@ -208,19 +216,24 @@ class Ledger:
             raise StateError(f"{self._path}: has been replaced by another file; restart to use it")
 
 
-def _answer(job: _Job, answer: bool | StateError) -> None:
-    def settle() -> None:
-        if job.written.done():
-            return
-        if isinstance(answer, StateError):
-            job.written.set_exception(answer)
-        else:
-            job.written.set_result(answer)
+def _answer(answers: Sequence[tuple[_Job, bool | StateError]]) -> None:
+    """Tell those who wait, each loop once: to wake one up costs more than to write a row."""
 
-    try:
-        job.loop.call_soon_threadsafe(settle)
-    except RuntimeError:
-        return  # the loop has ended, and nobody waits there any more
+    def settle(told: Sequence[tuple[_Job, bool | StateError]]) -> None:
+        for job, answer in told:
+            if job.written.done():
+                continue
+            if isinstance(answer, StateError):
+                job.written.set_exception(answer)
+            else:
+                job.written.set_result(answer)
+
+    for loop in {job.loop for job, _ in answers}:
+        own = [(job, answer) for job, answer in answers if job.loop is loop]
+        try:
+            loop.call_soon_threadsafe(settle, own)
+        except RuntimeError:
+            continue  # the loop has ended, and nobody waits there any more
 
 
 # --- reading -------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from designer.engine.world import World
 from designer.errors import NetworkError, UsageError
 from designer.ir import Deployment, Remote, Routing, walk
 from runtime.app import App
+from runtime.asgi import BoundedProtocol
 from runtime.attempt import Endpoint
 from runtime.books import Books
 from runtime.driver import Driver
@@ -27,6 +28,8 @@ from runtime.stub import Labels, StubServer
 from runtime.upstream import DIALECTS, Target
 from runtime.upstream.http import AiohttpUpstream
 
+_ENDS_WITHIN_S = 10
+"""What answers in flight are given to end when the runtime stops."""
 STUB_DIALECT = "openai"
 """What is spoken to a stub in place of a provider whose own wire the runtime does not speak."""
 
@@ -127,8 +130,9 @@ async def running(
     port: int = 0,
     stub: StubServer | None = None,
     notes: tuple[str, ...] = (),
+    listening: socket.socket | None = None,
 ) -> AsyncIterator[Service]:
-    """The runtime on `host:port` (0 takes a free one) until the block ends.
+    """The runtime on `host:port` (0 takes a free one), or on a socket that listens already.
 
     Raises NetworkError when the port is taken.
     """
@@ -136,8 +140,17 @@ async def running(
     draws = iter(random.Random().random, None)
     driver = Driver(program, World(), found, upstream, time.monotonic, draws)
     app = App(driver, books, time.time)
-    listening = _listen(host, port)
-    config = uvicorn.Config(app.asgi(), log_level="warning", access_log=False, lifespan="off")
+    listening = listening or listen(host, port)
+    config = uvicorn.Config(
+        app,
+        http=BoundedProtocol,
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=_ENDS_WITHIN_S,
+    )
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # ours to handle
     task = asyncio.create_task(server.serve(sockets=[listening]))
@@ -156,8 +169,10 @@ async def running(
         await books.close()
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+def listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Without the protocol's name asyncio leaves Nagle's algorithm on: 40 ms for each answer.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))

@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -118,8 +118,18 @@ def serve(config: str, stub: bool, host: str, port: int, state: Path, semantics:
     """
     _need_runtime()
     loaded = _load(config, semantics)
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(loaded, stub, host, port, state))
+    factory = _loop_factory()
+    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(_serve(loaded, stub, host, port, state))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's, which halves the cost of a request; None, asyncio's own, where there is no uvloop."""
+    if not find_spec("uvloop"):
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop
 
 
 async def _serve(config: Config, stub: bool, host: str, port: int, state: Path) -> None:

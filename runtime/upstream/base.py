@@ -44,6 +44,10 @@ class Response(Protocol):
         """Give the connection up. Harmless when it is done with already."""
         ...
 
+    async def finish(self) -> None:
+        """Take what is still to come of a body that has said all it had to say."""
+        ...
+
 
 class Upstream(Protocol):
     async def __call__(self, send: Request) -> Response:

@@ -13,7 +13,7 @@ import aiohttp
 from runtime.upstream.base import Request, Response, UpstreamError, UpstreamFailure
 
 _CONNECT_S: Final = 5.0
-_CHUNK: Final = 65_536
+_ENDS_WITHIN_S: Final = 0.05
 
 
 class AiohttpUpstream:
@@ -68,7 +68,6 @@ class _AiohttpResponse:
     def __init__(self, response: aiohttp.ClientResponse, left_s: float | None) -> None:
         self._response = response
         self._left_s = left_s
-        self._headers = {name.lower(): value for name, value in response.headers.items()}
 
     @property
     def status(self) -> int:
@@ -76,7 +75,7 @@ class _AiohttpResponse:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        return self._headers
+        return self._response.headers  # which finds names in any case
 
     async def read(self) -> bytes:
         try:
@@ -94,12 +93,19 @@ class _AiohttpResponse:
             failure = _failure(error, "stream_stall")
             token = failure.token if failure.token == "stream_stall" else "stream_cut"
             raise UpstreamError(UpstreamFailure(token, message=failure.message)) from error
-        finally:
-            # A stream that was not read to its end cannot be followed by another answer.
-            self._response.close()
 
     async def close(self) -> None:
+        """A connection whose answer was not read to its end cannot carry another one."""
         self._response.close()
+
+    async def finish(self) -> None:
+        """All that matters has come: read the little that ends the body, so that the connection stays."""
+        try:
+            async with asyncio.timeout(_ENDS_WITHIN_S):
+                while await self._response.content.readany():
+                    continue
+        except (aiohttp.ClientError, OSError, ValueError):
+            self._response.close()
 
 
 def _failure(error: Exception, silence: str) -> UpstreamFailure:

@@ -1,0 +1,110 @@
+"""What the runtime's HTTP surface is, as an OpenAPI document: `python -m runtime.openapi` writes it.
+
+Bodies are described as far as the runtime looks at them; what it passes through is left open.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from runtime.surface import SURFACES, Surface
+
+FILE = Path("schemas/runtime.openapi.json")
+
+_OPEN: dict[str, Any] = {"type": "object", "additionalProperties": True}
+_ERROR = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "type"],
+            "properties": {"message": {"type": "string"}, "type": {"type": "string"}},
+        }
+    },
+}
+_HEADERS = {
+    "x-designer-served-by": "The deployment that answered.",
+    "x-designer-attempts": "How many attempts it took.",
+    "x-designer-cost-usd": "What the answer cost, `unknown` where nobody knows the price.",
+    "x-designer-cache": "Whether the answer came from a cache.",
+    "x-designer-redactions": "How many values were taken out of the request and the answer.",
+    "x-designer-experiment-arm": "The arm of each experiment that the call took.",
+    "x-designer-dropped": "What the provider, or this gateway, had no word for.",
+    "x-designer-trace": "The request's id in the ledger.",
+}
+_STATUSES = {
+    "400": "The request is at fault.",
+    "401": "A key is asked for.",
+    "404": "There is no such route.",
+    "408": "The request did not come, or was not answered, in time.",
+    "413": "The body is too large.",
+    "429": "All deployments are busy, or a limit is reached.",
+    "500": "No deployment answered.",
+    "502": "No deployment answered.",
+    "503": "No deployment answered, or the answer could not be booked.",
+    "504": "No deployment answered in time.",
+}
+
+
+@cache
+def document() -> dict[str, Any]:
+    paths: dict[str, Any] = {path: {"post": _asking(s)} for path, s in SURFACES.items()}
+    paths["/v1/models"] = {"get": _telling("The routes, as models.", "listModels", ("401",))}
+    paths["/healthz"] = {"get": _telling("Whether the process is alive.", "health", ())}
+    paths["/readyz"] = {"get": _telling("Whether it can answer and book.", "readiness", ("503",))}
+    schemes = {
+        "bearer": {"type": "http", "scheme": "bearer"},
+        "key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "designer's reference runtime", "version": "1"},
+        "paths": paths,
+        "components": {"securitySchemes": schemes, "schemas": {"Error": _ERROR, "Open": _OPEN}},
+        "security": [{}, {"bearer": []}, {"key": []}],
+    }
+
+
+def _asking(surface: Surface) -> dict[str, Any]:
+    properties: dict[str, Any] = {"model": {"type": "string", "minLength": 1}, surface.wanted: {}}
+    if not surface.embeds:
+        properties["stream"] = {"type": ["boolean", "null"]}
+    body = {"type": "object", "required": ["model", surface.wanted], "properties": properties}
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Open"}}}
+    if not surface.embeds:
+        content["text/event-stream"] = {"schema": {"type": "string"}}
+    headers = {
+        name: {"description": said, "schema": {"type": "string"}} for name, said in _HEADERS.items()
+    }
+    answers = {"200": {"description": "The answer.", "headers": headers, "content": content}}
+    return {
+        "operationId": surface.path.removeprefix("/v1/").replace("/", "_"),
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": answers | {status: _error(status) for status in _STATUSES},
+    }
+
+
+def _telling(what: str, name: str, failures: tuple[str, ...]) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Open"}}}
+    good = {"200": {"description": what, "content": content}}
+    bad = {status: {**_error(status), "content": content} for status in failures}
+    return {"operationId": name, "responses": good | bad}
+
+
+def _error(status: str) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Error"}
+    return {
+        "description": _STATUSES[status],
+        "content": {"application/json": {"schema": schema}},
+    }
+
+
+def text() -> str:
+    return orjson.dumps(document(), option=orjson.OPT_INDENT_2).decode() + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(text(), encoding="utf-8")

@@ -1,0 +1,42 @@
+"""OpenAI's chat completions and embeddings: what the runtime itself speaks, passed through untouched."""
+
+import orjson
+
+from runtime.surface.base import Body, StreamShape, Surface, Worded, openai_error
+
+
+def _ask(body: Body) -> Worded:
+    return Worded(body)
+
+
+def _whole(_request: Body, answer: Body) -> Body:
+    return answer
+
+
+class _Stream:
+    """Usage is always asked of the provider, and passed on to those who asked for it."""
+
+    def __init__(self, request: Body) -> None:
+        options = request.get("stream_options")
+        self._wants_usage = isinstance(options, dict) and options.get("include_usage") is True
+
+    def chunk(self, chunk: Body) -> bytes:
+        if not self._wants_usage and "usage" in chunk:
+            if not chunk.get("choices"):
+                return b""
+            chunk = {name: value for name, value in chunk.items() if name != "usage"}
+        return b"data: " + orjson.dumps(chunk) + b"\n\n"
+
+    def end(self) -> bytes:
+        return b"data: [DONE]\n\n"
+
+    def failed(self, status: int, message: str, code: str) -> bytes:
+        return b"data: " + orjson.dumps(openai_error(status, message, code)) + b"\n\n"
+
+
+def _stream(request: Body) -> StreamShape:
+    return _Stream(request)
+
+
+CHAT = Surface("/v1/chat/completions", "messages", _ask, _whole, _stream, openai_error)
+EMBEDDINGS = Surface("/v1/embeddings", "input", _ask, _whole, _stream, openai_error, embeds=True)
