@@ -8,7 +8,7 @@ import importlib
 import os
 import platform
 
-SUITES = ("start", "scale", "engine", "simulate", "lint", "verify", "decide")
+SUITES = ("start", "scale", "engine", "simulate", "lint", "verify", "decide", "runtime")
 
 
 def main() -> None:
