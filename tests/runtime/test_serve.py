@@ -1,9 +1,7 @@
 """The runtime over real HTTP in front of stub providers, asked by the official OpenAI client."""
 
 import asyncio
-import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,98 +10,26 @@ from typing import Any
 import httpx
 import openai
 import pytest
-from msgspec import Struct
 
-from designer.catalog import load_catalog
 from designer.engine.call import Program
 from designer.errors import NetworkError, UsageError
 from designer.gateways.reference import REFERENCE
-from designer.ir import (
-    ANY,
-    REFUSALS,
-    Chain,
-    Deployment,
-    Guardrail,
-    Retry,
-    Route,
-    Routing,
-    Rung,
-    Target,
-    failures,
-)
-from runtime.books import Books, Priced
+from runtime.books import Books
 from runtime.keys import mint
-from runtime.serve import Service, endpoints, labels, running, stub_endpoints
+from runtime.serve import endpoints, running
 from runtime.state.sqlite import connect
-from runtime.stub import Fault, StubServer
-
-CATALOG = load_catalog()
-FIRST, SECOND, VECTORS = "chat/one/gpt", "chat/two/claude", "search/one/embed"
-OFFERINGS = {
-    FIRST: CATALOG.matching("openai/gpt-5.4@global")[0],
-    SECOND: CATALOG.matching("anthropic/claude-haiku-4-5@global")[0],
-    VECTORS: CATALOG.matching("openai/text-embedding-3-small@global")[0],
-}
-
-
-def _routing(**route: Any) -> Routing:
-    deployments = tuple(
-        Deployment(id_, o.provider, o.model, timeout_s=5.0, first_token_s=2.0, secret="env:KEY")
-        for id_, o in OFFERINGS.items()
-    )
-    on = ANY - REFUSALS - failures(400, 422)
-    chat = Chain((Rung(Retry(Target(FIRST), 1)), Rung(Retry(Target(SECOND), 1), on)))
-    rail = Guardrail("pii", "pii", frozenset({"input"}), "redact", ("email", "us_ssn"))
-    return Routing(
-        (
-            Route("chat", chat, deadline_s=10, attempts_limit=4, **route),
-            Route("search", Target(VECTORS), embeds=True),
-        ),
-        deployments,
-        (rail,),
-    )
-
-
-class Running(Struct):
-    service: Service
-    stub: StubServer
-    state: Path
-
-    @property
-    def client(self) -> openai.AsyncOpenAI:
-        base = f"{self.service.url}/v1"
-        return openai.AsyncOpenAI(base_url=base, api_key="none", max_retries=0)
-
-    def rows(self) -> list[dict[str, Any]]:
-        with closing(connect(self.state)) as db:
-            found = db.execute("SELECT * FROM ledger ORDER BY at_ms, request_id")
-            names = [column[0] for column in found.description]
-            return [dict(zip(names, row, strict=True)) for row in found]
-
-
-@contextlib.asynccontextmanager
-async def _runtime(tmp_path: Path, routing: Routing | None = None) -> AsyncIterator[Running]:
-    routing = routing or _routing()
-    state = tmp_path / "state.sqlite"
-    priced = {i: Priced(o.provider, o.model, o.price, "d") for i, o in OFFERINGS.items()}
-    async with StubServer(deployments=labels(routing)) as stub:
-        found, notes = stub_endpoints(routing, CATALOG, stub)
-        program = Program(routing, REFERENCE)
-        async with running(program, found, Books(state, priced), stub=stub, notes=notes) as service:
-            yield Running(service, stub, state)
-
-
-def _run(
-    tmp_path: Path, test: Callable[[Running], Awaitable[None]], routing: Routing | None = None
-) -> None:
-    async def main() -> None:
-        async with _runtime(tmp_path, routing) as running_:
-            await test(running_)
-
-    asyncio.run(main())
-
-
-HELLO: list[Any] = [{"role": "user", "content": "hello"}]
+from runtime.stub import Fault
+from tests.runtime.served import (
+    CATALOG,
+    FIRST,
+    HELLO,
+    OFFERINGS,
+    SECOND,
+    VECTORS,
+    Running,
+    served,
+    two_deployments,
+)
 
 
 def test_an_answer_names_who_served_it_and_what_it_cost(tmp_path: Path) -> None:
@@ -123,7 +49,7 @@ def test_an_answer_names_who_served_it_and_what_it_cost(tmp_path: Path) -> None:
         assert row["cost_nano_usd"] == round(owed * 10**9)
         assert raw.headers["x-designer-trace"] == row["request_id"]
 
-    _run(tmp_path, test)
+    served(tmp_path, test)
 
 
 def test_an_outage_is_answered_by_the_second_in_its_own_dialect(tmp_path: Path) -> None:
@@ -141,7 +67,7 @@ def test_an_outage_is_answered_by_the_second_in_its_own_dialect(tmp_path: Path) 
         [row] = it.rows()
         assert (row["provider"], row["failed_attempts"]) == ("anthropic", 2)
 
-    _run(tmp_path, test)
+    served(tmp_path, test)
 
 
 @pytest.mark.parametrize("broken", [False, True])
@@ -162,7 +88,7 @@ def test_a_stream_arrives_whole_from_either_dialect(tmp_path: Path, broken: bool
         assert it.rows()[-1]["deployment"] == (SECOND if broken else FIRST)
         assert it.rows()[-1]["completion_tokens"] > 0
 
-    _run(tmp_path, test)
+    served(tmp_path, test)
 
 
 def test_usage_is_only_passed_on_to_those_who_asked(tmp_path: Path) -> None:
@@ -172,7 +98,7 @@ def test_usage_is_only_passed_on_to_those_who_asked(tmp_path: Path) -> None:
         assert all(chunk.usage is None for chunk in [c async for c in stream])
         assert it.rows()[-1]["prompt_tokens"] > 0
 
-    _run(tmp_path, test)
+    served(tmp_path, test)
 
 
 def test_a_cut_stream_ends_in_an_error_and_never_as_a_whole_answer(tmp_path: Path) -> None:
@@ -188,7 +114,7 @@ def test_a_cut_stream_ends_in_an_error_and_never_as_a_whole_answer(tmp_path: Pat
         assert json.loads(events[-1].removeprefix("data: "))["error"]["code"] == "stream_cut"
         assert it.rows()[-1]["is_estimated"] == 1
 
-    _run(tmp_path, test)
+    served(tmp_path, test)
 
 
 def test_a_buffered_stream_survives_the_cut(tmp_path: Path) -> None:
@@ -201,7 +127,7 @@ def test_a_buffered_stream_survives_the_cut(tmp_path: Path) -> None:
         assert chunks[-1].choices[0].finish_reason == "stop"
         assert it.rows()[-1]["deployment"] == SECOND
 
-    _run(tmp_path, test, _routing(mid_stream="buffer"))
+    served(tmp_path, test, two_deployments(mid_stream="buffer"))
 
 
 def test_a_client_that_leaves_is_booked_and_the_runtime_goes_on(tmp_path: Path) -> None:
@@ -222,7 +148,7 @@ def test_a_client_that_leaves_is_booked_and_the_runtime_goes_on(tmp_path: Path) 
             await asyncio.sleep(0.02)
         assert sorted(row["status"] for row in it.rows()) == [200, 499]
 
-    _run(tmp_path, test)
+    served(tmp_path, test)
 
 
 CANARIES = {"mail": "jane.canary@example.com", "ssn": "536-90-4399"}
@@ -265,7 +191,7 @@ def test_no_canary_reaches_a_provider_or_the_state_file(tmp_path: Path) -> None:
             assert canary.encode() not in received
             assert canary.encode() not in kept
 
-    _run(tmp_path, test)
+    served(tmp_path, test)
 
 
 def test_a_refusal_is_final_and_says_why(tmp_path: Path) -> None:
@@ -278,7 +204,7 @@ def test_a_refusal_is_final_and_says_why(tmp_path: Path) -> None:
         assert "content management policy" in str(caught.value)
         assert [r.deployment for r in it.stub.received] == [FIRST]
 
-    _run(tmp_path, test)
+    served(tmp_path, test)
 
 
 def test_when_nobody_answers_the_error_says_what_was_tried(tmp_path: Path) -> None:
@@ -292,7 +218,7 @@ def test_when_nobody_answers_the_error_says_what_was_tried(tmp_path: Path) -> No
         [row] = it.rows()
         assert (row["status"], row["deployment"], row["cost_nano_usd"]) == (503, "", 0)
 
-    _run(tmp_path, test)
+    served(tmp_path, test)
 
 
 def test_embeddings_and_models(tmp_path: Path) -> None:
@@ -304,7 +230,7 @@ def test_embeddings_and_models(tmp_path: Path) -> None:
         assert models == ["chat", "search"]
         assert it.rows()[-1]["deployment"] == VECTORS
 
-    _run(tmp_path, test)
+    served(tmp_path, test)
 
 
 @pytest.mark.parametrize(
@@ -331,7 +257,7 @@ def test_a_bad_request_is_told_in_openais_shape(
         assert answer.json()["error"]["message"]
         assert not it.stub.received
 
-    _run(tmp_path, test)
+    served(tmp_path, test)
 
 
 def test_once_there_is_a_key_callers_need_one(tmp_path: Path) -> None:
@@ -349,7 +275,7 @@ def test_once_there_is_a_key_callers_need_one(tmp_path: Path) -> None:
         assert (row["team"], row["project"]) == ("web", "shop")
         assert key.encode() not in b"".join(p.read_bytes() for p in it.state.parent.iterdir())
 
-    _run(tmp_path, test)
+    served(tmp_path, test)
 
 
 def test_a_taken_port_is_a_network_error_that_names_it(tmp_path: Path) -> None:
@@ -357,14 +283,14 @@ def test_a_taken_port_is_a_network_error_that_names_it(tmp_path: Path) -> None:
         port = int(it.service.url.rpartition(":")[2])
         books = Books(tmp_path / "other.sqlite", {})
         with pytest.raises(NetworkError, match=f"{port}.*--port"):
-            async with running(Program(_routing(), REFERENCE), {}, books, port=port):
+            async with running(Program(two_deployments(), REFERENCE), {}, books, port=port):
                 pass
 
-    _run(tmp_path, test)
+    served(tmp_path, test)
 
 
 def test_every_missing_secret_is_named_before_anything_is_served() -> None:
     with pytest.raises(UsageError, match="KEY"):
-        endpoints(_routing(), CATALOG, {})
+        endpoints(two_deployments(), CATALOG, {})
 
-    assert endpoints(_routing(), CATALOG, {"KEY": "k"}).keys() == OFFERINGS.keys()
+    assert endpoints(two_deployments(), CATALOG, {"KEY": "k"}).keys() == OFFERINGS.keys()

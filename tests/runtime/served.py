@@ -1,0 +1,100 @@
+"""The runtime over real HTTP in front of stub providers, for one test."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import openai
+from msgspec import Struct
+
+from designer.catalog import load_catalog
+from designer.engine.call import Program
+from designer.gateways.reference import REFERENCE
+from designer.ir import (
+    ANY,
+    REFUSALS,
+    Chain,
+    Deployment,
+    Guardrail,
+    Retry,
+    Route,
+    Routing,
+    Rung,
+    Target,
+    failures,
+)
+from runtime.books import Books, Priced
+from runtime.serve import Service, labels, running, stub_endpoints
+from runtime.state.sqlite import connect
+from runtime.stub import StubServer
+
+CATALOG = load_catalog()
+FIRST, SECOND, VECTORS = "chat/one/gpt", "chat/two/claude", "search/one/embed"
+OFFERINGS = {
+    FIRST: CATALOG.matching("openai/gpt-5.4@global")[0],
+    SECOND: CATALOG.matching("anthropic/claude-haiku-4-5@global")[0],
+    VECTORS: CATALOG.matching("openai/text-embedding-3-small@global")[0],
+}
+
+
+def two_deployments(**route: Any) -> Routing:
+    deployments = tuple(
+        Deployment(id_, o.provider, o.model, timeout_s=5.0, first_token_s=2.0, secret="env:KEY")
+        for id_, o in OFFERINGS.items()
+    )
+    on = ANY - REFUSALS - failures(400, 422)
+    chat = Chain((Rung(Retry(Target(FIRST), 1)), Rung(Retry(Target(SECOND), 1), on)))
+    rail = Guardrail("pii", "pii", frozenset({"input"}), "redact", ("email", "us_ssn"))
+    return Routing(
+        (
+            Route("chat", chat, deadline_s=10, attempts_limit=4, **route),
+            Route("search", Target(VECTORS), embeds=True),
+        ),
+        deployments,
+        (rail,),
+    )
+
+
+class Running(Struct):
+    service: Service
+    stub: StubServer
+    state: Path
+
+    @property
+    def client(self) -> openai.AsyncOpenAI:
+        base = f"{self.service.url}/v1"
+        return openai.AsyncOpenAI(base_url=base, api_key="none", max_retries=0)
+
+    def rows(self) -> list[dict[str, Any]]:
+        with closing(connect(self.state)) as db:
+            found = db.execute("SELECT * FROM ledger ORDER BY at_ms, request_id")
+            names = [column[0] for column in found.description]
+            return [dict(zip(names, row, strict=True)) for row in found]
+
+
+@contextlib.asynccontextmanager
+async def runtime_on(tmp_path: Path, routing: Routing | None = None) -> AsyncIterator[Running]:
+    routing = routing or two_deployments()
+    state = tmp_path / "state.sqlite"
+    priced = {i: Priced(o.provider, o.model, o.price, "d") for i, o in OFFERINGS.items()}
+    async with StubServer(deployments=labels(routing)) as stub:
+        found, notes = stub_endpoints(routing, CATALOG, stub)
+        program = Program(routing, REFERENCE)
+        async with running(program, found, Books(state, priced), stub=stub, notes=notes) as service:
+            yield Running(service, stub, state)
+
+
+def served(
+    tmp_path: Path, test: Callable[[Running], Awaitable[None]], routing: Routing | None = None
+) -> None:
+    async def main() -> None:
+        async with runtime_on(tmp_path, routing) as running_:
+            await test(running_)
+
+    asyncio.run(main())
+
+
+HELLO: list[Any] = [{"role": "user", "content": "hello"}]

@@ -1,0 +1,230 @@
+"""The runtime as Anthropic's client, OpenAI's Responses and LangChain know it, and what none may do."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import anthropic
+import httpx
+import openai
+import pytest
+from langchain_openai import ChatOpenAI
+
+from runtime.openapi import FILE, text
+from runtime.stub import Fault
+from tests.runtime.served import FIRST, HELLO, SECOND, Running, served
+
+TOOL = {"name": "weather", "description": "of a town", "input_schema": {"type": "object"}}
+
+
+def _claude(it: Running) -> anthropic.AsyncAnthropic:
+    return anthropic.AsyncAnthropic(base_url=it.service.url, api_key="none", max_retries=0)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_anthropics_client_gets_messages_from_either_dialect(tmp_path: Path, broken: bool) -> None:
+    async def test(it: Running) -> None:
+        if broken:
+            it.stub.add_fault(Fault("http", deployment=FIRST, status=503))
+        raw = await _claude(it).messages.with_raw_response.create(
+            model="chat", max_tokens=100, messages=HELLO, system="be kind"
+        )
+        answer = await raw.parse()
+
+        assert answer.content[0].text
+        assert (answer.type, answer.stop_reason) == ("message", "end_turn")
+        assert answer.usage.output_tokens > 0
+        assert raw.headers["x-designer-served-by"] == (SECOND if broken else FIRST)
+        sent = json.loads(it.stub.received[-1].body)
+        assert "be kind" in json.dumps(sent["system"] if broken else sent["messages"][0])
+
+    served(tmp_path, test)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_anthropics_client_streams_the_same_text(tmp_path: Path, broken: bool) -> None:
+    async def test(it: Running) -> None:
+        if broken:
+            it.stub.add_fault(Fault("http", deployment=FIRST, status=503))
+        asked: Any = {"model": "chat", "max_tokens": 100, "messages": HELLO}
+        whole = await _claude(it).messages.create(**asked)
+        async with _claude(it).messages.stream(**asked) as stream:
+            streamed = await stream.get_final_message()
+
+        assert streamed.content[0].text == whole.content[0].text != ""
+        assert streamed.usage.output_tokens == whole.usage.output_tokens
+        assert it.rows()[-1]["completion_tokens"] == whole.usage.output_tokens
+
+    served(tmp_path, test)
+
+
+def test_a_stream_of_messages_that_is_cut_is_an_error_for_anthropics_client(
+    tmp_path: Path,
+) -> None:
+    async def test(it: Running) -> None:
+        it.stub.add_fault(Fault("cut_stream", deployment=FIRST, after_chunks=1))
+
+        with pytest.raises(anthropic.APIStatusError, match="no deployment answered"):
+            async with _claude(it).messages.stream(
+                model="chat", max_tokens=100, messages=HELLO
+            ) as stream:
+                await stream.get_final_message()
+
+    served(tmp_path, test)
+
+
+def test_errors_of_messages_have_anthropics_shape(tmp_path: Path) -> None:
+    async def test(it: Running) -> None:
+        with pytest.raises(anthropic.NotFoundError, match="no route is called 'nope'"):
+            await _claude(it).messages.create(model="nope", max_tokens=1, messages=HELLO)
+        it.stub.add_fault(Fault("rate_limit"))
+        with pytest.raises(anthropic.RateLimitError) as caught:
+            await _claude(it).messages.create(model="chat", max_tokens=1, messages=HELLO)
+
+        body: Any = caught.value.body
+        assert (body["type"], body["error"]["type"]) == ("error", "rate_limit_error")
+
+    served(tmp_path, test)
+
+
+def test_tools_and_their_results_reach_openai_in_openais_words(tmp_path: Path) -> None:
+    messages: list[Any] = [
+        {"role": "user", "content": "how is it in Oslo?"},
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "thinking", "thinking": "hm", "signature": "s"},
+                {"type": "tool_use", "id": "t1", "name": "weather", "input": {"town": "Oslo"}},
+            ],
+        },
+        {
+            "role": "user",
+            "content": [
+                {"type": "tool_result", "tool_use_id": "t1", "content": "rain"},
+                {"type": "text", "text": "well?"},
+            ],
+        },
+    ]
+
+    async def test(it: Running) -> None:
+        raw = await _claude(it).messages.with_raw_response.create(
+            model="chat",
+            max_tokens=100,
+            messages=messages,
+            tools=[TOOL],  # type: ignore[list-item]  # the SDK's own type wants literals
+            tool_choice={"type": "any", "disable_parallel_tool_use": True},
+        )
+
+        sent = json.loads(it.stub.received[-1].body)
+        assert [m["role"] for m in sent["messages"]] == ["user", "assistant", "tool", "user"]
+        call = sent["messages"][1]["tool_calls"][0]
+        assert json.loads(call["function"]["arguments"]) == {"town": "Oslo"}
+        assert sent["tools"][0]["function"]["name"] == "weather"
+        assert (sent["tool_choice"], sent["parallel_tool_calls"]) == ("required", False)
+        assert raw.headers["x-designer-dropped"] == "thinking_blocks"
+
+    served(tmp_path, test)
+
+
+def test_a_response_of_openais_client_whole_and_streamed(tmp_path: Path) -> None:
+    async def test(it: Running) -> None:
+        whole = await it.client.responses.create(model="chat", input="hello", instructions="kind")
+        events = [
+            event
+            async for event in await it.client.responses.create(
+                model="chat", input="hello", instructions="kind", stream=True
+            )
+        ]
+
+        assert whole.output_text
+        assert whole.status == "completed"
+        assert whole.usage is not None
+        deltas = "".join(e.delta for e in events if e.type == "response.output_text.delta")
+        last = events[-1]
+        assert last.type == "response.completed"
+        assert deltas == last.response.output_text == whole.output_text
+        assert [e.sequence_number for e in events] == list(range(len(events)))
+
+    served(tmp_path, test)
+
+
+def test_a_response_that_builds_on_an_earlier_one_is_refused_with_the_reason(
+    tmp_path: Path,
+) -> None:
+    async def test(it: Running) -> None:
+        with pytest.raises(openai.BadRequestError, match="keeps no responses"):
+            await it.client.responses.create(
+                model="chat", input="and then?", previous_response_id="resp_1"
+            )
+        assert not it.stub.received
+
+    served(tmp_path, test)
+
+
+def test_function_calls_of_a_response_are_messages_of_the_assistant(tmp_path: Path) -> None:
+    items: list[Any] = [
+        {"role": "user", "content": [{"type": "input_text", "text": "Oslo?"}]},
+        {"type": "function_call", "call_id": "c1", "name": "weather", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c1", "output": "rain"},
+    ]
+
+    async def test(it: Running) -> None:
+        await it.client.responses.create(model="chat", input=items)
+
+        sent = json.loads(it.stub.received[-1].body)
+        assert [m["role"] for m in sent["messages"]] == ["user", "assistant", "tool"]
+        assert sent["messages"][2]["tool_call_id"] == "c1"
+
+    served(tmp_path, test)
+
+
+def test_langchain_asks_and_streams_unchanged(tmp_path: Path) -> None:
+    async def test(it: Running) -> None:
+        model = ChatOpenAI(
+            model="chat",
+            base_url=f"{it.service.url}/v1",
+            api_key="none",  # type: ignore[arg-type]  # a SecretStr, or what becomes one
+            max_retries=0,
+        )
+        answer = await model.ainvoke("hello")
+        streamed = [chunk.text async for chunk in model.astream("hello")]
+
+        assert "".join(streamed) == answer.text != ""
+
+    served(tmp_path, test)
+
+
+@pytest.mark.parametrize("path", ["chat/completions", "messages", "responses"])
+def test_no_header_and_no_field_of_a_client_chooses_a_host(tmp_path: Path, path: str) -> None:
+    elsewhere = "http://127.0.0.1:9/v1"
+    names = ("api_base", "base_url", "custom_host", "api_key", "x-portkey-custom-host", "host")
+
+    async def test(it: Running) -> None:
+        body = {"model": "chat", "max_tokens": 9, "messages": HELLO, "input": "hello"}
+        body |= dict.fromkeys(names, elsewhere)
+        headers = {
+            "x-portkey-custom-host": elsewhere,
+            "x-portkey-config": json.dumps({"provider": "openai", "custom_host": elsewhere}),
+            "x-forwarded-host": "127.0.0.1:9",
+            "forwarded": "host=127.0.0.1:9",
+            "host": "127.0.0.1:9",
+        }
+        async with httpx.AsyncClient() as client:
+            answer = await client.post(f"{it.service.url}/v1/{path}", json=body, headers=headers)
+
+        assert answer.status_code == 200
+        assert [r.deployment for r in it.stub.received] == [FIRST]
+        assert not any("portkey" in name for name in it.stub.received[0].headers)
+
+    served(tmp_path, test)
+
+
+def test_the_openapi_document_is_the_one_checked_in_and_the_one_served(tmp_path: Path) -> None:
+    async def test(it: Running) -> None:
+        async with httpx.AsyncClient() as client:
+            told = await client.get(f"{it.service.url}/openapi.json")
+
+        assert told.json() == json.loads(text())
+
+    served(tmp_path, test)
+    assert FILE.read_text(encoding="utf-8") == text()
