@@ -21,6 +21,7 @@ MAX_HEAD_BYTES: Final = 65_536
 """Servers usually allow 8 to 64 kB for all headers together."""
 BODY_WITHIN_S: Final = 60.0
 """Between two pieces of a body: a client slower than that is gone or means no good."""
+_LINGERS_S: Final = 1.0
 
 
 class BodyTooLargeError(ValueError):
@@ -110,8 +111,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     _head_size = 0
     _reads_head = True
+    _is_refused = False
 
     def data_received(self, data: bytes) -> None:
+        if self._is_refused:
+            return
         if self._reads_head:
             self._head_size += len(data)
         super().data_received(data)
@@ -132,4 +136,6 @@ class BoundedProtocol(HttpToolsProtocol):
             b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\n"
             b"connection: close\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
         )
-        self.transport.close()
+        # Closed at once, with more arriving, the client would see a reset and not the answer.
+        self._is_refused = True
+        self.loop.call_later(_LINGERS_S, self.transport.close)

@@ -167,7 +167,9 @@ class Ledger:
             is_open = waiting[-1] is not None
             jobs = [job for job in waiting if job is not None]
             try:
-                db = db or connect(self._path)
+                if db is None:
+                    self._check_that_the_file_is_there()  # to connect would make a new one
+                    db = connect(self._path)
             except StateError as error:
                 _answer([(job, error) for job in jobs])
                 continue

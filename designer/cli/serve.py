@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,8 @@ from designer.errors import DesignerError, UsageError
 from designer.load import Config, load_config
 
 if TYPE_CHECKING:
+    import socket
+
     from runtime.books import Priced
     from runtime.demo import Shown
 
@@ -110,7 +112,16 @@ Examples:
     show_default=True,
     help="Behave as a careful engineer would want, or as the gateway does.",
 )
-def serve(config: str, stub: bool, host: str, port: int, state: Path, semantics: str) -> None:
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Processes to answer with; each has cooldowns of its own.",
+)
+def serve(
+    config: str, stub: bool, host: str, port: int, state: Path, semantics: str, workers: int
+) -> None:
     """Run CONFIG (an emitted folder or a gateway's file) as an OpenAI-compatible gateway.
 
     Callers need a key as soon as `designer keys mint` has made one for the state file. Ctrl-C ends
@@ -118,9 +129,41 @@ def serve(config: str, stub: bool, host: str, port: int, state: Path, semantics:
     """
     _need_runtime()
     loaded = _load(config, semantics)
+    if workers == 1:
+        _run(_serve(loaded, stub, host, port, state))
+        return
+    if stub:
+        raise UsageError("--stub serves one process: leave out --workers")
+    _serve_with_workers(loaded, host, port, state, workers)
+
+
+def _serve_with_workers(config: Config, host: str, port: int, state: Path, workers: int) -> None:
+    from runtime.serve import endpoints, listen
+    from runtime.state import connect
+    from runtime.workers import run_workers
+
+    # What is wrong with the secrets or the file is told once, before there are workers.
+    endpoints(config.parsed.routing, load_catalog(), os.environ)
+    connect(state).close()
+    with listen(host, port) as listening:
+        _announce(config, f"http://{host}:{listening.getsockname()[1]}", state)
+
+        def work() -> None:
+            _run(_serve(config, False, host, port, state, listening))
+
+        run_workers(workers, listening, work)
+    click.echo("stopped")
+
+
+def _run(serving: Coroutine[None, None, None]) -> None:
     factory = _loop_factory()
     with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(_serve(loaded, stub, host, port, state))
+        runner.run(serving)
+
+
+def _announce(config: Config, url: str, state: Path) -> None:
+    click.echo(f"serving {', '.join(r.name for r in config.parsed.routing.routes)}")
+    click.echo(f"  at {url}/v1   ledger {state}")
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -132,7 +175,15 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _serve(config: Config, stub: bool, host: str, port: int, state: Path) -> None:
+async def _serve(
+    config: Config,
+    stub: bool,
+    host: str,
+    port: int,
+    state: Path,
+    listening: "socket.socket | None" = None,
+) -> None:
+    """`listening` is a socket shared with other workers, for all of whom somebody else has spoken."""
     from runtime.books import Books
     from runtime.serve import endpoints, labels, running, stub_endpoints
     from runtime.stub import StubServer
@@ -149,16 +200,17 @@ async def _serve(config: Config, stub: bool, host: str, port: int, state: Path) 
             found = endpoints(routing, catalog, os.environ)
         books = Books(state, _priced(config))
         service = await stack.enter_async_context(
-            running(program, found, books, host, port, server, notes)
+            running(program, found, books, host, port, server, notes, listening)
         )
-        click.echo(f"serving {', '.join(r.name for r in routing.routes)}")
-        click.echo(f"  at {service.url}/v1   ledger {state}")
+        if listening is None:
+            _announce(config, service.url, state)
         if server is not None:
             click.echo(f"  stub providers at {server.url}   faults: POST {server.url}/stub/faults")
         for note in notes:
             click.echo(f"  note: {note}")
         await _until_told_to_stop()
-    click.echo("stopped")
+    if listening is None:
+        click.echo("stopped")
 
 
 async def _until_told_to_stop() -> None:

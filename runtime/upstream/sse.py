@@ -38,6 +38,23 @@ class EventParser:
         # CR LF and CR are line ends like LF; a CR LF cut in two is one line end (see above).
         if b"\r" in chunk:
             chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if chunk.endswith(b"\n\n") and self._is_between_events():
+            events: list[Event] = []
+            for block in chunk[:-2].split(b"\n\n"):
+                # What nearly all events are, in nearly all pieces: one line of data.
+                if block.startswith(b"data: ") and b"\n" not in block:
+                    events.append(Event("", block[6:]))
+                else:
+                    for line in (*block.split(b"\n"), b""):
+                        self._line(line, events)
+            return events
+        return self._lines(chunk)
+
+    def _is_between_events(self) -> bool:
+        is_within = self._size or self._data or self._name or any(self._parts)
+        return not (is_within or self._is_first)
+
+    def _lines(self, chunk: bytes) -> list[Event]:
         first, *lines = chunk.split(b"\n")
         self._parts.append(first)
         self._size += len(first)

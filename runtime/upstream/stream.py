@@ -106,7 +106,8 @@ class StreamDecoder:
         for choice in chunk["choices"]:
             index: Any = choice.get("index", 0)
             delta = choice.get("delta") or {}
-            self.has_content = self.has_content or any(delta.get(key) for key in _CONTENT)
+            if not self.has_content:
+                self.has_content = any(delta.get(key) for key in _CONTENT)
             if choice.get("finish_reason"):
                 self.finish_reason = choice["finish_reason"]
                 self._open.discard(index)

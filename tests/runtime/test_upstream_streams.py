@@ -253,3 +253,35 @@ def test_anthropics_tool_calls_arrive_piece_by_piece() -> None:
                 calls[call["index"]] = calls.get(call["index"], "") + call["function"]["arguments"]
     assert calls == {0: '{"a": 1}', 1: "{}"}
     assert (end.failure, end.finish_reason) == (None, "tool_calls")
+
+
+_LINES = st.sampled_from(
+    [
+        b"data: a\n",
+        b"data:b\n",
+        b"data: \n",
+        b"\n",
+        b"\n\n",
+        b": c\n",
+        b"event: e\n",
+        b"data: [DONE]",
+    ]
+)
+
+
+@given(lines=st.lists(_LINES, max_size=20), data=st.data())
+def test_events_are_the_same_however_the_bytes_are_cut(
+    lines: list[bytes], data: st.DataObject
+) -> None:
+    sent = b"".join(lines)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(sent)), max_size=6)))
+    in_pieces, by_byte = EventParser(), EventParser()
+
+    found = [
+        event
+        for start, end in zip([0, *cuts], [*cuts, len(sent)], strict=True)
+        for event in in_pieces.feed(sent[start:end])
+    ]
+
+    slow = [event for byte in sent for event in by_byte.feed(bytes([byte]))]
+    assert found + in_pieces.close() == slow + by_byte.close()
