@@ -7,14 +7,14 @@ a request goes is decided by the configuration alone; nothing that a client send
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
 from designer.engine.events import Request as Asked
 from designer.engine.lengths import estimated_tokens
+from designer.ir import Routing
 from runtime.asgi import (
     BodyTooLargeError,
     ClientGoneError,
@@ -80,7 +80,7 @@ class App:
             case "GET" | "HEAD", "/readyz":
                 return self._readiness()
             case "GET", "/openapi.json":
-                return _json(200, document())
+                return _json(200, document(self._routing))
             case "GET", "/v1/models":
                 return await self._models(scope)
             case method, path if path in SURFACES:
@@ -105,7 +105,7 @@ class App:
         return _json(200, {"object": "list", "data": rows})
 
     @property
-    def _routing(self) -> Any:
+    def _routing(self) -> Routing:
         return self.driver.program.routing
 
     # --- What has to be asked --------------------------------------------------------------------
@@ -162,6 +162,8 @@ class App:
             return 400, f"{model!r} is asked at {where}", "wrong_endpoint"
         if surface.wanted not in body:
             return 400, f"`{surface.wanted}` is missing", "missing_field"
+        if surface.embeds and not body["input"]:
+            return 400, "`input` is empty: there is nothing to embed", "invalid_value"
         if not isinstance(body.get("stream"), bool | None):
             return 400, "`stream` is true or false", "invalid_type"
         if surface.embeds and body.get("stream"):
@@ -184,7 +186,7 @@ class App:
 
     async def _events(
         self, first: Piece, items: AsyncGenerator[Piece | Done, None], exchange: _Exchange
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """What is not known when the headers go out comes in the last comment."""
         shape = exchange.surface.stream(exchange.body)
         done: Done | None = None

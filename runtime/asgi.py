@@ -4,7 +4,8 @@ Bodies and heads are bounded here, so that no client takes the memory of the oth
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -77,22 +78,23 @@ async def send_whole(send: Send, answer: Whole) -> None:
 
 
 async def send_stream(
-    receive: Receive, send: Send, headers: Mapping[str, str], pieces: AsyncIterator[bytes]
+    receive: Receive, send: Send, headers: Mapping[str, str], pieces: AsyncGenerator[bytes, None]
 ) -> None:
     """Server-sent events as they come. Raises ClientGoneError as soon as the client leaves."""
     head = [(b"content-type", b"text/event-stream; charset=utf-8"), *_encoded(headers)]
     head.append((b"cache-control", b"no-store"))
     await send({"type": "http.response.start", "status": 200, "headers": head})
-    async with asyncio.timeout(None) as patience:
-        watch = asyncio.create_task(_end_when_gone(receive, patience))
-        try:
-            async for piece in pieces:
-                if piece:
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
-        except TimeoutError as error:
-            raise ClientGoneError("the client left in the middle of its answer") from error
-        finally:
-            watch.cancel()
+    try:
+        async with asyncio.timeout(None) as patience, aclosing(pieces):
+            watch = asyncio.create_task(_end_when_gone(receive, patience))
+            try:
+                async for piece in pieces:
+                    if piece:
+                        await send({"type": "http.response.body", "body": piece, "more_body": True})
+            finally:
+                watch.cancel()
+    except TimeoutError as error:
+        raise ClientGoneError("the client left in the middle of its answer") from error
     await send({"type": "http.response.body", "body": b""})
 
 

@@ -3,17 +3,35 @@
 Bodies are described as far as the runtime looks at them; what it passes through is left open.
 """
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from designer.ir import Routing
 from runtime.surface import SURFACES, Surface
 
 FILE = Path("schemas/runtime.openapi.json")
 
 _OPEN: dict[str, Any] = {"type": "object", "additionalProperties": True}
+_MESSAGES: dict[str, Any] = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["role", "content"],
+        "properties": {
+            "role": {"enum": ["system", "user", "assistant", "tool"]},
+            "content": {"type": ["string", "array", "null"], "items": _OPEN},
+        },
+    },
+}
+_EVENT: dict[str, Any] = {
+    "type": "object",
+    "required": ["data"],
+    "properties": {"data": {"type": "string"}, "event": {"type": "string"}},
+}
+"""One server-sent event."""
+_INPUT: dict[str, Any] = {"type": ["string", "array"]}
 _ERROR = {
     "type": "object",
     "required": ["error"],
@@ -49,9 +67,9 @@ _STATUSES = {
 }
 
 
-@cache
-def document() -> dict[str, Any]:
-    paths: dict[str, Any] = {path: {"post": _asking(s)} for path, s in SURFACES.items()}
+def document(routing: Routing | None = None) -> dict[str, Any]:
+    """Of any runtime, or of the one that runs this configuration: its routes are the models."""
+    paths: dict[str, Any] = {path: {"post": _asking(s, routing)} for path, s in SURFACES.items()}
     paths["/v1/models"] = {"get": _telling("The routes, as models.", "listModels", ("401",))}
     paths["/healthz"] = {"get": _telling("Whether the process is alive.", "health", ())}
     paths["/readyz"] = {"get": _telling("Whether it can answer and book.", "readiness", ("503",))}
@@ -68,14 +86,15 @@ def document() -> dict[str, Any]:
     }
 
 
-def _asking(surface: Surface) -> dict[str, Any]:
-    properties: dict[str, Any] = {"model": {"type": "string", "minLength": 1}, surface.wanted: {}}
+def _asking(surface: Surface, routing: Routing | None) -> dict[str, Any]:
+    wanted = _MESSAGES if surface.wanted == "messages" else _INPUT
+    properties: dict[str, Any] = {"model": _model(surface, routing), surface.wanted: wanted}
     if not surface.embeds:
         properties["stream"] = {"type": ["boolean", "null"]}
     body = {"type": "object", "required": ["model", surface.wanted], "properties": properties}
     content = {"application/json": {"schema": {"$ref": "#/components/schemas/Open"}}}
     if not surface.embeds:
-        content["text/event-stream"] = {"schema": {"type": "string"}}
+        content["text/event-stream"] = {"schema": _EVENT}
     headers = {
         name: {"description": said, "schema": {"type": "string"}} for name, said in _HEADERS.items()
     }
@@ -85,6 +104,12 @@ def _asking(surface: Surface) -> dict[str, Any]:
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": answers | {status: _error(status) for status in _STATUSES},
     }
+
+
+def _model(surface: Surface, routing: Routing | None) -> dict[str, Any]:
+    named: dict[str, Any] = {"type": "string", "minLength": 1}
+    routes = [] if routing is None else [r for r in routing.routes if r.embeds == surface.embeds]
+    return named | ({"enum": [route.name for route in routes]} if routes else {})
 
 
 def _telling(what: str, name: str, failures: tuple[str, ...]) -> dict[str, Any]:

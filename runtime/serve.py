@@ -149,6 +149,7 @@ async def running(
         access_log=False,
         lifespan="off",
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=_ENDS_WITHIN_S,
     )
     server = uvicorn.Server(config)

@@ -130,7 +130,9 @@ def test_a_buffered_stream_survives_the_cut(tmp_path: Path) -> None:
     served(tmp_path, test, two_deployments(mid_stream="buffer"))
 
 
-def test_a_client_that_leaves_is_booked_and_the_runtime_goes_on(tmp_path: Path) -> None:
+def test_a_client_that_leaves_is_booked_and_the_runtime_goes_on(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     async def test(it: Running) -> None:
         it.stub.add_fault(Fault("stall_stream", deployment=FIRST, after_chunks=1))
         async with httpx.AsyncClient() as client:
@@ -149,6 +151,7 @@ def test_a_client_that_leaves_is_booked_and_the_runtime_goes_on(tmp_path: Path) 
         assert sorted(row["status"] for row in it.rows()) == [200, 499]
 
     served(tmp_path, test)
+    assert "Traceback" not in capfd.readouterr().err
 
 
 CANARIES = {"mail": "jane.canary@example.com", "ssn": "536-90-4399"}
