@@ -16,6 +16,8 @@ from designer import resources
 from designer.catalog import Price, load_catalog
 from designer.catalog.model import Evidence
 from designer.cli.output import tell
+from designer.cli.simulate import read_scenario
+from designer.cli.stubbed import Timed, stub_faults, unplayed
 from designer.diagnostics import Report
 from designer.engine.call import Program
 from designer.errors import DesignerError, UsageError
@@ -86,10 +88,21 @@ def _own_price(config: Config, deployment: str) -> Price | None:
 Examples:
   designer serve out/eu-support --stub
   designer serve config.yaml --port 8080 --state prod.sqlite
+  designer serve out/eu-support --stub-only --scenario provider-outage
   curl localhost:4000/v1/chat/completions -d '{"model": "support-chat", "messages": [...]}'"""
 )
-@click.argument("config")
+@click.argument("config", required=False)
 @click.option("--stub", is_flag=True, help="Answer from local stub providers: no key, no network.")
+@click.option(
+    "--stub-only",
+    is_flag=True,
+    help="Only the stub providers, for any gateway; without CONFIG, for any deployment.",
+)
+@click.option(
+    "--scenario",
+    metavar="FILE|NAME",
+    help="Faults that the stub providers play, from when they start.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
@@ -120,7 +133,15 @@ Examples:
     help="Processes to answer with; each has cooldowns of its own.",
 )
 def serve(
-    config: str, stub: bool, host: str, port: int, state: Path, semantics: str, workers: int
+    config: str | None,
+    stub: bool,
+    stub_only: bool,
+    scenario: str | None,
+    host: str,
+    port: int,
+    state: Path,
+    semantics: str,
+    workers: int,
 ) -> None:
     """Run CONFIG (an emitted folder or a gateway's file) as an OpenAI-compatible gateway.
 
@@ -128,13 +149,47 @@ def serve(
     it. With --stub, faults are set at POST /stub/faults of the stub's own address.
     """
     _need_runtime()
-    loaded = _load(config, semantics)
-    if workers == 1:
-        _run(_serve(loaded, stub, host, port, state))
-        return
-    if stub:
-        raise UsageError("--stub serves one process: leave out --workers")
-    _serve_with_workers(loaded, host, port, state, workers)
+    if scenario and not (stub or stub_only):
+        raise UsageError("--scenario is played by stub providers: add --stub or --stub-only")
+    if config is None and (scenario or not stub_only):
+        raise UsageError("CONFIG is missing: an emitted folder or a gateway's file")
+    if workers > 1 and (stub or stub_only):
+        raise UsageError("stub providers serve in one process: leave out --workers")
+    loaded = None if config is None else _load(config, semantics)
+    faults = _faults(loaded, scenario) if loaded is not None and scenario else []
+    if stub_only or loaded is None:
+        _run(_serve_stub(loaded, faults, host, port))
+    elif workers > 1:
+        _serve_with_workers(loaded, host, port, state, workers)
+    else:
+        _run(_serve(loaded, stub, host, port, state, faults))
+
+
+def _faults(config: Config, name: str) -> list[Timed]:
+    report = Report()
+    scenario = read_scenario(name, report)
+    faults = [] if scenario is None else stub_faults(config, scenario, report)
+    tell(report)
+    if scenario is None:
+        raise click.exceptions.Exit(2)
+    for target in unplayed(scenario):
+        click.echo(f"  note: the fault of {target} is no provider's, and is not played")
+    return faults
+
+
+async def _serve_stub(config: Config | None, faults: list[Timed], host: str, port: int) -> None:
+    from runtime.serve import labels
+    from runtime.stub import StubServer
+
+    deployments = {} if config is None else labels(config.parsed.routing)
+    async with StubServer(deployments=deployments, host=host, port=port) as server:
+        for fault, after_s in faults:
+            server.add_fault(fault, after_s)
+        click.echo(f"stub providers at {server.url}   faults: POST {server.url}/stub/faults")
+        for deployment in deployments:
+            click.echo(f"  {deployment}   api_base {server.base_url(deployment)}")
+        await _until_told_to_stop()
+    click.echo("stopped")
 
 
 def _serve_with_workers(config: Config, host: str, port: int, state: Path, workers: int) -> None:
@@ -149,7 +204,7 @@ def _serve_with_workers(config: Config, host: str, port: int, state: Path, worke
         _announce(config, f"http://{host}:{listening.getsockname()[1]}", state)
 
         def work() -> None:
-            _run(_serve(config, False, host, port, state, listening))
+            _run(_serve(config, False, host, port, state, [], listening))
 
         run_workers(workers, listening, work)
     click.echo("stopped")
@@ -181,6 +236,7 @@ async def _serve(
     host: str,
     port: int,
     state: Path,
+    faults: list[Timed],
     listening: "socket.socket | None" = None,
 ) -> None:
     """`listening` is a socket shared with other workers, for all of whom somebody else has spoken."""
@@ -195,6 +251,8 @@ async def _serve(
         server, notes = None, tuple[str, ...]()
         if stub:
             server = await stack.enter_async_context(StubServer(deployments=labels(routing)))
+            for fault, after_s in faults:
+                server.add_fault(fault, after_s)
             found, notes = stub_endpoints(routing, catalog, server)
         else:
             found = endpoints(routing, catalog, os.environ)

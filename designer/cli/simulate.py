@@ -99,7 +99,7 @@ def simulate(
     simulated. Several are run side by side on the same traffic. Exit 1 when an assertion fails.
     """
     report = Report()
-    scenarios_read = [_scenario(name, report) for name in scenarios]
+    scenarios_read = [read_scenario(name, report) for name in scenarios]
     played = [one for one in scenarios_read if one is not None]
     recordings = [_recording(one, strict, report) for one in played]
     loaded = [load_config(path, report, gateway) for path in configs]
@@ -144,7 +144,7 @@ def _recording(scenario: Scenario, is_strict: bool, report: Report) -> Recording
     return read_recording(path, scenario.traffic.place, report, is_strict)
 
 
-def _scenario(name: str, report: Report) -> Scenario | None:
+def read_scenario(name: str, report: Report) -> Scenario | None:
     if name == "-":
         return load_scenario(sys.stdin.read(), "-", report)
     if name in BUILTIN:

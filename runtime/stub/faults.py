@@ -127,6 +127,7 @@ class Faults:
         self._set: list[_Set] = []
 
     def add(self, fault: Fault, at: float) -> None:
+        """`at` may be later than now: the fault begins then."""
         self._set.append(_Set(fault, at))
 
     def clear(self) -> None:
@@ -141,7 +142,7 @@ class Faults:
         for entry in self._set:
             fault = entry.fault
             is_taken = fault.kind not in DELAYS and any(f.kind not in DELAYS for f in found)
-            if is_taken or not fault.matches(deployment, provider, model) or _is_over(entry, at):
+            if is_taken or not fault.matches(deployment, provider, model) or not _is_on(entry, at):
                 continue
             entry.matched += 1
             if int(entry.matched * fault.share) > entry.befallen:
@@ -150,7 +151,8 @@ class Faults:
         return found
 
 
-def _is_over(entry: _Set, at: float) -> bool:
+def _is_on(entry: _Set, at: float) -> bool:
     fault = entry.fault
     is_used_up = fault.times is not None and entry.befallen >= fault.times
-    return is_used_up or (fault.lasts_s is not None and at >= entry.at + fault.lasts_s)
+    is_over = fault.lasts_s is not None and at >= entry.at + fault.lasts_s
+    return entry.at <= at and not (is_used_up or is_over)

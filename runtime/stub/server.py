@@ -162,8 +162,8 @@ class StubServer:
         """The `api_base` under which this deployment answers, in any dialect."""
         return f"{self.url}/d/{quote(deployment, safe='')}"
 
-    def add_fault(self, fault: Fault) -> None:
-        self.faults.add(fault, self._clock())
+    def add_fault(self, fault: Fault, after_s: float = 0.0) -> None:
+        self.faults.add(fault, self._clock() + after_s)
 
     def script(self, deployment: str, outcomes: Sequence[Outcome]) -> None:
         """Answer this deployment's requests with these in turn, whatever faults are set."""
