@@ -13,6 +13,13 @@ def _whole(_request: Body, answer: Body) -> Body:
     return answer
 
 
+def _completion(_request: Body, answer: Body) -> Body:
+    """OpenRouter's client takes no completion without this field, which OpenAI always sends."""
+    if "system_fingerprint" in answer:
+        return answer
+    return {**answer, "system_fingerprint": None}
+
+
 class _Stream:
     """Usage is always asked of the provider, and passed on to those who asked for it."""
 
@@ -38,5 +45,5 @@ def _stream(request: Body) -> StreamShape:
     return _Stream(request)
 
 
-CHAT = Surface("/v1/chat/completions", "messages", _ask, _whole, _stream, openai_error)
+CHAT = Surface("/v1/chat/completions", "messages", _ask, _completion, _stream, openai_error)
 EMBEDDINGS = Surface("/v1/embeddings", "input", _ask, _whole, _stream, openai_error, embeds=True)

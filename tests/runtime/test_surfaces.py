@@ -1,6 +1,9 @@
 """The runtime as Anthropic's client, OpenAI's Responses and LangChain know it, and what none may do."""
 
+import asyncio
 import json
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ import httpx
 import openai
 import pytest
 from langchain_openai import ChatOpenAI
+from openrouter import OpenRouter
 
 from runtime.openapi import FILE, text
 from runtime.stub import Fault
@@ -233,3 +237,62 @@ def test_the_openapi_document_served_names_the_routes_and_the_one_checked_in_is_
 
     served(tmp_path, test)
     assert FILE.read_text(encoding="utf-8") == text()
+
+
+def test_openrouters_client_is_answered_and_streams(tmp_path: Path) -> None:
+    async def test(it: Running) -> None:
+        async with OpenRouter(api_key="none", server_url=f"{it.service.url}/v1") as client:
+            answer = await client.chat.send_async(model="chat", messages=HELLO)
+            stream = await client.chat.send_async(model="chat", messages=HELLO, stream=True)
+            streamed = [chunk async for chunk in stream]
+
+        text = "".join(c.choices[0].delta.content or "" for c in streamed if c.choices)
+        assert text == answer.choices[0].message.content != ""
+
+    served(tmp_path, test)
+
+
+NODE_CLIENT = "openai@6.49.0"
+SCRIPT = """
+const OpenAI = require("openai").default;
+const client = new OpenAI({ baseURL: process.argv[1], apiKey: "none", maxRetries: 0 });
+(async () => {
+  const asked = { model: "chat", messages: [{ role: "user", content: "hello" }] };
+  const whole = await client.chat.completions.create(asked);
+  let streamed = "";
+  for await (const chunk of await client.chat.completions.create({ ...asked, stream: true }))
+    streamed += chunk.choices[0]?.delta?.content ?? "";
+  const vectors = await client.embeddings.create({ model: "search", input: "hello" });
+  let refused = 0;
+  try {
+    await client.chat.completions.create({ ...asked, model: "nope" });
+  } catch (error) {
+    refused = error.status;
+  }
+  const whole_ = whole.choices[0].message.content;
+  console.log(JSON.stringify({ whole: whole_, streamed, vectors: vectors.data.length, refused }));
+})();
+"""
+
+
+@pytest.mark.gateway
+@pytest.mark.skipif(shutil.which("npm") is None, reason="needs npm, which installs OpenAI's client")
+def test_openais_client_for_node_is_answered_unchanged(tmp_path: Path) -> None:
+    install = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(tmp_path), NODE_CLIENT]
+    subprocess.run(install, check=True, capture_output=True)
+
+    async def test(it: Running) -> None:
+        process = await asyncio.create_subprocess_exec(
+            *("node", "-e", SCRIPT, f"{it.service.url}/v1"),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=tmp_path,
+        )
+        said, trouble = await process.communicate()
+
+        assert process.returncode == 0, trouble.decode()
+        seen = json.loads(said)
+        assert seen["whole"] == seen["streamed"] != ""
+        assert (seen["vectors"], seen["refused"]) == (1, 404)
+
+    served(tmp_path, test)
