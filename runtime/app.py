@@ -128,7 +128,7 @@ class App:
         except UntranslatableError as error:
             return _refusal(surface, 400, str(error), "unsupported")
         user = str(chat.body.get("user") or "")
-        metadata = chat.body.get("metadata")
+        metadata, messages = chat.body.get("metadata"), chat.body.get("messages")
         asked = Asked(
             stream=body.get("stream") is True,
             metadata=metadata if isinstance(metadata, Mapping) else {},
@@ -136,7 +136,7 @@ class App:
             user=user,
             team={"name": caller.team},
             path=surface.path,
-            input_tokens=estimated_tokens(chat.body.get("messages") or ()),
+            input_tokens=estimated_tokens(messages if isinstance(messages, list) else ()),
         )
         trace = uuid.uuid4().hex
         exchange = _Exchange(surface, body, body["model"], caller, asked, trace, chat.dropped)

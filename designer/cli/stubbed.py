@@ -1,6 +1,6 @@
 """A scenario's faults as the stub providers play them: the same file that drives a dry run.
 
-Faults of guardrails are no provider's, and a provider does not know by which route it is asked: both
+Faults of guardrails and caches are no provider's, and a provider does not know by which route it is asked: both
 are told and not played.
 """
 
@@ -48,13 +48,14 @@ def stub_faults(config: Config, scenario: Scenario, report: Report) -> list[Time
     return [
         timed
         for deployment in routing.deployments
-        for fault in faults.all_of_deployment(deployment.id)
-        for timed in _timed(fault, deployment.id, known.get(deployment.id, UNKNOWN).ttft_s)
+        for acting in faults.of_deployment(deployment.id)
+        for timed in _timed(acting.fault, deployment.id, known.get(deployment.id, UNKNOWN).ttft_s)
     ]
 
 
 def _is_unplayed(fault: Fault) -> bool:
-    return bool(fault.target.guardrail or fault.target.route)
+    target = fault.target
+    return bool(target.guardrail or target.route or target.cache)
 
 
 def _timed(fault: Fault, deployment: str, usual_s: float) -> Iterator[Timed]:

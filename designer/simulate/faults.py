@@ -91,10 +91,6 @@ class Faults:
         """Those that ever act on it, in the scenario's order."""
         return self._of_deployment.get(id_, ())
 
-    def all_of_deployment(self, id_: str) -> tuple[Fault, ...]:
-        """Those that ever act on it."""
-        return self._of_deployment.get(id_, ())
-
     def of_guardrail(self, name: str, route: str, at: float) -> Iterator[Fault]:
         for fault in self._of_guardrail.get(name, ()):
             if fault.from_s <= at < fault.to_s and _covers(fault, route):
