@@ -285,6 +285,8 @@ def _failure(done: Done) -> tuple[int, str, str]:
     """Status, message and code: a provider's own words only where the request was at fault."""
     failure = done.finish.failure or "unknown"
     status = done.finish.status
+    if done.finish.in_band:  # under a 200 that has gone out already
+        status = 400 if failure == "guardrail" else 502
     if done.failure is not None and done.failure.message and 400 <= status < 500 and status != 429:
         return status, done.failure.message, failure
     if failure == "guardrail":

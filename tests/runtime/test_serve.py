@@ -111,7 +111,8 @@ def test_a_cut_stream_ends_in_an_error_and_never_as_a_whole_answer(tmp_path: Pat
 
         events = [line for line in answer.text.splitlines() if line.startswith("data: ")]
         assert "[DONE]" not in answer.text
-        assert json.loads(events[-1].removeprefix("data: "))["error"]["code"] == "stream_cut"
+        error = json.loads(events[-1].removeprefix("data: "))["error"]
+        assert (error["code"], error["type"]) == ("stream_cut", "server_error")
         assert it.rows()[-1]["is_estimated"] == 1
 
     served(tmp_path, test)

@@ -182,6 +182,38 @@ def test_function_calls_of_a_response_are_messages_of_the_assistant(tmp_path: Pa
     served(tmp_path, test)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_no_canary_in_any_api_reaches_a_provider_or_the_state_file(
+    tmp_path: Path, stream: bool
+) -> None:
+    canary = "jane.canary@example.com"
+    parts = [{"type": "text", "text": canary}]
+    call = {"type": "tool_use", "id": "t", "name": "f", "input": {"to": canary}}
+    result = {"type": "tool_result", "tool_use_id": "t", "content": canary}
+    messages = [
+        {"role": "user", "content": parts},
+        {"role": "assistant", "content": [call]},
+        {"role": "user", "content": [result]},
+    ]
+    items = [{"role": "user", "content": [{"type": "input_text", "text": canary}]}]
+    shared = {"model": "chat", "stream": stream}
+
+    async def test(it: Running) -> None:
+        async with httpx.AsyncClient(base_url=it.service.url) as client:
+            asked = {"max_tokens": 9, "system": canary, "messages": messages}
+            said = {"input": items, "instructions": canary}
+            one = await client.post("/v1/messages", json=shared | asked)
+            two = await client.post("/v1/responses", json=shared | said)
+
+        assert (one.status_code, two.status_code) == (200, 200)
+        received = b"".join(r.body for r in it.stub.received)
+        kept = b"".join(p.read_bytes() for p in it.state.parent.iterdir())
+        assert b"[EMAIL_1]" in received
+        assert canary.encode() not in received + kept
+
+    served(tmp_path, test)
+
+
 def test_langchain_asks_and_streams_unchanged(tmp_path: Path) -> None:
     async def test(it: Running) -> None:
         model = ChatOpenAI(
