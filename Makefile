@@ -62,6 +62,7 @@ bench: $(READY) ## figures, measured side by side in one run
 golden: $(READY) ## rewrite golden files and schemas; review the diff
 	$(BIN)/python -m designer.profile.schema
 	$(BIN)/python -m designer.keys.schema
+	$(BIN)/python -m runtime.openapi
 	UPDATE_GOLDEN=1 $(PYTEST) -n 2 -m "not gateway and not slow"
 
 clean: ## remove what the other targets made

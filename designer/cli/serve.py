@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 def _need_runtime() -> None:
     missing = [
-        name for name in ("aiohttp", "orjson", "starlette", "uvicorn") if not find_spec(name)
+        name for name in ("aiohttp", "httptools", "orjson", "uvicorn") if not find_spec(name)
     ]
     if missing:
         raise UsageError(
