@@ -71,7 +71,7 @@ def test_what_would_be_better_is_told_with_the_money() -> None:
 
     assert better == [
         "nightly-summaries: groq/gpt-oss-20b@global would be preferred now to "
-        "openai/gpt-5-nano@global: 0.00026 instead of 0.00068 USD a request (-61 %)",
+        "openai/gpt-5-nano@global: 0.00026 instead of 0.00068 USD a request (-61 %), -502 USD/month",
         "nightly-labels: groq/gpt-oss-20b@global would be preferred now to "
-        "openai/gpt-5-nano@global: 0.00005 instead of 0.00011 USD a request (-55 %)",
+        "openai/gpt-5-nano@global: 0.00005 instead of 0.00011 USD a request (-55 %), -230 USD/month",
     ]
