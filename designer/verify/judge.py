@@ -19,6 +19,7 @@ from designer.engine.events import Request
 from designer.ir import Guardrail, Route
 from designer.profile.units import format_duration_s
 from designer.trace import Final, Trace, Tried
+from designer.verify.alike import alike, covers
 from designer.verify.facts import Facts
 from designer.verify.mishaps import CAUSES, IN_SILENCE, Mishap, mishaps
 from designer.verify.opened import CASE, opened
@@ -95,9 +96,15 @@ class Judge(Struct, frozen=True, dict=True):
     def graph(self, route: str, stream: bool) -> Graph:
         key = route, stream
         if key not in self._graphs:
-            request, failures = Request(stream=stream), self.failures[stream]
-            self._graphs[key] = explore(self.program, route, request, failures)
+            self._graphs[key] = self._explored(self.program, route, stream)
         return self._graphs[key]
+
+    def _explored(self, program: Program, route: str, stream: bool, about: str = "") -> Graph:
+        """`about`: the deployment that is asked about, which then stands for itself."""
+        terms = self.facts.config.terms
+        known = alike(program.routing, lambda id_: repr(terms.get(id_)), {about})
+        request, failures = Request(stream=stream), self.failures[stream]
+        return explore(program, route, request, failures, known)
 
     @cached_property
     def answerable(self) -> Program:
@@ -112,8 +119,7 @@ class Judge(Struct, frozen=True, dict=True):
         if self.answerable == self.program:
             graph = self.graph(route, stream)
         else:
-            request, failures = Request(stream=stream), self.failures[stream]
-            graph = explore(self.answerable, route, request, failures)
+            graph = self._explored(self.answerable, route, stream)
         return graph.only(lambda way: way.mishap is None or _is_of_a_part(way.mishap))
 
     def graphs(self, route: str) -> tuple[Graph, ...]:
@@ -173,7 +179,8 @@ class Judge(Struct, frozen=True, dict=True):
     def asking(self, route: str, id_: str) -> tuple[tuple[str, ...], Trace]:
         """The smallest set of deployments that has to fail before it is asked, and a request."""
         best: tuple[frozenset[str], Path] | None = None
-        for graph in self.graphs(route):
+        for stream in self.streams(route):
+            graph = self._explored(self.program, route, stream, about=id_)
             names = graph.deployments
 
             def asks(_: str, way: Way, names: tuple[str, ...] = names) -> bool:
@@ -495,11 +502,12 @@ class _Survival(Struct, frozen=True, dict=True):
     def _may_fail(self, down: frozenset[str]) -> bool:
         if self.property.options.get("within") is not None or not self.graph.is_whole:
             return True  # it is played
-        return any(failed <= down for failed in self.needed)
+        return any(covers(self.graph.alike, down, failed) for failed in self.needed)
 
     @cached_property
     def needed(self) -> frozenset[frozenset[str]]:
-        """Without one of these failing as a whole, every request is answered."""
+        """Without one of these, or of what exchanges make of them, failing as a whole, every request
+        is answered."""
         most = self.property.value * max((len(p.deployments) for p in self.parts), default=0)
 
         return failing_sets(self.graph, _fails, lambda failed: len(failed) <= most)
