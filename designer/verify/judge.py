@@ -24,7 +24,17 @@ from designer.verify.facts import Facts
 from designer.verify.mishaps import CAUSES, IN_SILENCE, Mishap, mishaps
 from designer.verify.opened import CASE, opened
 from designer.verify.outages import Outage, suffer
-from designer.verify.parts import Failed, Part, of_route, parts, said, sets, ways_to_fail
+from designer.verify.parts import (
+    Failed,
+    Part,
+    broken,
+    of_route,
+    parts,
+    parts_of_gateway,
+    said,
+    sets,
+    ways_to_fail,
+)
 from designer.verify.paths import (
     Bound,
     Graph,
@@ -473,7 +483,8 @@ class _Survival(Struct, frozen=True, dict=True):
         for failed in sets(self.parts, self.property.value):
             count += 1
             down = frozenset[str]().union(*(part.deployments for part in failed))
-            if not self._may_fail(down):
+            is_guarded = any(part.kind == "guardrail" for part in failed)
+            if not is_guarded and not self._may_fail(down):
                 continue
             for chosen in ways_to_fail(failed, self.failures):
                 outage = self._unsurvived(chosen)
@@ -490,7 +501,8 @@ class _Survival(Struct, frozen=True, dict=True):
         kinds = self.property.options.get("parts")
         listed, services = self.judge.program.routing.deployments, self.judge.facts.services
         every = parts(listed, services) if kinds is None else parts(listed, services, kinds)
-        return of_route(every, self.graph.reached())
+        ours = parts_of_gateway(self.judge.program.routing, self.route, kinds or ())
+        return (*of_route(every, self.graph.reached()), *ours)
 
     @cached_property
     def failures(self) -> tuple[Mishap, ...]:
@@ -518,7 +530,7 @@ class _Survival(Struct, frozen=True, dict=True):
         able = frozenset(units(self.judge.program).keys() & answers.keys())
         for cooling in dict.fromkeys((frozenset[str](), able)):
             program, request = self.judge.answerable, Request(stream=self.stream)
-            outage = suffer(program, self.route, request, answers, cooling)
+            outage = suffer(program, self.route, request, answers, cooling, broken(chosen))
             if self._is_too_bad(outage):
                 return outage
         return None
