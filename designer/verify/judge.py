@@ -282,6 +282,41 @@ def _priced(judge: Judge, one: Property, route: Route) -> Verdict:
     return _each_reached(judge, one, route, keeps)
 
 
+def _context(judge: Judge, one: Property, route: Route) -> Verdict:
+    def keeps(id_: str) -> tuple[bool | None, str]:
+        tokens = judge.facts.input_tokens(id_)
+        if tokens is None:
+            return None, "how long a request it takes is not known"
+        return tokens >= one.value, f"{id_} takes {tokens:,} tokens at most"
+
+    return _each_reached(judge, one, route, keeps)
+
+
+def _capabilities(judge: Judge, one: Property, route: Route) -> Verdict:
+    def keeps(id_: str) -> tuple[bool | None, str]:
+        offering = judge.facts.offering(id_)
+        if offering is None:
+            return None, _NOT_IN_CATALOG
+        lacking = [name for name in one.value if name not in offering.capabilities]
+        return not lacking, f"{id_} has no {' and no '.join(lacking)}"
+
+    return _each_reached(judge, one, route, keeps)
+
+
+def _served(judge: Judge, one: Property, route: Route) -> Verdict:
+    def keeps(id_: str) -> tuple[bool | None, str]:
+        offering = judge.facts.offering(id_)
+        if offering is None:
+            return None, _NOT_IN_CATALOG
+        ends = offering.retires_on
+        return ends is None or ends > one.value, f"{id_} is retired on {ends}"
+
+    return _each_reached(judge, one, route, keeps)
+
+
+_NOT_IN_CATALOG = "the catalog does not know it"
+
+
 def _embeddings(judge: Judge, one: Property, route: Route) -> Verdict | None:
     reached = judge.reached(route.name)
     if not reached or not judge.embeds(route.name):
@@ -584,6 +619,9 @@ _JUDGES: Mapping[str, Callable[[Judge, Property, Route], Verdict | None]] = {
     "refusal": _refusal,
     "whole_answers": _whole,
     "redacted": _redacted,
+    "context": _context,
+    "capabilities": _capabilities,
+    "served_until": _served,
     "attempts": _attempts,
     "deadline": _deadline,
     "cost": _cost,

@@ -54,8 +54,8 @@ def _judged(
 ) -> list[Verdict]:
     routing = Routing((Route("chat", node, **more),), (FIRST, second), rails, caches=caches)
     terms = {
-        "first": Terms("", Decimal(1), Decimal(2)),
-        "second": Terms("", Decimal(3), Decimal(4)),
+        "first": Terms("", Decimal(1), Decimal(2), max_input_tokens=128_000),
+        "second": Terms("", Decimal(3), Decimal(4), max_input_tokens=64_000),
     }
     config = Config(LITELLM, Parsed("reference", routing, REFERENCE, terms))
     report = Report()
@@ -83,6 +83,10 @@ def _judged(
         ("priced: true", "holds"),
         ("whole_answers: true", "holds"),
         ("redacted: pii", "violated"),
+        ("context: 64k", "holds"),
+        ("context: 100k", "violated"),
+        ("capabilities: [tools]", "inconclusive"),
+        ("served_until: 2027-06-30", "inconclusive"),
     ],
 )
 def test_a_chain_of_two_is_judged(said: str, outcome: str) -> None:
