@@ -46,6 +46,13 @@ class Project(Struct, frozen=True):
         return self.document.place(*path)
 
 
+def project_above(path: Path) -> Path | None:
+    """The project file beside a file or in a folder, else the nearest above; None where there is none."""
+    here = path.resolve()
+    folders = (here, *here.parents) if here.is_dir() else here.parents
+    return next((folder / FILE for folder in folders if (folder / FILE).is_file()), None)
+
+
 def read_project(report: Report, path: Path = Path(FILE)) -> Project:
     """All defaults where there is no such file. Raises UsageError when it cannot be opened."""
     try:

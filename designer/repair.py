@@ -1,11 +1,13 @@
 """The smallest edit of the user's own file after which a violated property holds.
 
 A grid of single edits is tried, each on the text itself: fewer retries, a shorter timeout, another
-fallback or none, more failures that a fallback is for, a guardrail that is on. What comes of an edit is
+fallback or none, more failures that a fallback is for, a guardrail that is on, a setting that was missing, a
+deployment less. What comes of an edit is
 parsed and proved anew; one that makes anything else worse is no repair. Nothing is guessed from the
 property, and there may be no repair in the grid.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -49,7 +51,9 @@ def repair(known: Facts, properties: Sequence[Property], verdict: Verdict) -> Re
     held = {_key(v) for v in Judge(known).verdicts(properties) if v.outcome == "holds"}
     for document in config.parsed.documents:
         before = config.texts.get(document.file)
-        for fix in _grid(document, config.parsed.routing) if before is not None else ():
+        for fix in (
+            _grid(document, config.parsed.routing, verdict.route) if before is not None else ()
+        ):
             assert before is not None
             finding = _finding(verdict, fix)
             after = fixes.apply(before, [finding]).text
@@ -77,7 +81,8 @@ def _holds(
     if changed is None or not _has_the_routes_of(changed, known.config):
         return False
     judge = Judge(facts(changed, known.as_of, known.catalog))
-    mended = next((v for v in judge.verdicts([verdict.property]) if v.route == verdict.route), None)
+    asked = replace(verdict.property, routes=(verdict.route,))
+    mended = next(judge.verdicts([asked]), None)
     if mended is None or mended.outcome != "holds":
         return False
     now = {_key(v) for v in judge.verdicts(properties) if v.outcome == "holds"}
@@ -119,12 +124,17 @@ _OUTAGES = (401, 402, 403, 404, 408, 410, 429, 500, 502, 503, 504, 529)
 """Statuses of a deployment, a key or a model that has failed; a refusal is none of them."""
 
 
-def _grid(document: Document, routing: Routing) -> Iterator[Fix]:
+def _grid(document: Document, routing: Routing, route: str) -> Iterator[Fix]:
     """Single edits, what changes least first."""
     values = list(_values(document.value, ()))
     for step in (_switched, _retried_less, _limited, _fallen_further, _fallen_elsewhere):
         for path, value in values:
             yield from step(path, value, routing)
+    for path, value in values:
+        yield from _said(path, value)
+    yield from _fallen_at_last(document.value, routing, route)
+    for path, value in values:
+        yield from _dropped(path, value)
 
 
 def _values(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
@@ -179,7 +189,10 @@ def _fallen_further(path: Path, value: Any, routing: Routing) -> Iterator[Fix]:
 
 
 def _fallen_elsewhere(path: Path, value: Any, routing: Routing) -> Iterator[Fix]:
-    """Another fallback in the place of one, or one less."""
+    """Another fallback in the place of one, or one less.
+
+    A list that is left empty is no fallback (measured on the router of LiteLLM 1.106.2, 2026-11-24).
+    """
     if not path or not _is_list_of_fallbacks(path, value):
         return
     for index, name in enumerate(value):
@@ -195,3 +208,77 @@ def _fallen_elsewhere(path: Path, value: Any, routing: Routing) -> Iterator[Fix]
 def _is_list_of_fallbacks(path: Path, value: Any) -> bool:
     is_named = any(isinstance(part, str) and part.endswith("fallbacks") for part in path[:-1])
     return is_named and isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+# --- What is missing, and what is too much --------------------------------------------------------
+
+_RETRIES_SAID = (1, 0)
+_TIMEOUTS_S = (60, 30, 10)
+
+
+def _said(path: Path, value: Any) -> Iterator[Fix]:
+    """A setting of routing that was left to the gateway's default."""
+    if not isinstance(value, Mapping):
+        return
+    if not path and "model_list" in value:
+        for retries in _RETRIES_SAID:
+            yield from _in_router(value, "num_retries", str(retries))
+        for timeout_s in _TIMEOUTS_S:
+            yield from _in_router(value, "timeout", str(timeout_s))
+    if value.get("mode") == "fallback" and path[-1:] == ("strategy",):
+        yield from _insert(value, path, "on_status_codes", str(list(_OUTAGES)))
+    if not path and "targets" in value:
+        for timeout_s in _TIMEOUTS_S:
+            yield from _insert(value, path, "request_timeout", str(1000 * timeout_s))
+
+
+def _insert(above: Mapping[str, Any], path: Path, key: str, text: str) -> Iterator[Fix]:
+    if key not in above:
+        yield Fix(f"write `{key}: {text}`", (Edit("insert", (*path, key), text),))
+
+
+def _in_router(value: Mapping[str, Any], key: str, text: str) -> Iterator[Fix]:
+    """In the router's settings of a LiteLLM file, which may be missing themselves."""
+    settings = value.get("router_settings")
+    if settings is None:
+        yield from _insert(value, (), "router_settings", f"{{{key}: {text}}}")
+    elif isinstance(settings, Mapping):
+        yield from _insert(settings, ("router_settings",), key, text)
+
+
+def _fallen_at_last(value: Any, routing: Routing, route: str) -> Iterator[Fix]:
+    """A first fallback for the route of a LiteLLM file."""
+    if not isinstance(value, Mapping) or "model_list" not in value:
+        return
+    others = [one.name for one in routing.routes if one.name != route]
+    for other in others:
+        entry, title = f"{{{_name(route)}: [{_name(other)}]}}", f"let {route} fall back to {other}"
+        listed = [s for s in _SETTINGS if isinstance(_under(value, s, "fallbacks"), list)]
+        if listed:
+            yield Fix(title, (Edit("insert", (listed[0], "fallbacks", 0), entry),))
+        for fix in () if listed else _in_router(value, "fallbacks", f"[{entry}]"):
+            yield replace(fix, title=title)
+
+
+_SETTINGS = ("router_settings", "litellm_settings")
+
+
+def _under(value: Mapping[str, Any], settings: str, key: str) -> Any:
+    inner = value.get(settings)
+    return inner.get(key) if isinstance(inner, Mapping) else None
+
+
+def _name(name: str) -> str:
+    """As YAML takes it inside brackets, whatever it is."""
+    return name if name.replace("-", "").isalpha() and len(name) > 5 else json.dumps(name)
+
+
+def _dropped(path: Path, value: Any) -> Iterator[Fix]:
+    if path[-2:-1] in (("model_list",), ("targets",)) and isinstance(value, Mapping):
+        yield Fix(f"drop {path[-2]}[{path[-1]}]{_called(value)}", (Edit("drop", path),))
+
+
+def _called(value: Mapping[str, Any]) -> str:
+    names = (value.get(key) for key in ("model_name", "name", "provider"))
+    named = next((name for name in names if isinstance(name, str)), "")
+    return f", {named}" if named else ""

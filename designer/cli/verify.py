@@ -13,6 +13,7 @@ from designer.diagnostics import Report
 from designer.errors import UsageError
 from designer.files import write_atomically
 from designer.load import Config, load_config
+from designer.project import project_above, read_project
 from designer.render import verification as render
 from designer.repair import repair
 from designer.verify import (
@@ -52,7 +53,7 @@ Packs that come along: {", ".join(PACKS)}"""
     "--properties",
     "properties_",
     metavar="FILE",
-    help="What must hold, besides what the profile promises; - is standard input.",
+    help="What must hold, besides what the profile promises; - is standard input. [designer.yaml's]",
 )
 @click.option("--pack", "packs", multiple=True, metavar="NAME", help="Properties that come along.")
 @click.option("--route", "routes", multiple=True, metavar="ALIAS", help="Only of these routes.")
@@ -105,6 +106,8 @@ def verify(
     report = Report()
     loaded = load_config(config, report, gateway)
     catalog = load_catalog(overlay, report)
+    if properties_ is None:
+        properties_ = _properties_of_project(Path(config), report)
     listed = _properties(loaded, failures, properties_, packs, report)
     if loaded is not None:
         tell_unknown_routes(listed, loaded.parsed.routing, report)
@@ -182,6 +185,13 @@ def _properties(
     if file is not None:
         listed += load_properties(_text(file), file, report) or ()
     return listed
+
+
+def _properties_of_project(config: Path, report: Report) -> str | None:
+    """The file that the `designer.yaml` beside the configuration, or above it, names."""
+    above = project_above(config) if config.exists() else None
+    named = "" if above is None else read_project(report, above).properties
+    return str(above.parent / named) if above is not None and named else None
 
 
 def _text(file: str) -> str:

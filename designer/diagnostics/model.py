@@ -34,12 +34,15 @@ class Place(Struct, frozen=True):
 
 
 class Edit(Struct, frozen=True):
-    """One change to a text, at the value or key that `path` leads to."""
+    """One change to a text, at the value or key that `path` leads to.
 
-    kind: Literal["rename", "set", "drop"]
+    An `insert` puts a new entry first where `path` will lead to it: a key of a mapping, or 0 of a list.
+    """
+
+    kind: Literal["rename", "set", "drop", "insert"]
     path: tuple[str | int, ...]
     text: str = ""
-    """The new key of a `rename`; of a `set` the value as it is written in the file."""
+    """The new key of a `rename`; of a `set` or `insert` the value as it is written in the file."""
 
 
 class Fix(Struct, frozen=True):

@@ -70,6 +70,9 @@ def _overlap(new: Sequence[_Splice], taken: Sequence[_Splice]) -> bool:
 
 def _splice(text: str, root: Node | None, edit: Edit) -> _Splice | None:
     """None where the text does not say the value itself, as below an anchor's alias."""
+    if edit.kind == "insert":
+        parent = _find(root, edit.path[:-1])
+        return None if parent is None else _inserted(text, parent[1], edit)
     found = _find(root, edit.path)
     if found is None:
         return None
@@ -85,7 +88,10 @@ def _splice(text: str, root: Node | None, edit: Edit) -> _Splice | None:
                 return None
             return _Splice(key.start_mark.index, key.end_mark.index, _as_before(key, edit.text))
         case "drop":
-            return None if key is None else _lines_of(text, key, node)
+            if key is not None:
+                return _lines_of(text, key, node)
+            parent = _find(root, edit.path[:-1])
+            return None if parent is None else _without(text, parent[1], edit.path[-1])
 
 
 def _as_before(node: Node, written: str) -> str:
@@ -124,10 +130,46 @@ def _find(root: Node | None, path: Path) -> tuple[ScalarNode | None, Node] | Non
     return None if node is None else (key, node)
 
 
-def _lines_of(text: str, key: Node, node: Node) -> _Splice | None:
-    """A whole entry of a block mapping, from its line's beginning to its last line's end."""
+def _inserted(text: str, parent: Node, edit: Edit) -> _Splice | None:
+    """A new first entry, laid out as the one that was first until now."""
+    if not isinstance(parent, MappingNode | SequenceNode):
+        return None
+    first = parent.value[0] if parent.value else None
+    key = first[0] if isinstance(first, tuple) else None
+    quote = getattr(key, "style", None) or ""
+    is_list = isinstance(parent, SequenceNode)
+    entry = edit.text if is_list else f"{quote}{edit.path[-1]}{quote}: {edit.text}"
+    if first is None:
+        at = parent.start_mark.index + 1
+        return _Splice(at, at, entry)
+    if is_list and not parent.flow_style:
+        mark, entry = parent.start_mark, f"- {entry}"
+        if text[mark.index] != "-":
+            return None  # it has an anchor or a tag
+    else:
+        mark = (key or first).start_mark
+    comma = "," if parent.flow_style else ""
+    is_alone = not parent.flow_style or mark.line > parent.start_mark.line
+    between = "\n" + " " * mark.column if is_alone else " "
+    return _Splice(mark.index, mark.index, f"{entry}{comma}{between}")
+
+
+def _without(text: str, parent: Node, index: str | int) -> _Splice | None:
+    """An item of a list and what parts it from the others; the last one of all has to stay."""
+    if not isinstance(parent, SequenceNode) or len(parent.value) < 2 or not isinstance(index, int):
+        return None
+    node = parent.value[index]
+    if not parent.flow_style:
+        return _lines_of(text, node, node, after="-")
+    if index + 1 < len(parent.value):
+        return _Splice(node.start_mark.index, parent.value[index + 1].start_mark.index, "")
+    return _Splice(_end(parent.value[index - 1]), _end(node), "")
+
+
+def _lines_of(text: str, key: Node, node: Node, after: str = "") -> _Splice | None:
+    """A whole entry of a block, from its line's beginning to its last line's end."""
     start = text.rfind("\n", 0, key.start_mark.index) + 1
-    if text[start : key.start_mark.index].strip():
+    if text[start : key.start_mark.index].strip() != after:
         return None  # it shares its line with something else
     value_end = _end(node)
     if text[value_end - 1] == "\n":  # a block scalar ends where the next line begins

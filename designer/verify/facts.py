@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from designer.catalog import Catalog, load_catalog
+from designer.catalog.model import Offering
 from designer.ir import Deployment
 from designer.load import Config
 from designer.profile.regions import region_within
@@ -73,6 +74,16 @@ class Facts(Struct, frozen=True):
                 if agreement.get("is") == promise and is_current:
                     return f"agreement {agreement.get('ref', '')}".strip()
         return ""
+
+    def offering(self, id_: str) -> Offering | None:
+        """What the catalog knows the deployment as."""
+        return self.config.offering(self.config.parsed.routing.deployment(id_))
+
+    def input_tokens(self, id_: str) -> int | None:
+        """How long a request it takes: what the configuration says of it, else the catalog."""
+        offering = self.offering(id_)
+        known = None if offering is None else offering.max_input_tokens
+        return self.config.terms[id_].max_input_tokens or known
 
     def cost_usd(self, id_: str, input_tokens: int, output_tokens: int) -> float | None:
         terms = self.config.terms[id_]

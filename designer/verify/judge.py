@@ -19,11 +19,22 @@ from designer.engine.events import Request
 from designer.ir import Guardrail, Route
 from designer.profile.units import format_duration_s
 from designer.trace import Final, Trace, Tried
+from designer.verify.alike import alike, covers
 from designer.verify.facts import Facts
 from designer.verify.mishaps import CAUSES, IN_SILENCE, Mishap, mishaps
 from designer.verify.opened import CASE, opened
 from designer.verify.outages import Outage, suffer
-from designer.verify.parts import Failed, Part, of_route, parts, said, sets, ways_to_fail
+from designer.verify.parts import (
+    Failed,
+    Part,
+    broken,
+    of_route,
+    parts,
+    parts_of_gateway,
+    said,
+    sets,
+    ways_to_fail,
+)
 from designer.verify.paths import (
     Bound,
     Graph,
@@ -95,9 +106,15 @@ class Judge(Struct, frozen=True, dict=True):
     def graph(self, route: str, stream: bool) -> Graph:
         key = route, stream
         if key not in self._graphs:
-            request, failures = Request(stream=stream), self.failures[stream]
-            self._graphs[key] = explore(self.program, route, request, failures)
+            self._graphs[key] = self._explored(self.program, route, stream)
         return self._graphs[key]
+
+    def _explored(self, program: Program, route: str, stream: bool, about: str = "") -> Graph:
+        """`about`: the deployment that is asked about, which then stands for itself."""
+        terms = self.facts.config.terms
+        known = alike(program.routing, lambda id_: repr(terms.get(id_)), {about})
+        request, failures = Request(stream=stream), self.failures[stream]
+        return explore(program, route, request, failures, known)
 
     @cached_property
     def answerable(self) -> Program:
@@ -112,8 +129,7 @@ class Judge(Struct, frozen=True, dict=True):
         if self.answerable == self.program:
             graph = self.graph(route, stream)
         else:
-            request, failures = Request(stream=stream), self.failures[stream]
-            graph = explore(self.answerable, route, request, failures)
+            graph = self._explored(self.answerable, route, stream)
         return graph.only(lambda way: way.mishap is None or _is_of_a_part(way.mishap))
 
     def graphs(self, route: str) -> tuple[Graph, ...]:
@@ -173,7 +189,8 @@ class Judge(Struct, frozen=True, dict=True):
     def asking(self, route: str, id_: str) -> tuple[tuple[str, ...], Trace]:
         """The smallest set of deployments that has to fail before it is asked, and a request."""
         best: tuple[frozenset[str], Path] | None = None
-        for graph in self.graphs(route):
+        for stream in self.streams(route):
+            graph = self._explored(self.program, route, stream, about=id_)
             names = graph.deployments
 
             def asks(_: str, way: Way, names: tuple[str, ...] = names) -> bool:
@@ -263,6 +280,41 @@ def _priced(judge: Judge, one: Property, route: Route) -> Verdict:
         return judge.facts.cost_usd(id_, 1, 1) is not None, f"{id_} has no price that is known"
 
     return _each_reached(judge, one, route, keeps)
+
+
+def _context(judge: Judge, one: Property, route: Route) -> Verdict:
+    def keeps(id_: str) -> tuple[bool | None, str]:
+        tokens = judge.facts.input_tokens(id_)
+        if tokens is None:
+            return None, "how long a request it takes is not known"
+        return tokens >= one.value, f"{id_} takes {tokens:,} tokens at most"
+
+    return _each_reached(judge, one, route, keeps)
+
+
+def _capabilities(judge: Judge, one: Property, route: Route) -> Verdict:
+    def keeps(id_: str) -> tuple[bool | None, str]:
+        offering = judge.facts.offering(id_)
+        if offering is None:
+            return None, _NOT_IN_CATALOG
+        lacking = [name for name in one.value if name not in offering.capabilities]
+        return not lacking, f"{id_} has no {' and no '.join(lacking)}"
+
+    return _each_reached(judge, one, route, keeps)
+
+
+def _served(judge: Judge, one: Property, route: Route) -> Verdict:
+    def keeps(id_: str) -> tuple[bool | None, str]:
+        offering = judge.facts.offering(id_)
+        if offering is None:
+            return None, _NOT_IN_CATALOG
+        ends = offering.retires_on
+        return ends is None or ends > one.value, f"{id_} is retired on {ends}"
+
+    return _each_reached(judge, one, route, keeps)
+
+
+_NOT_IN_CATALOG = "the catalog does not know it"
 
 
 def _embeddings(judge: Judge, one: Property, route: Route) -> Verdict | None:
@@ -466,7 +518,8 @@ class _Survival(Struct, frozen=True, dict=True):
         for failed in sets(self.parts, self.property.value):
             count += 1
             down = frozenset[str]().union(*(part.deployments for part in failed))
-            if not self._may_fail(down):
+            is_guarded = any(part.kind == "guardrail" for part in failed)
+            if not is_guarded and not self._may_fail(down):
                 continue
             for chosen in ways_to_fail(failed, self.failures):
                 outage = self._unsurvived(chosen)
@@ -483,7 +536,8 @@ class _Survival(Struct, frozen=True, dict=True):
         kinds = self.property.options.get("parts")
         listed, services = self.judge.program.routing.deployments, self.judge.facts.services
         every = parts(listed, services) if kinds is None else parts(listed, services, kinds)
-        return of_route(every, self.graph.reached())
+        ours = parts_of_gateway(self.judge.program.routing, self.route, kinds or ())
+        return (*of_route(every, self.graph.reached()), *ours)
 
     @cached_property
     def failures(self) -> tuple[Mishap, ...]:
@@ -495,11 +549,12 @@ class _Survival(Struct, frozen=True, dict=True):
     def _may_fail(self, down: frozenset[str]) -> bool:
         if self.property.options.get("within") is not None or not self.graph.is_whole:
             return True  # it is played
-        return any(failed <= down for failed in self.needed)
+        return any(covers(self.graph.alike, down, failed) for failed in self.needed)
 
     @cached_property
     def needed(self) -> frozenset[frozenset[str]]:
-        """Without one of these failing as a whole, every request is answered."""
+        """Without one of these, or of what exchanges make of them, failing as a whole, every request
+        is answered."""
         most = self.property.value * max((len(p.deployments) for p in self.parts), default=0)
 
         return failing_sets(self.graph, _fails, lambda failed: len(failed) <= most)
@@ -510,7 +565,7 @@ class _Survival(Struct, frozen=True, dict=True):
         able = frozenset(units(self.judge.program).keys() & answers.keys())
         for cooling in dict.fromkeys((frozenset[str](), able)):
             program, request = self.judge.answerable, Request(stream=self.stream)
-            outage = suffer(program, self.route, request, answers, cooling)
+            outage = suffer(program, self.route, request, answers, cooling, broken(chosen))
             if self._is_too_bad(outage):
                 return outage
         return None
@@ -564,6 +619,9 @@ _JUDGES: Mapping[str, Callable[[Judge, Property, Route], Verdict | None]] = {
     "refusal": _refusal,
     "whole_answers": _whole,
     "redacted": _redacted,
+    "context": _context,
+    "capabilities": _capabilities,
+    "served_until": _served,
     "attempts": _attempts,
     "deadline": _deadline,
     "cost": _cost,

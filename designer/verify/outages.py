@@ -63,21 +63,23 @@ def suffer(
     request: Request,
     said: Mapping[str, Mishap],
     cooling: frozenset[str] = frozenset(),
+    broken: frozenset[str] = frozenset(),
 ) -> Outage:
     """A request for the route. `program` is one of an opened Routing; what `said` lacks answers.
 
-    `cooling` are those of the failed deployments that earlier requests have made cool.
+    `cooling` are those of the failed deployments that earlier requests have made cool, `broken` the
+    guardrails that are down.
     """
     world = World()
     world.apply([Cooled(id_, inf) for id_ in sorted(cooling)])
     first = _Call(1.0, begin(route, request), world, 0.0, (), Wait(0.0))
-    waiting = _merged(_on(program, first, [Began(0.0)]))
+    waiting = _merged(_on(program, first, [Began(0.0)], broken))
     over: list[_Call] = []
     while waiting:
         going: list[_Call] = []
         for one in waiting:
             if isinstance(one.command, Send):
-                going += _on(program, *_asked(one, one.command, said))
+                going += _on(program, *_asked(one, one.command, said), broken)
             else:
                 over.append(one)
         waiting = _merged(going)
@@ -111,11 +113,15 @@ def _lasts_s(send: Send, mishap: Mishap) -> float:
     return min(HANGS_S if limit_s is None else limit_s, left_s)
 
 
-def _on(program: Program, one: _Call, events: list[Event]) -> Iterator[_Call]:
-    return every(lambda choices: _went(program, one, events, choices))
+def _on(
+    program: Program, one: _Call, events: list[Event], broken: frozenset[str]
+) -> Iterator[_Call]:
+    return every(lambda choices: _went(program, one, events, broken, choices))
 
 
-def _went(program: Program, one: _Call, events: list[Event], choices: Choices) -> _Call:
+def _went(
+    program: Program, one: _Call, events: list[Event], broken: frozenset[str], choices: Choices
+) -> _Call:
     call, world, at, draws = one.call, deepcopy(one.world), one.at, choices.draws()
     command: Command = one.command
     for event in events:
@@ -126,8 +132,8 @@ def _went(program: Program, one: _Call, events: list[Event], choices: Choices) -
             case Wait(seconds=seconds):
                 at += seconds
                 event = Woke(at)
-            case Inspect():
-                event = Inspected(at, "pass")
+            case Inspect(guardrail=rail):
+                event = Inspected(at, "broken" if rail.name in broken else "pass")
             case Lookup():
                 event = LookedUp(at, hit=False)
             case Reserve():

@@ -1,7 +1,8 @@
 """What can fail, and every set of so many parts.
 
-A part is whatever fails as one: a deployment, a key, a model, a cloud's region, a provider. Of parts that take
-the same deployments of a route with them, and can fail in the same ways, one stands for all.
+A part is whatever fails as one: a deployment, a key, a model, a cloud's region, a provider and, where they
+are asked about, a guardrail or a route's caches. Of parts that take the same deployments of a route with them,
+and can fail in the same ways, one stands for all.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,13 +10,19 @@ from itertools import combinations, product
 
 from msgspec import Struct
 
-from designer.ir import Deployment
+from designer.ir import Deployment, Routing
 from designer.profile.regions import COUNTRY_OF
 from designer.simulate import Service
 from designer.verify.mishaps import CAUSES, Mishap
 
-KINDS: tuple[str, ...] = ("deployment", "key", "model", "region", "provider")
+UPSTREAM: tuple[str, ...] = ("deployment", "key", "model", "region", "provider")
 """The narrowest first: where two failed parts share a deployment, the narrower says how it fails."""
+OF_GATEWAY: tuple[str, ...] = ("guardrail", "cache")
+"""Looked at only when they are named: a guardrail that is down refuses requests because it should."""
+KINDS = (*UPSTREAM, *OF_GATEWAY)
+
+DOWN = Mishap("down")
+"""How a guardrail or a cache fails."""
 
 
 class Part(Struct, frozen=True):
@@ -38,12 +45,14 @@ class Failed(Struct, frozen=True):
 
 
 def parts(
-    deployments: Iterable[Deployment], services: Mapping[str, Service], kinds: Sequence[str] = KINDS
+    deployments: Iterable[Deployment],
+    services: Mapping[str, Service],
+    kinds: Sequence[str] = UPSTREAM,
 ) -> tuple[Part, ...]:
-    """Every part, the narrowest first and then in listed order."""
+    """Every part upstream, the narrowest first and then in listed order."""
     listed = tuple(deployments)
     found: dict[tuple[str, str], set[str]] = {}
-    for kind in KINDS:
+    for kind in UPSTREAM:
         for deployment in listed if kind in kinds else ():
             name = _name(kind, deployment, services.get(deployment.id, Service()))
             if name:
@@ -64,6 +73,18 @@ def _name(kind: str, deployment: Deployment, service: Service) -> str:
             return next((name for name in named if name in COUNTRY_OF), "")
         case _:
             return service.provider or deployment.provider
+
+
+def parts_of_gateway(routing: Routing, route: str, kinds: Sequence[str]) -> tuple[Part, ...]:
+    """What the gateway itself does for a route: each guardrail, and all caches together."""
+    rails = [rail.name for rail in routing.guardrails if rail.covers(route)]
+    caches = ["of the route"] if any(cache.covers(route) for cache in routing.caches) else []
+    named = {"guardrail": rails, "cache": caches}
+    return tuple(
+        Part(kind, name, frozenset())
+        for kind in OF_GATEWAY
+        for name in (named[kind] if kind in kinds else ())
+    )
 
 
 def of_route(every: Sequence[Part], reached: frozenset[str]) -> tuple[Part, ...]:
@@ -91,6 +112,8 @@ def ways_to_fail(
 
 
 def _ways(part: Part, failures: Sequence[Mishap]) -> list[Failed]:
+    if part.kind in OF_GATEWAY:
+        return [Failed(part, DOWN)]
     causes = CAUSES[part.kind]
     return [Failed(part, mishap) for mishap in failures if mishap.may_be(causes)]
 
@@ -102,3 +125,8 @@ def said(failed: Iterable[Failed]) -> Mapping[str, Mishap]:
         for id_ in one.part.deployments:
             found.setdefault(id_, one.mishap)
     return found
+
+
+def broken(failed: Iterable[Failed]) -> frozenset[str]:
+    """The guardrails among the failed parts. A cache that is down is a miss, as it is for every request."""
+    return frozenset(one.part.name for one in failed if one.part.kind == "guardrail")

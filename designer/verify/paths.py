@@ -2,8 +2,9 @@
 
 A state is a call that has just asked a deployment; its ways out are an answer and each class of
 failure, with whatever picks and cooldowns are open. States in which the rest of the call is the same are
-one, so that the graph is small and every question about all paths is one pass over it. Route
-deadlines are left to those who judge times: no clock runs here.
+one, and of deployments that are exchangeable (`alike`) the first stands for all that a path has not met, so
+that the graph is small and every question about all paths is one pass over it. Route deadlines are
+left to those who judge times: no clock runs here.
 """
 
 from collections import Counter
@@ -36,7 +37,6 @@ from designer.ir import (
     Chain,
     Deployment,
     Node,
-    Pool,
     Ref,
     Retry,
     Routing,
@@ -46,6 +46,7 @@ from designer.ir import (
     deployments_of,
     walk,
 )
+from designer.verify.alike import Alike, alike, picked_freely
 from designer.verify.choices import AnyWorld, Choices, every
 from designer.verify.mishaps import Mishap
 
@@ -78,9 +79,11 @@ class Graph(Struct, frozen=True):
     ways: tuple[tuple[Way, ...], ...]
     is_whole: bool = True
     """False: there are more states than were looked at."""
+    alike: Alike = {}
+    """Of each path that is not here, one is that differs from it in nothing but exchanged deployments."""
 
     def reached(self) -> frozenset[str]:
-        return frozenset(self.deployments[1:])
+        return frozenset().union(*(self.alike.get(id_, (id_,)) for id_ in self.deployments[1:]))
 
     def only(self, keeps: Callable[[Way], bool]) -> "Graph":
         ways = tuple(tuple(way for way in each if keeps(way)) for each in self.ways)
@@ -210,12 +213,29 @@ def _smallest(sets: Iterable[frozenset[str]]) -> frozenset[frozenset[str]]:
 # --- The walk -------------------------------------------------------------------------------------
 
 
-def explore(program: Program, route: str, request: Request, failures: Sequence[Mishap]) -> Graph:
-    """`program` is one of an opened Routing."""
+def explore(
+    program: Program,
+    route: str,
+    request: Request,
+    failures: Sequence[Mishap],
+    known: Alike | None = None,
+) -> Graph:
+    """`program` is one of an opened Routing; `known` are its exchangeable deployments."""
     routing = program.routing
     endless = tuple(replace(one, deadline_s=None) for one in routing.routes)
     program = Program(replace(routing, routes=endless), program.semantics)
-    return _Explorer(program, failures).graph(route, request)
+    known = alike(program.routing) if known is None else known
+    return _Explorer(program, failures, known).graph(route, request)
+
+
+class _State(NamedTuple):
+    """A call that has asked `send.deployment`."""
+
+    call: Call
+    cooling: frozenset[str]
+    met: frozenset[str]
+    """Exchangeable deployments that it has asked and may ask again, and the last one of their kind."""
+    send: Send
 
 
 class _Landed(NamedTuple):
@@ -228,8 +248,9 @@ class _Landed(NamedTuple):
 
 
 class _Explorer:
-    def __init__(self, program: Program, failures: Sequence[Mishap]) -> None:
+    def __init__(self, program: Program, failures: Sequence[Mishap], known: Alike) -> None:
         self.program = program
+        self.known = known
         self.failures = failures
         self.units = units(program)
         self.alive = _Alive(program)
@@ -237,69 +258,91 @@ class _Explorer:
         rule = program.semantics.cooldown
         self.counts_first = rule is not None and rule.counts != "every"
         self.numbers: dict[object, int] = {}
-        self.calls: list[tuple[Call, frozenset[str], Send]] = []
+        self.states: list[_State] = []
 
     def graph(self, route: str, request: Request) -> Graph:
-        call = begin(route, request)
-        start = [self._way(None, 0.0, one) for one in self._land(call, [Began(0.0)], frozenset())]
-        ways = [tuple(start)]
+        nothing = frozenset[str]()
+        landed = self._land(begin(route, request), [Began(0.0)], nothing, nothing)
+        ways = [tuple(self._way(None, 0.0, one, nothing) for one in landed)]
         done = 0
         count = 0
-        while done < len(self.calls) < MOST_STATES and count < MOST_WAYS:
-            ways.append(tuple(self._ways(*self.calls[done])))
+        while done < len(self.states) < MOST_STATES and count < MOST_WAYS:
+            ways.append(tuple(self._ways(self.states[done])))
             count += len(ways[-1])
             done += 1
-        asked = ("", *(str(call.deployment) for call, _, _ in self.calls[:done]))
-        is_whole = done == len(self.calls)
+        asked = ("", *(state.send.deployment for state in self.states[:done]))
+        is_whole = done == len(self.states)
         if not is_whole:
             ways = [tuple(w for w in each if w.to <= done) for each in ways]
-        return Graph(route, asked, tuple(ways), is_whole)
+        return Graph(route, asked, tuple(ways), is_whole, self.known)
 
-    def _ways(self, call: Call, cooling: frozenset[str], send: Send) -> Iterator[Way]:
-        for one in self._land(call, [Ended(0.0)], cooling):
-            yield self._way(None, _limit_s(send, _ANSWER), one)
+    def _ways(self, state: _State) -> Iterator[Way]:
+        call, cooling, met, send = state
+        for one in self._land(call, [Ended(0.0)], cooling, met):
+            yield self._way(None, _limit_s(send, _ANSWER), one, met)
         landed: dict[object, list[_Landed]] = {}
         for mishap in self.failures:
-            alike = mishap.phase, mishap.does, mishap.retry_after_s
-            if alike not in landed:
-                events = list(mishap.events(0.0))
-                landed[alike] = list(self._apart(self._land(call, events, cooling)))
+            alike_ = mishap.phase, mishap.does, mishap.retry_after_s
+            if alike_ not in landed:
+                every_ = self._land(call, list(mishap.events(0.0)), cooling, met)
+                landed[alike_] = list(self._apart(every_, met))
             limit_s = _limit_s(send, mishap)
-            yield from (self._way(mishap, limit_s, one) for one in landed[alike])
+            yield from (self._way(mishap, limit_s, one, met) for one in landed[alike_])
 
-    def _apart(self, landed: Iterable[_Landed]) -> Iterator[_Landed]:
+    def _apart(self, landed: Iterable[_Landed], met: frozenset[str]) -> Iterator[_Landed]:
         """Without those that differ in nothing but the draws that led there."""
         seen: set[object] = set()
         for one in landed:
             is_over = isinstance(one.command, Finish)
-            to = repr(one.command) if is_over else self._number(one.call, one.cooling, one.command)
+            to = repr(one.command) if is_over else self._number(one, met)
             key = to, one.wait_s, one.assumed
             if key not in seen:
                 seen.add(key)
                 yield one
 
-    def _way(self, mishap: Mishap | None, limit_s: float, landed: _Landed) -> Way:
+    def _way(
+        self, mishap: Mishap | None, limit_s: float, landed: _Landed, met: frozenset[str]
+    ) -> Way:
         command = landed.command
         to, finish = -1, None
         if isinstance(command, Send):
-            to = self._number(landed.call, landed.cooling, command)
+            to = self._number(landed, met)
         else:
             assert isinstance(command, Finish)
             finish = command
         return Way(mishap, to, finish, limit_s, landed.wait_s, landed.draws, landed.assumed)
 
-    def _number(self, call: Call, cooling: frozenset[str], send: Command) -> int:
+    def _number(self, landed: _Landed, met: frozenset[str]) -> int:
+        call, send = landed.call, landed.command
         assert isinstance(send, Send)
-        key = self._key(call, cooling)
+        alive = self.alive.of(call)
+        met = self._met(met, send.deployment) & alive
+        key = self._key(call, landed.cooling, alive), met
         if key not in self.numbers:
-            self.calls.append((call, cooling, send))
-            self.numbers[key] = len(self.calls)
+            self.states.append(_State(call, landed.cooling, met, send))
+            self.numbers[key] = len(self.states)
         return self.numbers[key]
 
+    def _met(self, before: frozenset[str], id_: str) -> frozenset[str]:
+        """Those of which none stands for another any more: the last of its kind is one of them."""
+        same = self.known.get(id_, ())
+        met = before.union((id_,)).intersection(same)
+        return before | (met if len(met) < len(same) - 1 else frozenset(same))
+
     def _land(
-        self, call: Call, events: Sequence[Event], cooling: frozenset[str]
+        self, call: Call, events: Sequence[Event], cooling: frozenset[str], met: frozenset[str]
     ) -> Iterator[_Landed]:
-        return every(lambda choices: self._landed(call, events, cooling, choices))
+        landed = every(lambda choices: self._landed(call, events, cooling, choices))
+        return (one for one in landed if self._stands_for_all(one, met))
+
+    def _stands_for_all(self, landed: _Landed, met: frozenset[str]) -> bool:
+        """Whether no earlier deployment could have been asked with the same to come of it."""
+        command = landed.command
+        if not isinstance(command, Send) or command.deployment in met:
+            return True
+        same = self.known.get(command.deployment, (command.deployment,))
+        fresh = (id_ for id_ in same if id_ not in met and id_ not in landed.cooling)
+        return next(fresh) == command.deployment
 
     def _landed(
         self, call: Call, events: Sequence[Event], cooling: frozenset[str], choices: Choices
@@ -311,10 +354,9 @@ class _Explorer:
 
     # --- What of a call still matters -------------------------------------------------------------
 
-    def _key(self, call: Call, cooling: frozenset[str]) -> object:
+    def _key(self, call: Call, cooling: frozenset[str], alive: frozenset[str]) -> object:
         """Equal for calls that go on alike: what was told of earlier attempts is past."""
         limit = self.program.routing.route(call.asked).attempts_limit
-        alive = self.alive.of(call)
         return (
             call.deployment,
             call.route,
@@ -383,19 +425,10 @@ def units(program: Program) -> Mapping[str, frozenset[str]]:
     nodes = list(_nodes(program.routing))
     places = Counter(node.deployment for node in nodes if isinstance(node, Target))
     for node in nodes:
-        members = _picked_freely(node)
+        members = frozenset(picked_freely(node))
         if members and all(places[id_] == 1 for id_ in members):
             found |= dict.fromkeys(members & able, members & able)
     return found
-
-
-def _picked_freely(node: Node) -> frozenset[str]:
-    match node:
-        case Pool(children=inner, weights=weights, pick="weighted") if all(weights):
-            names = [child.deployment for child in inner if isinstance(child, Target)]
-            return frozenset(names) if len(names) == len(inner) else frozenset()
-        case _:
-            return frozenset()
 
 
 _MOST_REMEMBERED = 1000

@@ -5,11 +5,12 @@ is `designer.verify.judge`'s.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date
 from typing import Any
 
 from msgspec import Struct
 
-from designer.catalog.model import FACT_KEYS
+from designer.catalog.model import CAPABILITIES, FACT_KEYS
 from designer.diagnostics import Place, Report, Rule, Severity
 from designer.documents import Document, Path, read_json, read_yaml
 from designer.ir import Routing
@@ -18,6 +19,7 @@ from designer.profile.regions import countries_of
 from designer.profile.units import (
     NotAValue,
     format_duration_s,
+    parse_count,
     parse_duration_s,
     parse_money,
     parse_share,
@@ -135,6 +137,29 @@ def _entities(value: Any) -> tuple[str, ...]:
     return tuple(names)
 
 
+def _tokens(value: Any) -> int:
+    count = parse_count(str(value))
+    if count < 1:
+        raise NotAValue(f"{value!r} is no count of tokens")
+    return count
+
+
+def _capabilities(value: Any) -> tuple[str, ...]:
+    names = tuple(str(one) for one in (value if isinstance(value, list) else [value]))
+    unknown = sorted(set(names) - CAPABILITIES)
+    if unknown or not names:
+        known = ", ".join(sorted(CAPABILITIES))
+        raise NotAValue(f"{', '.join(unknown) or 'nothing'} is no capability; there are {known}")
+    return names
+
+
+def _day(value: Any) -> date:
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError as error:
+        raise NotAValue(f"{value!r} is no day") from error
+
+
 def _survives(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 4:
         raise NotAValue(f"{value!r} is no count of parts from 1 to 4")
@@ -156,6 +181,9 @@ KNOWN: Mapping[str, _Kind] = {
     "embeddings": _Kind(_only("same_model"), "`embeddings: same_model`"),
     "whole_answers": _Kind(_only(True), "`whole_answers: true`"),
     "priced": _Kind(_only(True), "`priced: true`"),
+    "context": _Kind(_tokens, "`context: 128k`"),
+    "capabilities": _Kind(_capabilities, "`capabilities: [tools, json]`"),
+    "served_until": _Kind(_day, "`served_until: 2027-06-30`"),
     "attempts": _Kind(_limit(_count), "`attempts: '<= 4'`"),
     "deadline": _Kind(_limit(parse_duration_s), "`deadline: '<= 60s'`"),
     "cost": _Kind(_limit(_usd), "`cost: '<= 0.05 USD'`"),

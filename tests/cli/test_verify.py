@@ -106,3 +106,28 @@ def test_what_was_found_before_an_interruption_is_kept_and_marked() -> None:
     assert text(found, is_partial).endswith(
         "interrupted, and only in part: 1 hold, 0 violated, 0 inconclusive"
     )
+
+
+def test_what_the_project_above_names_must_hold(
+    config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules/own.yaml").write_text("properties: [{attempts: '<= 1', routes: [chat]}]")
+    (tmp_path / "designer.yaml").write_text("version: 1\nproperties: rules/own.yaml\n")
+    below = tmp_path / "deploy/eu"
+    below.mkdir(parents=True)
+    (below / "config.yaml").write_text(CONFIG)
+
+    for path in (config, str(below / "config.yaml"), str(below)):
+        assert run(["verify", path]) == 1
+        assert "chat  attempts: <= 1" in capsys.readouterr().out
+
+
+def test_properties_that_are_given_take_the_place_of_the_projects(
+    config: str, tmp_path: Path
+) -> None:
+    (tmp_path / "given.yaml").write_text("properties: [{attempts: '<= 4', routes: [chat]}]")
+    (tmp_path / "designer.yaml").write_text("properties: not-there.yaml\n")
+
+    assert run(["verify", config, "--properties", str(tmp_path / "given.yaml")]) == 0
+    assert run(["verify", config]) == 2

@@ -54,6 +54,48 @@ def test_an_edit_changes_its_own_characters(edit: Edit, before: str, after: str)
 
 
 @pytest.mark.parametrize(
+    ("path", "text", "before", "after"),
+    [
+        (("a",), "1", "x: {}\n", "a: 1\nx: {}\n"),
+        (("x", "a"), "1", "x: {}\n", "x: {a: 1}\n"),
+        (("x", "a"), "1", "x: {b: 2}\n", "x: {a: 1, b: 2}\n"),
+        (("x", "a"), "1", "x:\n  b: 2  # two\n", "x:\n  a: 1\n  b: 2  # two\n"),
+        (("x", 0, "a"), "1", "x:\n  - b: 2\n", "x:\n  - a: 1\n    b: 2\n"),
+        (("x", 0), "a", "x:\n- b\n", "x:\n- a\n- b\n"),
+        (("x", 0), "a", "x: [b]\n", "x: [a, b]\n"),
+        (("a",), "1", '{\n  "b": 2\n}\n', '{\n  "a": 1,\n  "b": 2\n}\n'),
+        (("x", 0), "a", "x: &these\n  - b\n", None),
+        (("x", "a"), "1", "x: text\n", None),
+        (("y", "a"), "1", "x: {}\n", None),
+    ],
+)
+def test_a_new_entry_is_laid_out_as_the_first_one_is(
+    path: tuple[str | int, ...], text: str, before: str, after: str | None
+) -> None:
+    assert fixed(before, Edit("insert", path, text)) == (before if after is None else after)
+
+
+@pytest.mark.parametrize(
+    ("index", "before", "after"),
+    [
+        (0, "x: [a, b]\n", "x: [b]\n"),
+        (1, "x: [a, b]\n", "x: [a]\n"),
+        (1, '[\n  {"a": 1},\n  {"b": 2}\n]\n', '[\n  {"a": 1}\n]\n'),
+        (0, "x:\n  - a: 1\n    b: 2\n  # the other\n  - c: 3\n", "x:\n  # the other\n  - c: 3\n"),
+        (1, "x:\n  - a\n  - b  # last\n", "x:\n  - a\n"),
+        (0, "x: [a]\n", "x: [a]\n"),
+        (0, "x: # none but\n  - a\n", "x: # none but\n  - a\n"),
+    ],
+)
+def test_an_item_is_dropped_with_what_parts_it_from_the_others(
+    index: int, before: str, after: str
+) -> None:
+    path = (index,) if before.startswith("[") else ("x", index)
+
+    assert fixed(before, Edit("drop", path)) == after
+
+
+@pytest.mark.parametrize(
     "edit",
     [
         Edit("set", ("nothing", "here"), "2"),

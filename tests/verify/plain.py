@@ -266,3 +266,29 @@ def smallest_failing(program: Program, route: str, most: int) -> int | None:
 
 def _outages(kind: str) -> tuple[str, ...]:
     return (*OUTAGES, "404") if kind == "model" else OUTAGES
+
+
+# --- Pools of deployments that stand for one another ----------------------------------------------
+
+
+@st.composite
+def pooled(draw: st.DrawFn) -> Program:
+    """Two routes, each of a pool that is retried, or of two one after the other; one falls back."""
+    ids = ("a", "b", "c", "d", "e")
+    given = draw(st.sampled_from([None, Cooldown(1000.0, 0), Cooldown(1000.0, None)]))
+    other = draw(st.sampled_from([given, Cooldown(1000.0, 1)]))
+    deployments = tuple(
+        Deployment(id_, "openai", f"model-{id_}", timeout_s=10.0, cooldown=cooldown)
+        for id_, cooldown in zip(ids, (given, given, other, given, given), strict=True)
+    )
+    retries = draw(st.integers(0, 2))
+    own = Pool(tuple(map(Target, ids[:3])), draw(st.sampled_from([(), (1.0, 2.0, 1.0)])))
+    spare = Pool(tuple(map(Target, ids[3:])))
+    tried: Node = Retry(own, retries, draw(_sets))
+    if draw(st.booleans()):
+        tried = Retry(Chain((Rung(own), Rung(spare, draw(_sets)))), retries, draw(_sets))
+        spare = Pool((Target("e"), Target("a")))
+    chat = Chain((Rung(tried), Rung(Ref("spare"), draw(_sets))))
+    limit = draw(st.sampled_from([None, 2]))
+    routes = Route("chat", chat, attempts_limit=limit), Route("spare", Retry(spare, 1, draw(_sets)))
+    return Program(Routing(routes, deployments), draw(_habits))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import pytest
 from hypothesis import given, settings
 
 from designer.engine.call import Program
 from designer.engine.events import Request
+from designer.gateways.litellm.semantics import LITELLM_1_106
+from designer.ir import Deployment, Pool, Retry, Route, Routing, Target
+from designer.verify.alike import alike, covers
 from designer.verify.mishaps import mishaps
 from designer.verify.opened import opened
-from designer.verify.paths import explore, failing_sets, longest
+from designer.verify.paths import Graph, Way, explore, failing_sets, longest
 from designer.verify.properties import KNOWN, Property
 from tests.verify import plain
 
@@ -21,7 +26,7 @@ def _opened(program: Program) -> Program:
     return Program(opened(program.routing), program.semantics)
 
 
-def _graph(program: Program):  # type: ignore[no-untyped-def]  # a Graph, short for the laws below
+def _graph(program: Program) -> Graph:
     ours = _opened(program)
     return explore(ours, ROUTE, Request(), mishaps(ours, stream=False))
 
@@ -73,9 +78,60 @@ def test_a_thousand_routings_survive_what_enumeration_says(program: Program) -> 
 
 @given(program=plain.programs())
 def test_no_set_holds_another_and_a_call_fails_in_none_smaller(program: Program) -> None:
-    found = failing_sets(_graph(program), lambda _, w: bool(w.finish and w.finish.failure))
+    found = failing_sets(_graph(program), _fails)
 
     assert not any(one < other for one in found for other in found)
+
+
+def _fails(_: str, way: Way) -> bool:
+    return way.finish is not None and way.finish.failure is not None
+
+
+@settings(max_examples=100)
+@given(program=plain.pooled())
+def test_deployments_that_stand_for_one_another_hide_no_path(program: Program) -> None:
+    ours = _opened(program)
+    classes = mishaps(ours, stream=False)
+    all_paths = explore(ours, ROUTE, Request(), classes, known={})
+
+    few = explore(ours, ROUTE, Request(), classes)
+
+    assert few.reached() == all_paths.reached()
+    assert _most_attempts(few) == _most_attempts(all_paths)
+    ids = sorted(d.id for d in program.routing.deployments)
+    ours_fail, fail = failing_sets(few, _fails), failing_sets(all_paths, _fails)
+    for size in range(len(ids) + 1):
+        for down in map(frozenset, combinations(ids, size)):
+            may_fail = any(covers(few.alike, down, one) for one in ours_fail)
+            assert may_fail == any(one <= down for one in fail), down
+
+
+def _most_attempts(graph: Graph) -> float:
+    return longest(graph, lambda _, way: float(way.to >= 0)).value
+
+
+def test_a_pool_of_many_has_no_more_states_than_one_of_a_few() -> None:
+    few, many = (
+        explore(program, ROUTE, Request(), mishaps(program, stream=False))
+        for program in map(_pool_of, (4, 40))
+    )
+
+    assert len(few.ways) == len(many.ways)
+    assert len(many.reached()) == 40
+
+
+def _pool_of(count: int) -> Program:
+    deployments = tuple(Deployment(f"d{n}", "openai", f"model-{n}") for n in range(count))
+    node = Retry(Pool(tuple(Target(d.id) for d in deployments)), 2)
+    return Program(Routing((Route(ROUTE, node),), deployments), LITELLM_1_106)
+
+
+def test_what_is_told_apart_stands_for_itself() -> None:
+    routing = _pool_of(3).routing
+
+    assert alike(routing)["d0"] == ("d0", "d1", "d2")
+    assert alike(routing, apart={"d0"}) == dict.fromkeys(("d1", "d2"), ("d1", "d2"))
+    assert alike(routing, told=lambda id_: id_) == {}
 
 
 def test_every_kind_of_property_is_judged() -> None:

@@ -82,6 +82,59 @@ def test_an_edit_that_costs_another_property_is_none(tmp_path: Path) -> None:
     assert repair(known, properties, violated) is None
 
 
+MODELS = """\
+model_list:
+  - {model_name: chat, litellm_params: {model: openai/gpt-5.4-mini, api_key: os.environ/ONE, timeout: 20}}
+  - {model_name: spare, litellm_params: {model: mistral/mistral-small, api_key: os.environ/TWO, timeout: 20}}
+"""
+SILENT = MODELS.replace(", timeout: 20", "")
+TWO_PLACES = """\
+model_list:
+  - model_name: chat
+    litellm_params: {model: "bedrock/eu.amazon.nova-pro-v1:0", aws_region_name: eu-central-1}
+  - model_name: chat
+    litellm_params: {model: "bedrock/us.amazon.nova-pro-v1:0", aws_region_name: us-east-1}
+"""
+PORTKEY = """\
+{
+  "strategy": {"mode": "fallback"},
+  "targets": [
+    {"provider": "openai", "api_key": "${ONE}", "override_params": {"model": "gpt-5.4-mini"}},
+    {"provider": "mistral-ai", "api_key": "${TWO}", "override_params": {"model": "mistral-small-latest"}}
+  ]
+}
+"""
+MISSING = [
+    (MODELS, "{survives: 1, parts: [provider], routes: [chat]}", "let chat fall back to spare"),
+    (
+        MODELS + "router_settings:\n  fallbacks:\n    - {spare: [chat]}\n",
+        "{survives: 1, parts: [provider], routes: [chat]}",
+        "let chat fall back to spare",
+    ),
+    (MODELS, "{attempts: '<= 2', routes: [chat]}", "write `router_settings: {num_retries: 1}`"),
+    (MODELS + "router_settings: {timeout: 20}\n", "{attempts: '<= 1'}", "write `num_retries: 0`"),
+    (SILENT, "{deadline: '<= 250s'}", "write `router_settings: {timeout: 10}`"),
+    (TWO_PLACES, "{residency: [eu]}", "drop model_list[1], chat"),
+    (PORTKEY, "{refusal: final}", "write `on_status_codes: "),
+    (PORTKEY, "{deadline: '<= 61s'}", "write `request_timeout: 30000`"),
+]
+
+
+@pytest.mark.parametrize(("text", "said", "title"), MISSING, ids=[title for *_, title in MISSING])
+def test_what_is_missing_is_written_and_what_is_too_much_dropped(
+    text: str, said: str, title: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / ("config.json" if text.startswith("{") else "config.yaml")
+    path.write_text(text, "utf-8")
+    properties = tmp_path / "properties.yaml"
+    properties.write_text(f"properties: [{said}]", "utf-8")
+    command = ["verify", str(path), "--properties", str(properties)]
+
+    assert run([*command, "--fix"]) == 1
+    assert f"after one edit: {title}" in capsys.readouterr().err
+    assert run(command) == 0
+
+
 def test_to_show_an_edit_is_not_to_make_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

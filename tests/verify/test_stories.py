@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -18,6 +18,7 @@ from designer.gateways.reference import REFERENCE
 from designer.ir import (
     ANY,
     REFUSALS,
+    Cache,
     Case,
     Chain,
     Condition,
@@ -43,11 +44,18 @@ CHAIN = Chain((Rung(Retry(Target("first"), 2)), Rung(Target("second"), ANY - REF
 PII = Guardrail("pii", "pii", frozenset({"input"}), "redact", entities=("email",))
 
 
-def _judged(said: str, *rails: Guardrail, node: Any = CHAIN, **more: Any) -> list[Verdict]:
-    routing = Routing((Route("chat", node, **more),), (FIRST, SECOND), rails)
+def _judged(
+    said: str,
+    *rails: Guardrail,
+    node: Any = CHAIN,
+    second: Deployment = SECOND,
+    caches: tuple[Cache, ...] = (),
+    **more: Any,
+) -> list[Verdict]:
+    routing = Routing((Route("chat", node, **more),), (FIRST, second), rails, caches=caches)
     terms = {
-        "first": Terms("", Decimal(1), Decimal(2)),
-        "second": Terms("", Decimal(3), Decimal(4)),
+        "first": Terms("", Decimal(1), Decimal(2), max_input_tokens=128_000),
+        "second": Terms("", Decimal(3), Decimal(4), max_input_tokens=64_000),
     }
     config = Config(LITELLM, Parsed("reference", routing, REFERENCE, terms))
     report = Report()
@@ -75,12 +83,56 @@ def _judged(said: str, *rails: Guardrail, node: Any = CHAIN, **more: Any) -> lis
         ("priced: true", "holds"),
         ("whole_answers: true", "holds"),
         ("redacted: pii", "violated"),
+        ("context: 64k", "holds"),
+        ("context: 100k", "violated"),
+        ("capabilities: [tools]", "inconclusive"),
+        ("served_until: 2027-06-30", "inconclusive"),
     ],
 )
 def test_a_chain_of_two_is_judged(said: str, outcome: str) -> None:
     (verdict,) = _judged(said)
 
     assert verdict.outcome == outcome, verdict.found
+
+
+@pytest.mark.parametrize(("on_error", "outcome"), [("block", "violated"), ("pass", "holds")])
+def test_a_guardrail_that_is_down_fails_as_the_configuration_says(
+    on_error: Literal["block", "pass"], outcome: str
+) -> None:
+    rail = replace(PII, on_error=on_error)
+
+    (verdict,) = _judged("survives: 1, parts: [guardrail, provider]", rail)
+    (upstream,) = _judged("survives: 1, parts: [provider]", rail)
+
+    assert verdict.outcome == outcome, verdict.found
+    assert verdict.failing == (("guardrail pii (down)",) if outcome == "violated" else ())
+    assert upstream.outcome == "holds"
+
+
+def test_a_guardrail_of_other_routes_is_no_part_of_this_one() -> None:
+    (verdict,) = _judged("survives: 1, parts: [guardrail]", replace(PII, routes=("other",)))
+
+    assert verdict.found == "answered whichever part fails (2 sets)"  # nothing, once each
+
+
+def test_a_cache_that_is_down_is_a_miss() -> None:
+    caches = (Cache("exact", 60.0),)
+
+    (held,) = _judged("survives: 1, parts: [cache]", caches=caches)
+    (broken,) = _judged("survives: 2, parts: [cache, provider]", caches=caches)
+
+    assert held.found == "answered whichever part fails (4 sets)"  # nothing and the cache, twice
+    assert broken.failing == ("provider openai (503)", "provider mistral (503)")
+
+
+def test_a_key_that_is_revoked_takes_every_deployment_that_has_it() -> None:
+    shared = replace(SECOND, secret="env:ONE")
+
+    (verdict,) = _judged("survives: 1, parts: [key], failures: [401]", second=shared)
+
+    assert verdict.failing == ("key env:ONE (401)",)
+    assert verdict.trace is not None
+    assert [tried.outcome for tried in verdict.trace.attempts] == ["401", "401"]
 
 
 def test_a_deadline_of_the_route_limits_whatever_happens_below() -> None:
