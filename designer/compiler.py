@@ -33,7 +33,7 @@ from designer.planner.capacity import Load, with_load
 from designer.planner.chain import Bounds, Chosen, Variant, choose_chain
 from designer.planner.choose import Verdict, compare
 from designer.planner.examples import try_examples
-from designer.planner.forecast import CacheMode, Course, course, forecast
+from designer.planner.forecast import CacheMode, Course, bill, course, forecast
 from designer.planner.lock import Lock, lock_path, lock_text, read_lock
 from designer.planner.requirements import Conflict, cost_per_request_usd, requirements
 from designer.planner.routing import CARRIED, build_routing, terms
@@ -350,14 +350,10 @@ def _of_route(routing: Routing, alias: str) -> tuple[Any, ...]:
 def _check_budget(loaded: LoadedProfile, plan: Plan, report: Report) -> None:
     """The whole profile's forecast against `cost.monthly_budget`."""
     budget = plan.profile.cost.monthly_budget
-    figures = [f.usd_per_month for f in plan.forecasts.values() if f.usd_per_month]
-    shared = {fixed.account: fixed for f in plan.forecasts.values() for fixed in f.fixed}
-    fixed = sum(cost.usd_per_month for cost in shared.values())
-    high = fixed + sum(figure.high for figure in figures)
-    if budget is not None and high > budget.usd:
-        low = fixed + sum(figure.low for figure in figures)
+    month = bill(plan.forecasts)
+    if budget is not None and month.high > budget.usd:
         place = loaded.positions.place("cost.monthly_budget")
-        report.add(OVER_BUDGET, place, low=low, high=high, budget=budget)
+        report.add(OVER_BUDGET, place, low=month.low, high=month.high, budget=budget)
 
 
 def _leave_out_ignored(profile: Profile, as_of: date, report: Report) -> None:

@@ -29,7 +29,7 @@ from designer.ir import (
 )
 from designer.planner.chain import Chosen
 from designer.planner.choose import Verdict
-from designer.planner.forecast import Figure, Forecast
+from designer.planner.forecast import Figure, Forecast, bill
 from designer.primary import FAILURES, Primary
 from designer.profile.model import Profile, Workload
 
@@ -260,6 +260,7 @@ def _report_values(plan: Plan) -> dict[str, Any]:
             for chosen in plan.chains
         ],
         "failures": tuple(FAILURES),
+        "bill": _bill_in_words(plan),
         "primaries": plan.primaries,
         "obtain": plan.obtain,
         "loosened": plan.loosened,
@@ -342,6 +343,25 @@ def figures(forecast: Forecast) -> Iterable[tuple[str, str, str]]:
             f"{fixed.usd_per_month:,.0f} USD/month",
             fixed.source,
         )
+
+
+def _bill_in_words(plan: Plan) -> str:
+    """Nothing where no alias has a rate of traffic and no machine is paid by the hour."""
+    month = bill(plan.forecasts)
+    if not month.high:
+        return ""
+    asked = plan.profile.cost.monthly_budget
+    said = [
+        f"All aliases together: **{month.low:,.0f}–{month.high:,.0f} USD a month**, the sums of the "
+        "intervals above."
+    ]
+    if month.fixed:
+        said.append(f"{month.fixed:,.0f} USD of it is paid whether anything is asked or not.")
+    if month.without:
+        said.append(f"Without a rate of traffic, so not in it: {', '.join(month.without)}.")
+    if asked is not None:
+        said.append(f"`cost.monthly_budget` is {asked}.")
+    return " ".join(said)
 
 
 def in_words(figure: Figure) -> str:

@@ -128,6 +128,18 @@ def test_what_it_costs_a_month_and_how_sure_that_is(folder: Path) -> None:
         assert source == figure["source"]
 
 
+def test_what_all_of_it_costs_together(folder: Path) -> None:
+    forecasts = plan_of(folder)["forecast"].values()
+    fixed = {f["account"]: f["usd_per_month"] for one in forecasts for f in one["fixed"]}
+    ends = [
+        sum(one["usd_per_month"][end] for one in forecasts if one["usd_per_month"])
+        + sum(fixed.values())
+        for end in ("low", "high")
+    ]
+
+    assert "**{:,.0f}–{:,.0f} USD a month**".format(*ends) in section(folder, "What it costs")
+
+
 def test_what_the_gateway_cannot_do_that_the_profile_asks_for(folder: Path) -> None:
     told = [(row[0], row[2]) for row in rows(section(folder, "What is lost"))]
 

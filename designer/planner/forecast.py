@@ -7,7 +7,7 @@ limits of answers are not forecast.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from random import Random
@@ -71,6 +71,30 @@ class Forecast(Struct, frozen=True):
     """Of a request asked, averaged over those that a cache answers."""
     fixed: tuple[Fixed, ...] = ()
     """Not in the figures above."""
+
+
+class Bill(Struct, frozen=True):
+    """A month of all aliases together, in USD."""
+
+    low: float
+    high: float
+    """Sums of the aliases' ends: wider than nine months of ten, unless all stray the same way."""
+    fixed: float
+    """Of both: machines and commitments, each account's once, asked or not."""
+    without: tuple[str, ...]
+    """Aliases without a rate of traffic, whose requests are not in it."""
+
+
+def bill(forecasts: Mapping[str, Forecast]) -> Bill:
+    months = [f.usd_per_month for f in forecasts.values() if f.usd_per_month]
+    by_account = {cost.account: cost for f in forecasts.values() for cost in f.fixed}
+    fixed = sum(cost.usd_per_month for cost in by_account.values())
+    return Bill(
+        fixed + sum(figure.low for figure in months),
+        fixed + sum(figure.high for figure in months),
+        fixed,
+        tuple(alias for alias, f in forecasts.items() if f.usd_per_month is None),
+    )
 
 
 class Course(Struct, frozen=True):
