@@ -27,7 +27,11 @@ def summary(plan: Plan, profile: str, folder: Path | None, report: Report) -> st
 def _gateway(plan: Plan) -> Iterable[str]:
     chosen = plan.verdict
     yield f"{_bold(plan.profile.name)}  on  {_bold(chosen.gateway.title)}"
-    for reason in chosen.reasons:
+    lost, *others = chosen.reasons
+    if chosen.losses:
+        # Their names stand in the warnings below.
+        lost = f"{lost.partition(':')[0]}, each told below"
+    for reason in (lost, *others):
         yield _wrap(reason, "    + ")
     for verdict in plan.verdicts:
         if verdict is not chosen:
