@@ -139,6 +139,9 @@ class _Response:
     async def close(self) -> None:
         return None
 
+    async def finish(self) -> None:
+        """Nothing comes after `[DONE]` here."""
+
     def _first_s(self) -> float:
         given = self._outcome.first_token_s
         if given is None:
