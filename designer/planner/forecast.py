@@ -166,14 +166,17 @@ def _answered(domains: tuple[Domain, ...], tries: tuple[Try, ...]) -> tuple[floa
     )
 
 
-@lru_cache(maxsize=256)
-def _drawn_outages(domains: tuple[Domain, ...]) -> tuple[tuple[Outages, ...], ...]:
+def _drawn_outages(domains: tuple[Domain, ...]) -> Iterable[tuple[Outages, ...]]:
     """The common cause comes last."""
-    chance = Random(_SEED)
     common = Domain("everything", priors.COMMON, priors.REQUEST_FAILS)
-    return tuple(
-        tuple(outages(domain, chance) for domain in (*domains, common)) for _ in range(_DRAWS)
-    )
+    return zip(*(_months_of(domain) for domain in (*domains, common)), strict=True)
+
+
+@lru_cache(maxsize=256)
+def _months_of(domain: Domain) -> tuple[Outages, ...]:
+    """The same ones in every chain, so that chains differ by what is in them and not by chance."""
+    chance = Random(f"{_SEED} {domain.name}")
+    return tuple(outages(domain, chance) for _ in range(_DRAWS))
 
 
 # --- The chain as numbers -------------------------------------------------------------------------
