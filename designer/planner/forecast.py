@@ -14,6 +14,7 @@ from random import Random
 from typing import Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from designer.catalog import Catalog, Offering
 from designer.catalog.model import HOSTED_INCIDENTS, Usage
@@ -169,13 +170,14 @@ def _answered(domains: tuple[Domain, ...], tries: tuple[Try, ...]) -> tuple[floa
 def _drawn_outages(domains: tuple[Domain, ...]) -> Iterable[tuple[Outages, ...]]:
     """The common cause comes last."""
     common = Domain("everything", priors.COMMON, priors.REQUEST_FAILS)
-    return zip(*(_months_of(domain) for domain in (*domains, common)), strict=True)
+    own = (_months_of(replace(domain, name=""), n) for n, domain in enumerate(domains))
+    return zip(*own, _months_of(common, -1), strict=True)
 
 
 @lru_cache(maxsize=256)
-def _months_of(domain: Domain) -> tuple[Outages, ...]:
-    """The same ones in every chain, so that chains differ by what is in them and not by chance."""
-    chance = Random(f"{_SEED} {domain.name}")
+def _months_of(domain: Domain, place: int) -> tuple[Outages, ...]:
+    """The same ones for every chain with such a domain at its `place`: another rung changes none."""
+    chance = Random(f"{_SEED} {place}")
     return tuple(outages(domain, chance) for _ in range(_DRAWS))
 
 
