@@ -50,9 +50,9 @@ TIMES_OUT: Final = (0.0, 0.3)
 
 # --- Money ----------------------------------------------------------------------------------------
 
-TRAFFIC_SPREAD: Final = 0.4
-"""Of a month's requests around the profile's rate, one standard deviation a factor of 1.5: a plan made
-before launch is easily off by half. Assumed."""
+TRAFFIC_SPREAD: Final = 0.45
+"""Of a month's requests around the profile's rate: a plan made before launch is easily off by half, and a
+forecast is to hold in eight months of ten all the same (docs/forecast.md). Assumed."""
 INPUT_SPREAD: Final = 0.2
 OUTPUT_SPREAD: Final = 0.25
 """Of the month's average lengths around the profile's. Assumed."""
