@@ -21,6 +21,7 @@ from msgspec import Struct
 from designer.errors import NetworkError
 
 _ENDS_WITHIN_S = 5.0
+_DIES_WITHIN_S = 2.0
 
 
 class Start(Struct, frozen=True):
@@ -49,8 +50,14 @@ class Running(Struct, frozen=True):
         _end(self.process)
 
     def ensure_alive(self, name: str) -> None:
-        """Raises NetworkError when it has ended by itself."""
-        if self.process.poll() is not None:
+        """Raises NetworkError when it has ended by itself, or does within two seconds.
+
+        To be asked when it did not answer: the kernel closes the connections of a dying process
+        before anybody can learn its exit code, on a busy machine long before.
+        """
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=_DIES_WITHIN_S)
+        if self.process.returncode is not None:
             raise NetworkError(
                 f"{name} ended with {self.process.returncode} in the middle of the run; "
                 f"its log: {self.log}"

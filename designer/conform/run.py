@@ -162,7 +162,6 @@ def _asked(stage: Stage, requests: Sequence[Asked]) -> list[Answered]:
         try:
             return ask(asked)
         except httpx.TransportError as problem:
-            time.sleep(_SETTLES_S)  # a process that has just died is not gone yet
             stage.gateway.ensure_alive(stage.name)
             raise NetworkError(
                 f"{stage.name} did not answer ({problem!r}); its log: {stage.gateway.log}"

@@ -33,6 +33,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if behaviour == "dies":
             print("out of memory", flush=True)
             os._exit(9)
+        if behaviour == "dies slowly":
+            print("out of memory", flush=True)
+            os.closerange(3, 256)  # what the kernel does first
+            time.sleep(1.0)
+            os._exit(9)
         if behaviour == "hangs":
             time.sleep(3600)
         models = body["user_config"]["model_list"]
@@ -65,7 +70,7 @@ Server(("127.0.0.1", int(arguments["--port"])), Handler).serve_forever()
 
 
 def gateway(folder: Path, behaviour: str) -> Path:
-    """`asks the first`, `asks the last`, `does not start`; `dies` or `hangs` when it is asked."""
+    """`asks the first`, `asks the last`, `does not start`; `dies`, `dies slowly` or `hangs` when asked."""
     program = folder / "litellm"
     program.write_text(_PROGRAM.format(python=sys.executable, behaviour=behaviour), "utf-8")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)

@@ -93,6 +93,7 @@ def test_a_known_disagreement_counts_and_says_why(tmp_path: Path) -> None:
     [
         ("does not start", "ended with 3 while starting", "model_list is nonsense"),
         ("dies", "ended with 9 in the middle of the run", "out of memory"),
+        ("dies slowly", "ended with 9 in the middle of the run", "out of memory"),
     ],
 )
 def test_a_gateway_that_fails_is_told_with_its_log(
