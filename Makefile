@@ -42,7 +42,7 @@ gateways: $(READY) ## install the real LiteLLM proxy and Portkey gateway below .
 	@bash tests/gateways/install.sh
 
 conformance: gateways ## the engine against the real gateways, in full
-	$(PYTEST) tests/gateways tests/conformance -n 2 --dist loadfile
+	$(PYTEST) tests/conformance tests/gateways -n 3 --dist loadfile --no-loadscope-reorder
 
 fidelity: gateways ## play both corpora on the real gateways and write docs/fidelity.md
 	-$(BIN)/designer conform --bin .gateways/litellm --record docs/fidelity/litellm.json
