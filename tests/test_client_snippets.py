@@ -23,6 +23,8 @@ from designer.profile.load import load_profile
 from tests.gateways.upstream import running_upstream
 from tests.snippets import Snippet, run, snippets
 
+pytestmark = pytest.mark.slow
+
 PROFILE = """
 version: 1
 name: p

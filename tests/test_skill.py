@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from designer.diagnostics import Report
 from designer.documents import read_yaml
 
@@ -28,6 +30,7 @@ def test_the_front_matter_is_as_agent_skills_have_it() -> None:
     assert 0 < len(document.value["description"]) <= 1024
 
 
+@pytest.mark.slow
 def test_every_command_in_it_runs(tmp_path: Path) -> None:
     program = tmp_path / "bin" / "designer"
     program.parent.mkdir()

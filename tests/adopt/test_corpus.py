@@ -14,6 +14,8 @@ from designer.load import load_config
 from tests.adopt.adopting import take
 from tests.adopt.test_laws import assert_same_meaning
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 FILES = (
     *ROOT.glob(".gateways/litellm/lib/python3*/site-packages/litellm/proxy/**/*config*.yaml"),

@@ -24,6 +24,8 @@ from tests.gateways_laws.test_litellm import written_by_hand
 from tests.gateways_laws.test_openrouter import bodies
 from tests.strategies import routings
 
+pytestmark = pytest.mark.slow
+
 laws = settings(suppress_health_check=list(HealthCheck))
 
 

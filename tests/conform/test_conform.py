@@ -183,5 +183,7 @@ def test_what_is_no_gateway_is_told(tmp_path: Path) -> None:
 
 
 def _left_running(folder: Path) -> bool:
-    listed = subprocess.run(["ps", "-eww", "-o", "args"], capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        ["ps", "-eww", "-o", "args"], capture_output=True, text=True, check=True
+    )
     return f"{folder / 'litellm'} --config" in listed.stdout

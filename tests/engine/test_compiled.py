@@ -3,7 +3,7 @@
 from itertools import cycle
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -181,7 +181,6 @@ def swiftly(
     st.sampled_from([False, False, True]),
     st.sampled_from([0.0, 0.4, 1.0]),
 )
-@settings(max_examples=max(200, settings().max_examples))
 def test_the_compiled_program_does_what_the_interpreter_says(
     routing: Routing,
     semantics: Semantics,
@@ -211,7 +210,6 @@ def test_the_compiled_program_does_what_the_interpreter_says(
 
 
 @given(wild_routings(), habits(), screens, billed_answers, particular_calls, draws)
-@settings(max_examples=max(100, settings().max_examples))
 def test_the_compiled_program_screens_as_the_interpreter_does(
     routing: Routing,
     semantics: Semantics,

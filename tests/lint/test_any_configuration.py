@@ -17,6 +17,8 @@ from designer.lint.pages import effects
 from tests.conformance import litellm_strategies, portkey_strategies
 from tests.lint.linting import linted
 
+pytestmark = pytest.mark.slow
+
 Fill = Callable[[Any, Callable[[int], str]], dict[str, Any]]
 FILL: dict[str, Fill] = {"litellm": litellm.fill, "portkey-oss": portkey.fill}
 

@@ -62,6 +62,7 @@ def planned(profile: Drawn, gateway: str) -> tuple[Plan | None, Report]:
     return compile_profile(_load(profile), CATALOG, Lock(), asked, report), report
 
 
+@pytest.mark.slow
 @each
 @unshrunk
 @given(profile=profiles())
@@ -73,6 +74,7 @@ def test_a_profile_compiles_or_the_report_says_what_conflicts(gateway: str, prof
     assert [str(finding) for finding in errors if finding.code not in SAYS_WHY] == []
 
 
+@pytest.mark.slow
 @each
 @unshrunk
 @given(profile=profiles())
@@ -94,6 +96,7 @@ def test_whatever_is_emitted_is_read_by_its_own_format(gateway: str, profile: Dr
         assert text.endswith("\n"), path
 
 
+@pytest.mark.slow
 @each
 @unshrunk
 @given(profile=profiles())
@@ -110,6 +113,7 @@ def test_every_setting_of_the_configuration_is_known(gateway: str, profile: Draw
     assert parsed.not_analysed == ()
 
 
+@pytest.mark.slow
 @each
 @unshrunk
 @given(profile=profiles(), data=st.data())

@@ -19,6 +19,8 @@ from designer.plan import Plan
 from tests.planner.test_any_profile import planned, unshrunk
 from tests.profiles import Drawn, profiles
 
+pytestmark = pytest.mark.slow
+
 CHANGES: tuple[Drawn, ...] = (
     {"params": {"temperature": 0.3, "max_tokens": 77}},
     {"routing": {"timeout": "7s", "deadline": "77s"}},

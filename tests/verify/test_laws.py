@@ -31,13 +31,11 @@ def _graph(program: Program) -> Graph:
     return explore(ours, ROUTE, Request(), mishaps(ours, stream=False))
 
 
-@settings(max_examples=100)
 @given(program=plain.programs())
 def test_what_is_reached_is_what_enumeration_reaches(program: Program) -> None:
     assert _graph(program).reached() == plain.reached(program, ROUTE)
 
 
-@settings(max_examples=100)
 @given(program=plain.programs())
 def test_no_enumerated_request_makes_more_attempts_than_the_bound(program: Program) -> None:
     bound = longest(_graph(program), lambda _, way: float(way.to >= 0)).value
@@ -63,9 +61,8 @@ def _agrees(program: Program) -> None:
         assert verdict.trace.final.failure is not None
 
 
-@settings(max_examples=100)
 @given(program=plain.programs())
-def test_a_hundred_routings_survive_what_enumeration_says(program: Program) -> None:
+def test_routings_survive_what_enumeration_says(program: Program) -> None:
     _agrees(program)
 
 
@@ -87,7 +84,6 @@ def _fails(_: str, way: Way) -> bool:
     return way.finish is not None and way.finish.failure is not None
 
 
-@settings(max_examples=100)
 @given(program=plain.pooled())
 def test_deployments_that_stand_for_one_another_hide_no_path(program: Program) -> None:
     ours = _opened(program)
