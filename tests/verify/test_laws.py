@@ -84,6 +84,7 @@ def _fails(_: str, way: Way) -> bool:
     return way.finish is not None and way.finish.failure is not None
 
 
+@pytest.mark.slow
 @given(program=plain.pooled())
 def test_deployments_that_stand_for_one_another_hide_no_path(program: Program) -> None:
     ours = _opened(program)
