@@ -56,6 +56,10 @@ COMMANDS = {
     ),
     "serve": ("designer.cli.serve", "Run a configuration locally: the reference runtime."),
     "demo": ("designer.cli.serve", "Three requests that show fallback, cost and redaction."),
+    "mcp-gateway": (
+        "designer.cli.mcp_gateway",
+        "Answer an MCP server's requests for a model's answer (sampling).",
+    ),
     "keys": ("designer.cli.books", "Mint, list and revoke virtual keys of the runtime."),
     "spend": ("designer.cli.books", "What the runtime's ledger says was spent."),
     "catalog": (
@@ -79,7 +83,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command = getattr(importlib.import_module(COMMANDS[name][0]), name)
+        command = getattr(importlib.import_module(COMMANDS[name][0]), name.replace("-", "_"))
         assert isinstance(command, click.Command)
         return command
 
