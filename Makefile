@@ -24,8 +24,9 @@ demo: $(READY) ## plan an example, survive an outage on paper, then three real r
 	@$(BIN)/designer demo out/eu-support
 
 test: export HYPOTHESIS_PROFILE ?= ci
-test: gateways check ## everything CI runs: check, then the tests that need minutes or a real gateway
-	$(PYTEST) -n 2 --dist loadfile -m "(gateway or slow) and not full"
+test: $(READY) ## everything CI runs: check, then the tests that need minutes or a real gateway
+	@$(MAKE) --no-print-directory -j 2 gateways check
+	$(PYTEST) -n 3 --dist loadfile -m "(gateway or slow) and not full and not many"
 
 check: $(READY) ## the quick part: format, lint, types, import contracts, quick tests
 	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --diff --quiet . | head -40; exit 1; }
@@ -33,7 +34,7 @@ check: $(READY) ## the quick part: format, lint, types, import contracts, quick 
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache 2>&1 | tail -n 4
 	@$(BIN)/lint-imports --no-cache >/dev/null
-	$(PYTEST) -n 2 -m "not gateway and not slow"
+	$(PYTEST) -n 2 -m "not gateway and not slow and not many"
 
 format: $(READY) ## format the code
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --fix --quiet .
@@ -53,7 +54,8 @@ corpus: $(READY) ## draw the generated half of the conformance corpora anew
 	$(BIN)/python -m tests.conformance.generate
 
 fuzz: $(READY) ## many random inputs for every reader
-	HYPOTHESIS_PROFILE=fuzz $(PYTEST) -n 2 -m "not gateway" tests/profile tests/gateways_laws tests/engine tests/lint tests/test_documents.py
+	HYPOTHESIS_PROFILE=fuzz $(PYTEST) -n 2 -m "not gateway and not many" tests/profile tests/gateways_laws tests/engine tests/lint tests/test_documents.py
+	$(PYTEST) -n 2 -m many
 	$(BIN)/python -m tests.fuzz.parsers
 
 bench: $(READY) ## figures, measured side by side in one run
@@ -63,7 +65,7 @@ golden: $(READY) ## rewrite golden files and schemas; review the diff
 	$(BIN)/python -m designer.profile.schema
 	$(BIN)/python -m designer.keys.schema
 	$(BIN)/python -m runtime.openapi
-	UPDATE_GOLDEN=1 $(PYTEST) -n 2 -m "not gateway and not slow"
+	UPDATE_GOLDEN=1 $(PYTEST) -n 2 -m "not gateway and not slow and not many"
 
 clean: ## remove what the other targets made
 	rm -rf .venv .gateways out dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -11,7 +11,7 @@ settings.register_profile(
     "check", max_examples=20, derandomize=True, deadline=None, suppress_health_check=_SLOW
 )
 settings.register_profile(
-    "ci", max_examples=100, derandomize=True, deadline=None, suppress_health_check=_SLOW
+    "ci", max_examples=50, derandomize=True, deadline=None, suppress_health_check=_SLOW
 )
 settings.register_profile("fuzz", max_examples=1_000, deadline=None, suppress_health_check=_SLOW)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "check"))

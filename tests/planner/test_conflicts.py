@@ -61,7 +61,7 @@ def _infeasible() -> Iterator[tuple[list[Candidate], list[Requirement], Conflict
 
 
 @pytest.mark.parametrize(
-    "number", [pytest.param(20), pytest.param(200, marks=pytest.mark.slow)], ids=str
+    "number", [pytest.param(20), pytest.param(200, marks=pytest.mark.many)], ids=str
 )
 def test_leaving_any_requirement_out_of_a_conflict_resolves_it(number: int) -> None:
     for pool, wanted, found, _ in islice(_infeasible(), number):
@@ -74,7 +74,7 @@ def test_leaving_any_requirement_out_of_a_conflict_resolves_it(number: int) -> N
 
 
 @pytest.mark.parametrize(
-    "number", [pytest.param(20), pytest.param(200, marks=pytest.mark.slow)], ids=str
+    "number", [pytest.param(20), pytest.param(200, marks=pytest.mark.many)], ids=str
 )
 def test_relaxing_as_told_gives_what_is_told(number: int) -> None:
     """Nothing is told only where another conflict is left, and that one is smaller or elsewhere."""

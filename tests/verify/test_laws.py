@@ -66,7 +66,7 @@ def test_routings_survive_what_enumeration_says(program: Program) -> None:
     _agrees(program)
 
 
-@pytest.mark.slow
+@pytest.mark.many
 @settings(max_examples=1000)
 @given(program=plain.programs())
 def test_a_thousand_routings_survive_what_enumeration_says(program: Program) -> None:
