@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import jinja2
 from jinja2.runtime import Context
 from msgspec import Struct
 
+from designer.bytecode import BesideTemplates
 from designer.diagnostics import Place, Report, Rule, Severity
 from designer.documents import scalar
 from designer.errors import UsageError
@@ -55,7 +57,9 @@ def _environment(folder: str) -> jinja2.Environment:
     if folder not in _environments:
         root = templates(folder)
         environment = jinja2.Environment(
-            loader=jinja2.FunctionLoader(lambda name: root.joinpath(name).read_text("utf-8")),
+            loader=jinja2.FunctionLoader(lambda name: _source(root.joinpath(name))),
+            # What the filters are decides what a template is compiled to, and they stand in this file.
+            bytecode_cache=BesideTemplates(Path(__file__).read_text("utf-8")),
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
@@ -68,6 +72,10 @@ def _environment(folder: str) -> jinja2.Environment:
         environment.filters["comment"] = comment
         _environments[folder] = environment
     return _environments[folder]
+
+
+def _source(template: Traversable) -> tuple[str, str, None]:
+    return template.read_text("utf-8"), str(template), None
 
 
 def to_json(value: Any, indent: int | None = None) -> str:
