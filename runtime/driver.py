@@ -1,6 +1,6 @@
 """Performs what the engine decides, over asyncio: the runtime's counterpart of the simulator's loop.
 
-All decisions are `step`'s. This module sends, sleeps, inspects and passes content on.
+All decisions are the compiled program's. This module sends, sleeps, inspects and passes content on.
 """
 
 import asyncio
@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mappi
 from dataclasses import dataclass, field
 from typing import Any
 
-from designer.engine.call import Program, begin, step
+from designer.engine.call import Program
 from designer.engine.events import (
     Began,
     Ended,
@@ -28,6 +28,9 @@ from designer.engine.events import (
     Wait,
     Woke,
 )
+from designer.engine.live import Live
+from designer.engine.machine import Machine
+from designer.engine.program import compiled
 from designer.engine.world import World
 from designer.ir import Split, walk
 from runtime.attempt import Attempt, Endpoint
@@ -82,6 +85,10 @@ class Driver:
     clock: Callable[[], float]
     draws: Iterator[float]
     sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep)
+    machine: Machine = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.machine = Machine(compiled(self.program), self.world, self.draws)
 
     async def perform(
         self, route: str, request: Request, body: Body
@@ -90,7 +97,7 @@ class Driver:
 
         Closing the iterator early gives up the connection to the provider.
         """
-        call = begin(route, request)
+        live = Live(self.machine, route, request)
         event: Event = Began(self.clock())
         attempt: Attempt | None = None
         tried: list[Tried] = []
@@ -99,9 +106,7 @@ class Driver:
         holds = request.stream and self._inspects_output(route)
         try:
             while True:
-                call, command, effects = step(self.program, call, event, self.world, self.draws)
-                self.world.apply(effects)
-                match command:
+                match command := live.step(event):
                     case Inspect(guardrail=rail, stage=stage):
                         looked_at = body if stage == "input" else _whole(attempt)
                         inspection = inspect(rail, stage, looked_at)
@@ -124,10 +129,10 @@ class Driver:
                         heard: Event | None = None
                         while heard is None:
                             if not hold and not holds and (chunks := attempt.take()):
-                                yield Piece(chunks, call.deployment or "")
+                                yield Piece(chunks, live.deployment)
                             heard = await attempt.listen()
                         event = heard
-                        tried += _ended(call.deployment or "", event)
+                        tried += _ended(live.deployment, event)
                     case Wait(seconds=seconds, jitter_s=jitter_s):
                         jitter_s *= next(self.draws) if jitter_s else 0.0
                         await self.sleep(seconds + jitter_s)
@@ -135,15 +140,14 @@ class Driver:
                     case Finish():
                         served = attempt if command.failure is None else None
                         if served is not None and (chunks := served.take()):
-                            yield Piece(chunks, call.deployment or "")
+                            yield Piece(chunks, live.deployment)
                         finished = True
-                        arm = self._arm(call.arms)
+                        arm = self._arm(live.arms)
                         yield _done(command, attempt, tuple(tried), redactions, arm)
                         return
         finally:
             if not finished:  # the client has gone, or this task is being cancelled
-                left = step(self.program, call, Left(self.clock()), self.world, self.draws)
-                self.world.apply(left.effects)
+                live.step(Left(self.clock()))
             if attempt is not None:
                 await attempt.close()
 
