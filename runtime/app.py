@@ -6,7 +6,7 @@ a request goes is decided by the configuration alone; nothing that a client send
 """
 
 import asyncio
-import uuid
+import os
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 
@@ -138,7 +138,7 @@ class App:
             path=surface.path,
             input_tokens=estimated_tokens(messages if isinstance(messages, list) else ()),
         )
-        trace = uuid.uuid4().hex
+        trace = _trace(self.wall_clock())
         exchange = _Exchange(surface, body, body["model"], caller, asked, trace, chat.dropped)
         items = self.driver.perform(exchange.route, asked, chat.body)
         first = await anext(items)
@@ -221,6 +221,11 @@ class App:
 # --- Requests -------------------------------------------------------------------------------------
 
 _NO_KEY = "this gateway asks for a key: `designer keys mint` makes one"
+
+
+def _trace(at_s: float) -> str:
+    """One of its kind, and later than the ones before: the ledger grows at its end."""
+    return f"{round(at_s * 1000):012x}{os.urandom(10).hex()}"
 
 
 def _key(scope: Scope) -> str:

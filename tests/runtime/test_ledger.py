@@ -198,9 +198,9 @@ def test_a_damaged_table_is_an_error_and_not_a_lost_row(path: Path, ledger: Ledg
 
 
 def test_a_locked_file_is_an_error_and_the_next_row_is_written(
-    path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    path: Path,
 ) -> None:
-    monkeypatch.setattr("runtime.state.sqlite._BUSY_S", 0.05)
+    ledger = Ledger(path, busy_s=0.05)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
 
