@@ -31,7 +31,7 @@ from runtime.books import Books, Caller
 from runtime.driver import Done, Driver, Piece, left_early
 from runtime.openapi import document
 from runtime.state import StateError
-from runtime.surface import SURFACES, Body, Surface
+from runtime.surface import SURFACES, Body, StreamShape, Surface
 from runtime.surface.base import openai_error, worded
 from runtime.upstream import UntranslatableError
 
@@ -140,7 +140,8 @@ class App:
         )
         trace = _trace(self.wall_clock())
         exchange = _Exchange(surface, body, body["model"], caller, asked, trace, chat.dropped)
-        items = self.driver.perform(exchange.route, asked, chat.body)
+        passes = surface.passed is not None
+        items = self.driver.perform(exchange.route, asked, chat.body, passes)
         first = await anext(items)
         if isinstance(first, Done):
             return await self._whole(first, exchange)
@@ -189,12 +190,13 @@ class App:
     ) -> AsyncGenerator[bytes, None]:
         """What is not known when the headers go out comes in the last comment."""
         shape = exchange.surface.stream(exchange.body)
+        written = _writer(exchange.surface, shape, exchange.body)
         done: Done | None = None
         try:
-            yield b"".join(map(shape.chunk, first.chunks))
+            yield written(first)
             async for item in items:
                 if isinstance(item, Piece):
-                    yield b"".join(map(shape.chunk, item.chunks))
+                    yield written(item)
                 else:
                     done = item
             assert done is not None
@@ -253,6 +255,15 @@ async def _read(surface: Surface, receive: Receive) -> Body | Whole:
 
 def _json(status: int, body: Body, headers: Mapping[str, str] | None = None) -> Whole:
     return Whole(status, orjson.dumps(body), headers or {})
+
+
+def _writer(surface: Surface, shape: StreamShape, body: Body) -> Callable[[Piece], bytes]:
+    if surface.passed is None:
+        return lambda piece: b"".join(map(shape.chunk, piece.chunks))
+    passed = surface.passed(body)
+    return lambda piece: b"".join(
+        [passed(part) if isinstance(part, bytes) else shape.chunk(part) for part in piece.parts]
+    )
 
 
 def _refusal(

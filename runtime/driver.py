@@ -4,7 +4,7 @@ All decisions are the compiled program's. This module sends, sleeps, inspects an
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,7 +35,7 @@ from designer.engine.world import World
 from designer.ir import Split, walk
 from runtime.attempt import Attempt, Endpoint
 from runtime.guard import inspect, joined
-from runtime.upstream import Upstream, UpstreamFailure
+from runtime.upstream import Chunk, Upstream, UpstreamFailure, read_chunks
 
 Body = dict[str, Any]
 
@@ -53,8 +53,13 @@ class Tried:
 class Piece:
     """What of a stream has come since the last piece, in OpenAI's shape."""
 
-    chunks: list[Body]
+    parts: Sequence[Chunk]
+    """Texts only where `perform` was told that they may pass."""
     deployment: str
+
+    @property
+    def chunks(self) -> list[Body]:
+        return read_chunks(self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +96,12 @@ class Driver:
         self.machine = Machine(compiled(self.program), self.world, self.draws)
 
     async def perform(
-        self, route: str, request: Request, body: Body
+        self, route: str, request: Request, body: Body, passes: bool = False
     ) -> AsyncGenerator[Piece | Done, None]:
         """Pieces of a stream as they may go out, then `Done`; of anything else only `Done`.
 
-        Closing the iterator early gives up the connection to the provider.
+        Closing the iterator early gives up the connection to the provider. `passes` lets chunks of
+        a stream that nobody here has to look into stay the text that they came as.
         """
         live = Live(self.machine, route, request)
         event: Event = Began(self.clock())
@@ -121,7 +127,7 @@ class Driver:
                     case Reserve():
                         event = Reserved(self.clock())
                     case Send():
-                        attempt = self._open(command, embeds)
+                        attempt = self._open(command, embeds, passes and not holds)
                         event = await attempt.begin(command, body)
                         tried += _ended(command.deployment, event)
                     case Listen(hold=hold):
@@ -151,8 +157,9 @@ class Driver:
             if attempt is not None:
                 await attempt.close()
 
-    def _open(self, send: Send, embeds: bool) -> Attempt:
-        return Attempt(self.endpoints[send.deployment], self.upstream, self.clock, embeds)
+    def _open(self, send: Send, embeds: bool, passes: bool) -> Attempt:
+        endpoint = self.endpoints[send.deployment]
+        return Attempt(endpoint, self.upstream, self.clock, embeds, passes)
 
     def _embeds(self, route: str) -> bool:
         routing = self.program.routing
@@ -194,7 +201,7 @@ def _whole(attempt: Attempt | None) -> Body:
     assert attempt is not None
     if attempt.answer is not None:
         return attempt.answer
-    return {"chunks": joined(attempt.chunks)}
+    return {"chunks": joined(read_chunks(attempt.chunks))}
 
 
 def _change(attempt: Attempt | None, body: Body) -> None:

@@ -227,7 +227,9 @@ class Ledger:
     def _move(self) -> None:
         if self._mover is None or self._mover.done():
             self._unmoved = 0
-            moving = asyncio.get_running_loop().run_in_executor(None, _move_out_of_the_log, self._path)
+            moving = asyncio.get_running_loop().run_in_executor(
+                None, _move_out_of_the_log, self._path
+            )
             moving.add_done_callback(self._moved)
             self._mover = moving
 

@@ -7,7 +7,7 @@ environment, never retries, and asks for no compression. Why it is our own: docs
 import asyncio
 import re
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from functools import lru_cache
 from typing import Final, NamedTuple, cast
 from urllib.parse import quote, urlsplit
