@@ -24,6 +24,7 @@ class Alike:
         """What stands before each text that may differ."""
         self._end = b""
         self._learnt = 0
+        """How often in a row nothing came of it."""
 
     @property
     def is_learning(self) -> bool:
@@ -37,6 +38,9 @@ class Alike:
             at = words.end()
         self._before, self._end = tuple(before), data[at:]
 
+    def forget(self) -> None:
+        self._before = ()
+
     def knows(self, data: bytes) -> bool:
         if not self._before:
             return False
@@ -46,7 +50,10 @@ class Alike:
                 return False
             inside = _INSIDE.match(data, at + len(before))
             at = inside.end() if inside else at
-        return data[at:] == self._end and (data.isascii() or _is_utf8(data))
+        if data[at:] != self._end or not (data.isascii() or _is_utf8(data)):
+            return False
+        self._learnt = 0
+        return True
 
 
 def _is_utf8(data: bytes) -> bool:

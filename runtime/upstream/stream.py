@@ -106,10 +106,12 @@ class StreamDecoder:
                 break
             if alike is not None and alike.knows(event.data):
                 chunks.append(event.data)
-            else:
-                read = self._of_event(event)
-                chunks += read
-                if alike is not None and alike.is_learning and self._is_only_more(event, read):
+                continue
+            read = self._of_event(event)
+            chunks += read
+            if alike is not None:
+                alike.forget()  # where the stream stands now, what it knew may mean something else
+                if alike.is_learning and self._is_only_more(event, read):
                     alike.learn(event.data)
         return chunks
 
