@@ -1,7 +1,7 @@
 """The transport that the runtime uses: HTTP/1.1 over one pool of kept connections.
 
 It follows no redirect (the secret would go along), keeps no cookie, reads no proxy from the
-environment, never retries, and asks for no compression. Why it is our own: docs/decisions/0002.
+environment, never retries, and asks for no compression. Why it is our own: docs/decisions/0008.
 """
 
 import asyncio
@@ -151,7 +151,12 @@ class _Connection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._fail("malformed", _words(error.__context__ or error))
             return
-        if self._answer is not None:
+        if self._answer is None:
+            return
+        self._head_bytes += len(data)
+        if not self._answer.status and self._head_bytes > _MOST_HEAD_BYTES:
+            self._fail("malformed", "the headers have no end")
+        else:
             self._answer.wake()
 
     def eof_received(self) -> None:
@@ -197,17 +202,17 @@ class _Connection(asyncio.Protocol):
             self.drop()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._head_bytes += len(name) + len(value)
-        if self._head_bytes > _MOST_HEAD_BYTES:
-            raise ValueError("the headers have no end")
-        if self._answer is not None:
+        if self._answer is not None and not self._answer.status:
             self._answer.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
-        if self._answer is None or status < 200:
+        if self._answer is None:
             return
         headers = self._answer.headers
+        if status < 200:  # the answer itself follows
+            headers.clear()
+            return
         if headers.get("content-encoding", "identity") != "identity":
             raise ValueError(f"an answer in {headers['content-encoding']}, which nobody asked for")
         self._answer.status = status
@@ -220,7 +225,7 @@ class _Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         answer = self._answer
-        if answer is None or not answer.status:  # 1xx: the answer itself follows
+        if answer is None or not answer.status:
             return
         self._answer = None
         answer.is_whole = True
@@ -279,7 +284,9 @@ class _Answer:
         is_idle = idle_s is not None and (left_s is None or idle_s < left_s)
         while not self.status:
             # Before the headers, too, silence is what a stream's limit is about.
-            await self._more(idle_s if is_idle else left_s, "first_token" if is_idle else "timeout")
+            await self._wait(idle_s if is_idle else left_s, "first_token" if is_idle else "timeout")
+            if not self.status:  # what fails behind the headers is their reader's
+                self._raise()
             left_s = None if until is None else until - self._loop.time()
 
     async def read(self) -> bytes:
@@ -307,18 +314,25 @@ class _Answer:
 
     async def _more(self, within_s: float | None, silence: str) -> None:
         """Returns when something has come; raises what went wrong, `silence` if nothing came."""
-        if self._failure is None:
-            self._waiter = self._loop.create_future()
-            timer = None
-            if within_s is not None:
-                failure = UpstreamFailure(silence, message=f"silence for {within_s:g} s")
-                timer = self._loop.call_later(within_s, self.fail, failure)
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-                if timer is not None:
-                    timer.cancel()
+        await self._wait(within_s, silence)
+        self._raise()
+
+    async def _wait(self, within_s: float | None, silence: str) -> None:
+        if self._failure is not None:
+            return
+        self._waiter = self._loop.create_future()
+        timer = None
+        if within_s is not None:
+            failure = UpstreamFailure(silence, message=f"silence for {within_s:g} s")
+            timer = self._loop.call_later(within_s, self.fail, failure)
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+            if timer is not None:
+                timer.cancel()
+
+    def _raise(self) -> None:
         if self._failure is not None:
             self._connection.drop()
             raise UpstreamError(self._failure)
