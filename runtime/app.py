@@ -6,7 +6,7 @@ a request goes is decided by the configuration alone; nothing that a client send
 """
 
 import asyncio
-import uuid
+import os
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ from runtime.books import Books, Caller
 from runtime.driver import Done, Driver, Piece, left_early
 from runtime.openapi import document
 from runtime.state import StateError
-from runtime.surface import SURFACES, Body, Surface
+from runtime.surface import SURFACES, Body, StreamShape, Surface
 from runtime.surface.base import openai_error, worded
 from runtime.upstream import UntranslatableError
 
@@ -138,9 +138,10 @@ class App:
             path=surface.path,
             input_tokens=estimated_tokens(messages if isinstance(messages, list) else ()),
         )
-        trace = uuid.uuid4().hex
+        trace = _trace(self.wall_clock())
         exchange = _Exchange(surface, body, body["model"], caller, asked, trace, chat.dropped)
-        items = self.driver.perform(exchange.route, asked, chat.body)
+        passes = surface.passed is not None
+        items = self.driver.perform(exchange.route, asked, chat.body, passes)
         first = await anext(items)
         if isinstance(first, Done):
             return await self._whole(first, exchange)
@@ -189,12 +190,13 @@ class App:
     ) -> AsyncGenerator[bytes, None]:
         """What is not known when the headers go out comes in the last comment."""
         shape = exchange.surface.stream(exchange.body)
+        written = _writer(exchange.surface, shape, exchange.body)
         done: Done | None = None
         try:
-            yield b"".join(map(shape.chunk, first.chunks))
+            yield written(first)
             async for item in items:
                 if isinstance(item, Piece):
-                    yield b"".join(map(shape.chunk, item.chunks))
+                    yield written(item)
                 else:
                     done = item
             assert done is not None
@@ -223,6 +225,11 @@ class App:
 _NO_KEY = "this gateway asks for a key: `designer keys mint` makes one"
 
 
+def _trace(at_s: float) -> str:
+    """One of its kind, and later than the ones before: the ledger grows at its end."""
+    return f"{round(at_s * 1000):012x}{os.urandom(10).hex()}"
+
+
 def _key(scope: Scope) -> str:
     scheme, _, key = header(scope, b"authorization").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else header(scope, b"x-api-key")
@@ -248,6 +255,15 @@ async def _read(surface: Surface, receive: Receive) -> Body | Whole:
 
 def _json(status: int, body: Body, headers: Mapping[str, str] | None = None) -> Whole:
     return Whole(status, orjson.dumps(body), headers or {})
+
+
+def _writer(surface: Surface, shape: StreamShape, body: Body) -> Callable[[Piece], bytes]:
+    if surface.passed is None:
+        return lambda piece: b"".join(map(shape.chunk, piece.chunks))
+    passed = surface.passed(body)
+    return lambda piece: b"".join(
+        [passed(part) if isinstance(part, bytes) else shape.chunk(part) for part in piece.parts]
+    )
 
 
 def _refusal(

@@ -12,6 +12,7 @@ from typing import Any
 from designer.engine.events import Ended, Event, Failed, FirstToken, Headers, Send, Usage
 from runtime.ledger import usage_of
 from runtime.upstream import (
+    Chunk,
     Dialect,
     Response,
     StreamDecoder,
@@ -48,9 +49,11 @@ class Attempt:
     upstream: Upstream
     clock: Callable[[], float]
     embeds: bool = False
+    passes: bool = False
+    """Whether chunks may stay the text that the provider wrote."""
     answer: Body | None = None
     """The whole answer, in OpenAI's shape; of a stream it stays None."""
-    chunks: list[Body] = field(default_factory=list)
+    chunks: list[Chunk] = field(default_factory=list)
     """Of a stream: what has come and was not taken yet."""
     usage: Body | None = None
     failure: UpstreamFailure | None = None
@@ -90,7 +93,7 @@ class Attempt:
         self._response = await self.upstream(request)
         if is_stream and self._response.status == 200:
             self._pieces = self._response.chunks()
-            self._decoder = StreamDecoder(dialect.stream(target.model))
+            self._decoder = StreamDecoder(dialect.stream(target.model), self.passes)
             return Headers(self.clock())
         raw = await self._response.read()
         status, headers = self._response.status, self._response.headers
@@ -107,8 +110,11 @@ class Attempt:
         decoder, had_content = self._decoder, self._decoder.has_content
         limit = self._limit()
         try:
-            async with asyncio.timeout(limit and limit[0] - self.clock()):
+            if limit is None:
                 piece = await anext(self._pieces, None)
+            else:
+                async with asyncio.timeout(limit[0] - self.clock()):
+                    piece = await anext(self._pieces, None)
         except TimeoutError:
             assert limit is not None
             await self.close()
@@ -138,7 +144,7 @@ class Attempt:
         limits = ((self._ends_at, "deadline"), (first_by, "first_token"))
         return min(((at, token) for at, token in limits if at is not None), default=None)
 
-    def take(self) -> list[Body]:
+    def take(self) -> list[Chunk]:
         """The content that has come since the last time."""
         taken, self.chunks = self.chunks, []
         return taken

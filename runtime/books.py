@@ -1,6 +1,5 @@
 """Who calls, and what each call cost: keys and ledger as the HTTP surface needs them."""
 
-import asyncio
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -103,7 +102,7 @@ class Books:
 
     async def close(self) -> None:
         self._keys.close()
-        await asyncio.to_thread(self._ledger.close)
+        self._ledger.close()
 
 
 def usd_text(nano_usd: int) -> str:

@@ -1,14 +1,14 @@
 """Performs what the engine decides, over asyncio: the runtime's counterpart of the simulator's loop.
 
-All decisions are `step`'s. This module sends, sleeps, inspects and passes content on.
+All decisions are the compiled program's. This module sends, sleeps, inspects and passes content on.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from designer.engine.call import Program, begin, step
+from designer.engine.call import Program
 from designer.engine.events import (
     Began,
     Ended,
@@ -28,11 +28,14 @@ from designer.engine.events import (
     Wait,
     Woke,
 )
+from designer.engine.live import Live
+from designer.engine.machine import Machine
+from designer.engine.program import compiled
 from designer.engine.world import World
 from designer.ir import Split, walk
 from runtime.attempt import Attempt, Endpoint
 from runtime.guard import inspect, joined
-from runtime.upstream import Upstream, UpstreamFailure
+from runtime.upstream import Chunk, Upstream, UpstreamFailure, read_chunks
 
 Body = dict[str, Any]
 
@@ -50,8 +53,13 @@ class Tried:
 class Piece:
     """What of a stream has come since the last piece, in OpenAI's shape."""
 
-    chunks: list[Body]
+    parts: Sequence[Chunk]
+    """Texts only where `perform` was told that they may pass."""
     deployment: str
+
+    @property
+    def chunks(self) -> list[Body]:
+        return read_chunks(self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +90,20 @@ class Driver:
     clock: Callable[[], float]
     draws: Iterator[float]
     sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep)
+    machine: Machine = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.machine = Machine(compiled(self.program), self.world, self.draws)
 
     async def perform(
-        self, route: str, request: Request, body: Body
+        self, route: str, request: Request, body: Body, passes: bool = False
     ) -> AsyncGenerator[Piece | Done, None]:
         """Pieces of a stream as they may go out, then `Done`; of anything else only `Done`.
 
-        Closing the iterator early gives up the connection to the provider.
+        Closing the iterator early gives up the connection to the provider. `passes` lets chunks of
+        a stream that nobody here has to look into stay the text that they came as.
         """
-        call = begin(route, request)
+        live = Live(self.machine, route, request)
         event: Event = Began(self.clock())
         attempt: Attempt | None = None
         tried: list[Tried] = []
@@ -99,9 +112,7 @@ class Driver:
         holds = request.stream and self._inspects_output(route)
         try:
             while True:
-                call, command, effects = step(self.program, call, event, self.world, self.draws)
-                self.world.apply(effects)
-                match command:
+                match command := live.step(event):
                     case Inspect(guardrail=rail, stage=stage):
                         looked_at = body if stage == "input" else _whole(attempt)
                         inspection = inspect(rail, stage, looked_at)
@@ -116,7 +127,7 @@ class Driver:
                     case Reserve():
                         event = Reserved(self.clock())
                     case Send():
-                        attempt = self._open(command, embeds)
+                        attempt = self._open(command, embeds, passes and not holds)
                         event = await attempt.begin(command, body)
                         tried += _ended(command.deployment, event)
                     case Listen(hold=hold):
@@ -124,10 +135,10 @@ class Driver:
                         heard: Event | None = None
                         while heard is None:
                             if not hold and not holds and (chunks := attempt.take()):
-                                yield Piece(chunks, call.deployment or "")
+                                yield Piece(chunks, live.deployment)
                             heard = await attempt.listen()
                         event = heard
-                        tried += _ended(call.deployment or "", event)
+                        tried += _ended(live.deployment, event)
                     case Wait(seconds=seconds, jitter_s=jitter_s):
                         jitter_s *= next(self.draws) if jitter_s else 0.0
                         await self.sleep(seconds + jitter_s)
@@ -135,20 +146,20 @@ class Driver:
                     case Finish():
                         served = attempt if command.failure is None else None
                         if served is not None and (chunks := served.take()):
-                            yield Piece(chunks, call.deployment or "")
+                            yield Piece(chunks, live.deployment)
                         finished = True
-                        arm = self._arm(call.arms)
+                        arm = self._arm(live.arms)
                         yield _done(command, attempt, tuple(tried), redactions, arm)
                         return
         finally:
             if not finished:  # the client has gone, or this task is being cancelled
-                left = step(self.program, call, Left(self.clock()), self.world, self.draws)
-                self.world.apply(left.effects)
+                live.step(Left(self.clock()))
             if attempt is not None:
                 await attempt.close()
 
-    def _open(self, send: Send, embeds: bool) -> Attempt:
-        return Attempt(self.endpoints[send.deployment], self.upstream, self.clock, embeds)
+    def _open(self, send: Send, embeds: bool, passes: bool) -> Attempt:
+        endpoint = self.endpoints[send.deployment]
+        return Attempt(endpoint, self.upstream, self.clock, embeds, passes)
 
     def _embeds(self, route: str) -> bool:
         routing = self.program.routing
@@ -190,7 +201,7 @@ def _whole(attempt: Attempt | None) -> Body:
     assert attempt is not None
     if attempt.answer is not None:
         return attempt.answer
-    return {"chunks": joined(attempt.chunks)}
+    return {"chunks": joined(read_chunks(attempt.chunks))}
 
 
 def _change(attempt: Attempt | None, body: Body) -> None:

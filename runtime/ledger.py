@@ -6,9 +6,8 @@ that cannot be written is an exception and never forgotten.
 """
 
 import asyncio
-import queue
 import sqlite3
-import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields
@@ -20,10 +19,14 @@ from typing import Any, Final
 
 from designer.catalog import Price
 from designer.engine.events import Usage
-from runtime.state.sqlite import StateError, connect, state_errors, transaction
+from runtime.state.sqlite import BUSY_S, StateError, connect, state_error, state_errors
 
 NANO: Final = Decimal(1_000_000_000)
-_BATCH: Final = 256
+_LOCKED_S: Final = 0.002
+"""Between two tries to write while another process does: its commits are shorter."""
+_MOVED_AT: Final = 2_000
+"""Rows after which SQLite's log is emptied: some megabytes."""
+_MOVES_WITHIN_MS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,24 +108,35 @@ def cost_nano_usd(
 @dataclass(frozen=True, slots=True)
 class _Job:
     row: Row
-    loop: asyncio.AbstractEventLoop
     written: "asyncio.Future[bool]"
 
 
 class Ledger:
-    """Writes from one thread of its own, and whatever is waiting in one transaction.
+    """Writes on the loop of those who record, and whatever has come in one of its rounds at once.
 
-    Open until `close`, which writes what is still waiting.
+    A commit takes less time than waking a thread for it would. What can take long is kept off the
+    loop: another process's lock is waited for in small sleeps, and moving what was committed out of
+    SQLite's log, which waits for the disk, is a thread's. Belongs to the thread that made it, until
+    `close`, which writes what is still waiting.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, busy_s: float = BUSY_S) -> None:
+        """`busy_s` is how long another process may keep the file to itself."""
         self._path = path
-        connect(path).close()  # what is wrong with the file is told here, not at the first request
+        self._busy_s = busy_s
+        self._db = connect(path)  # what is wrong with the file is told here, not at a request
+        self._db.execute("PRAGMA busy_timeout = 0")
+        self._db.execute("PRAGMA wal_autocheckpoint = 0")
         self._inode = path.stat().st_ino
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._waiting: list[_Job] = []
+        self._writes_on: asyncio.AbstractEventLoop | None = None
+        """Which loop will write what is waiting."""
+        self._locked_since: float | None = None
+        self._unmoved = 0
+        """Rows since the log was last emptied."""
+        self._mover: asyncio.Future[None] | None = None
+        self._why_unmoved: str | None = None
         self._is_closed = False
-        self._writer = threading.Thread(target=self._write, name="ledger", daemon=True)
-        self._writer.start()
 
     async def record(self, row: Row) -> bool:
         """Returns once the row is committed: True, or False when its request was in already.
@@ -133,8 +147,11 @@ class Ledger:
         if self._is_closed:
             raise StateError(f"{self._path}: the ledger is closed")
         loop = asyncio.get_running_loop()
-        job = _Job(row, loop, loop.create_future())
-        self._jobs.put(job)
+        job = _Job(row, loop.create_future())
+        self._waiting.append(job)
+        if self._writes_on is not loop:
+            self._writes_on = loop
+            loop.call_soon(self._write)
         return await job.written
 
     def trouble(self) -> str | None:
@@ -143,13 +160,16 @@ class Ledger:
             self._check_that_the_file_is_there()
         except StateError as error:
             return str(error)
-        return "the ledger is closed" if self._is_closed else None
+        return "the ledger is closed" if self._is_closed else self._why_unmoved
 
     def close(self) -> None:
-        if not self._is_closed:
-            self._is_closed = True
-            self._jobs.put(None)
-            self._writer.join()
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._db.execute(f"PRAGMA busy_timeout = {round(self._busy_s * 1000)}")
+        self._busy_s = 0.0
+        self._write()
+        self._db.close()
 
     def spend(
         self, by: str, since: datetime | None = None, until: datetime | None = None
@@ -157,56 +177,65 @@ class Ledger:
         with closing(connect(self._path)) as db:
             return spend(db, by, since, until)
 
-    # --- the writer's thread -----------------------------------------------------------------
-
     def _write(self) -> None:
-        db: sqlite3.Connection | None = None
-        is_open = True
-        while is_open:
-            waiting = self._waiting()
-            is_open = waiting[-1] is not None
-            jobs = [job for job in waiting if job is not None]
-            try:
-                if db is None:
-                    self._check_that_the_file_is_there()  # to connect would make a new one
-                    db = connect(self._path)
-            except StateError as error:
-                _answer([(job, error) for job in jobs])
-                continue
-            self._commit(db, jobs)
-        if db is not None:
-            db.close()
-
-    def _waiting(self) -> list[_Job | None]:
-        """At least one; None, which ends the thread, comes last if it comes."""
-        waiting = [self._jobs.get()]
-        while waiting[-1] is not None and len(waiting) < _BATCH:
-            try:
-                waiting.append(self._jobs.get_nowait())
-            except queue.Empty:
-                break
-        return waiting
-
-    def _commit(self, db: sqlite3.Connection, jobs: list[_Job]) -> None:
-        try:
-            answers = self._inserted(db, jobs)
-        except StateError as error:
-            if len(jobs) == 1:
-                _answer([(jobs[0], error)])
-                return
-            # One row that cannot be written must not take the others with it.
-            for job in jobs:
-                self._commit(db, [job])
+        jobs = self._waiting
+        if not jobs:
             return
-        _answer(list(zip(jobs, answers, strict=True)))
-
-    def _inserted(self, db: sqlite3.Connection, jobs: list[_Job]) -> list[bool]:
-        self._check_that_the_file_is_there()
         try:
-            with state_errors(self._path), transaction(db):
-                return [db.execute(_INSERT, _VALUES(job.row)).rowcount == 1 for job in jobs]
+            self._check_that_the_file_is_there()
+            with state_errors(self._path):
+                if not self._has_begun():
+                    asyncio.get_running_loop().call_later(_LOCKED_S, self._write)
+                    return
+                answers = [self._inserted(job.row) for job in jobs]
+                self._db.execute("COMMIT")
+        except StateError as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            answers = [error] * len(jobs)
+        self._waiting, self._writes_on = [], None
+        _answer(jobs, answers)
+        self._unmoved += len(jobs)
+        if self._unmoved >= _MOVED_AT and not self._is_closed:
+            self._move()
+
+    def _has_begun(self) -> bool:
+        """False while another process is writing and may still do so."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            since = self._locked_since = self._locked_since or time.monotonic()
+            is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if is_busy and time.monotonic() - since < self._busy_s:
+                return False
+            self._locked_since = None
+            raise
+        self._locked_since = None
+        return True
+
+    def _inserted(self, row: Row) -> bool | StateError:
+        """One row that cannot be written must not take the others with it."""
+        try:
+            return self._db.execute(_INSERT, _VALUES(row)).rowcount == 1
+        except sqlite3.Error as error:
+            if not self._db.in_transaction:  # then the others have gone, too
+                raise
+            return state_error(self._path, error)
         except (OverflowError, UnicodeEncodeError) as error:
-            raise StateError(f"{self._path}: a row that SQLite cannot hold: {error}") from error
+            return StateError(f"{self._path}: a row that SQLite cannot hold: {error}")
+
+    def _move(self) -> None:
+        if self._mover is None or self._mover.done():
+            self._unmoved = 0
+            moving = asyncio.get_running_loop().run_in_executor(
+                None, _move_out_of_the_log, self._path
+            )
+            moving.add_done_callback(self._moved)
+            self._mover = moving
+
+    def _moved(self, moving: "asyncio.Future[None]") -> None:
+        error = None if moving.cancelled() else moving.exception()
+        self._why_unmoved = None if error is None else str(error)
 
     def _check_that_the_file_is_there(self) -> None:
         """SQLite goes on writing happily into a file that somebody has removed."""
@@ -218,24 +247,23 @@ class Ledger:
             raise StateError(f"{self._path}: has been replaced by another file; restart to use it")
 
 
-def _answer(answers: Sequence[tuple[_Job, bool | StateError]]) -> None:
-    """Tell those who wait, each loop once: to wake one up costs more than to write a row."""
+def _answer(jobs: Sequence[_Job], answers: Sequence[bool | StateError]) -> None:
+    for job, answer in zip(jobs, answers, strict=True):
+        written = job.written
+        if written.done() or written.get_loop().is_closed():
+            continue  # nobody waits any more
+        if isinstance(answer, StateError):
+            written.set_exception(answer)
+        else:
+            written.set_result(answer)
 
-    def settle(told: Sequence[tuple[_Job, bool | StateError]]) -> None:
-        for job, answer in told:
-            if job.written.done():
-                continue
-            if isinstance(answer, StateError):
-                job.written.set_exception(answer)
-            else:
-                job.written.set_result(answer)
 
-    for loop in {job.loop for job, _ in answers}:
-        own = [(job, answer) for job, answer in answers if job.loop is loop]
-        try:
-            loop.call_soon_threadsafe(settle, own)
-        except RuntimeError:
-            continue  # the loop has ended, and nobody waits there any more
+def _move_out_of_the_log(path: Path) -> None:
+    """Most of it while others write; then what is left, while they wait, so that it begins anew."""
+    with state_errors(path), closing(connect(path)) as db:
+        db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        db.execute(f"PRAGMA busy_timeout = {_MOVES_WITHIN_MS}")
+        db.execute("PRAGMA wal_checkpoint(RESTART)")
 
 
 # --- reading -------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from runtime.books import Books
 from runtime.driver import Driver
 from runtime.stub import Labels, StubServer
 from runtime.upstream import DIALECTS, Target
-from runtime.upstream.http import AiohttpUpstream
+from runtime.upstream.http import HttpUpstream
 
 _ENDS_WITHIN_S = 10
 """What answers in flight are given to end when the runtime stops."""
@@ -136,7 +136,7 @@ async def running(
 
     Raises NetworkError when the port is taken.
     """
-    upstream = AiohttpUpstream()
+    upstream = HttpUpstream()
     draws = iter(random.Random().random, None)
     driver = Driver(program, World(), found, upstream, time.monotonic, draws)
     app = App(driver, books, time.time)

@@ -31,9 +31,7 @@ if TYPE_CHECKING:
 
 
 def _need_runtime() -> None:
-    missing = [
-        name for name in ("aiohttp", "httptools", "orjson", "uvicorn") if not find_spec(name)
-    ]
+    missing = [name for name in ("httptools", "orjson", "uvicorn") if not find_spec(name)]
     if missing:
         raise UsageError(
             f"the runtime lacks {', '.join(missing)}: pip install 'llm-gateway-designer[runtime]'"

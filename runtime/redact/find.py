@@ -25,6 +25,8 @@ _RECOGNISERS: Final[dict[str, Callable[[str, str], Iterator[tuple[int, int]]]]] 
 ENTITIES: Final = tuple(_RECOGNISERS)
 
 _PATIENCE: Final = 2
+# What most keys and values of a request are; no entity is that short without a digit or a sign.
+_WORD: Final = re.compile(r"[a-z_]{0,12}")
 _CLUSTER: Final = re.compile(r"\S+(?:\s{1,2}\d\S*)*")
 
 
@@ -37,6 +39,8 @@ class Span(NamedTuple):
 def find(text: str, entities: Collection[str] = ENTITIES, context: str = "") -> list[Span]:
     """The entities in `text`. What has been found is covered up and the rest searched again, so
     that a text with its spans replaced by placeholders never holds another one."""
+    if _WORD.fullmatch(text):
+        return []
     found: list[Span] = []
     rest = text
     for attempt in itertools.count():

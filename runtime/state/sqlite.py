@@ -13,7 +13,8 @@ from typing import Final
 
 from designer.errors import UsageError
 
-_BUSY_S: Final = 5.0
+BUSY_S: Final = 5.0
+"""How long a writer waits for another one."""
 
 # Append only: a file in use somewhere has been through all before its `user_version`.
 MIGRATIONS: Final = (
@@ -67,7 +68,7 @@ def connect(path: Path) -> sqlite3.Connection:
     """A connection of the calling thread, to tables that are up to date. Makes the file if need be."""
     with state_errors(path):
         # Transactions are begun by hand, so that each takes its lock before it reads.
-        db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
+        db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
         try:
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=NORMAL")
@@ -84,7 +85,11 @@ def state_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise StateError(f"{path}: {_in_words(error)}") from error
+        raise state_error(path, error) from error
+
+
+def state_error(path: Path, error: sqlite3.Error) -> StateError:
+    return StateError(f"{path}: {_in_words(error)}")
 
 
 @contextmanager
@@ -124,7 +129,7 @@ def _in_words(error: sqlite3.Error) -> str:
     if "unable to open" in text:
         return "cannot be opened; is the folder there, and may this user write to it?"
     if "locked" in text:
-        return f"is locked by another process for more than {_BUSY_S:g} s"
+        return "is locked by another process, and stays so"
     if "not a database" in text or "malformed" in text:
         return f"is not a database, or damaged ({text}); move it away to begin a new one"
     if "readonly" in text:

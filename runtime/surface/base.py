@@ -56,6 +56,8 @@ class Surface:
     error: Callable[[int, str, str], Body]
     """Of a status, a message and a code."""
     embeds: bool = False
+    passed: Callable[[Body], Callable[[bytes], bytes]] | None = None
+    """The request to what goes out for a chunk's JSON text; None where every chunk is put anew."""
 
 
 def worded(surface: Surface, body: Body) -> Worded:

@@ -1,8 +1,11 @@
 """OpenAI's chat completions and embeddings: what the runtime itself speaks, passed through untouched."""
 
+from collections.abc import Callable
+
 import orjson
 
 from runtime.surface.base import Body, StreamShape, Surface, Worded, openai_error
+from runtime.upstream import without_usage
 
 
 def _ask(body: Body) -> Worded:
@@ -24,8 +27,7 @@ class _Stream:
     """Usage is always asked of the provider, and passed on to those who asked for it."""
 
     def __init__(self, request: Body) -> None:
-        options = request.get("stream_options")
-        self._wants_usage = isinstance(options, dict) and options.get("include_usage") is True
+        self._wants_usage = _wants_usage(request)
 
     def chunk(self, chunk: Body) -> bytes:
         if not self._wants_usage and "usage" in chunk:
@@ -41,9 +43,22 @@ class _Stream:
         return b"data: " + orjson.dumps(openai_error(status, message, code)) + b"\n\n"
 
 
+def _wants_usage(request: Body) -> bool:
+    options = request.get("stream_options")
+    return isinstance(options, dict) and options.get("include_usage") is True
+
+
+def _passed(request: Body) -> Callable[[bytes], bytes]:
+    if _wants_usage(request):
+        return lambda chunk: b"data: " + chunk + b"\n\n"
+    return lambda chunk: b"data: " + without_usage(chunk) + b"\n\n"
+
+
 def _stream(request: Body) -> StreamShape:
     return _Stream(request)
 
 
-CHAT = Surface("/v1/chat/completions", "messages", _ask, _completion, _stream, openai_error)
+CHAT = Surface(
+    "/v1/chat/completions", "messages", _ask, _completion, _stream, openai_error, passed=_passed
+)
 EMBEDDINGS = Surface("/v1/embeddings", "input", _ask, _whole, _stream, openai_error, embeds=True)

@@ -20,7 +20,7 @@ from runtime.upstream.dialect import (
 )
 from runtime.upstream.gemini import GEMINI
 from runtime.upstream.openai import OPENAI
-from runtime.upstream.stream import StreamDecoder, StreamEnd
+from runtime.upstream.stream import Chunk, StreamDecoder, StreamEnd, read_chunks, without_usage
 
 DIALECTS: Final[Mapping[str, Dialect]] = {
     dialect.name: dialect for dialect in (OPENAI, AZURE, ANTHROPIC, GEMINI)
@@ -28,6 +28,7 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
 
 __all__ = [
     "DIALECTS",
+    "Chunk",
     "Dialect",
     "Request",
     "Response",
@@ -40,5 +41,7 @@ __all__ = [
     "UpstreamFailure",
     "UntranslatableError",
     "read_answer",
+    "read_chunks",
     "translate",
+    "without_usage",
 ]

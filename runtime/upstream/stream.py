@@ -1,4 +1,7 @@
-"""Decode a provider's event stream to OpenAI's chunks, and judge how it ended. No I/O."""
+"""Decode a provider's event stream to OpenAI's chunks, and judge how it ended. No I/O.
+
+Where the caller takes them, chunks that say nothing but more words come out as their JSON text.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,6 +9,7 @@ from typing import Any, Final
 
 import orjson
 
+from runtime.upstream.alike import Alike
 from runtime.upstream.base import UpstreamError, UpstreamFailure
 from runtime.upstream.dialect import SHAPE_ERRORS, Body, StreamTranslation
 from runtime.upstream.failures import in_band_failure
@@ -19,6 +23,27 @@ _CONTENT: Final = (
     "refusal",
     "audio",
 )
+
+
+NO_USAGE: Final = b',"usage":null'
+Chunk = Body | bytes
+"""A chunk, or its JSON text as the provider wrote it."""
+
+
+def read_chunks(chunks: Iterable[Chunk]) -> list[Body]:
+    return [orjson.loads(chunk) if isinstance(chunk, bytes) else chunk for chunk in chunks]
+
+
+def without_usage(chunk: bytes) -> bytes:
+    """Inside a string these quotes would be escaped."""
+    return chunk.replace(NO_USAGE, b"")
+
+
+def _has_no_usage(chunk: Body, text: bytes) -> bool:
+    """None, or one that `without_usage` takes out."""
+    if "usage" in chunk:
+        return chunk["usage"] is None and text.count(b'"usage"') == 1 and NO_USAGE in text
+    return b'"usage"' not in text
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +62,10 @@ class StreamEnd:
 class StreamDecoder:
     """One stream. After a failure or the end nothing more comes out of `feed`."""
 
-    def __init__(self, translation: StreamTranslation) -> None:
+    def __init__(self, translation: StreamTranslation, passes: bool = False) -> None:
+        """`passes`: chunks may come out as text, where the provider's is OpenAI's."""
         self._translation = translation
+        self._alike = Alike() if passes else None
         self._parser = EventParser()
         self._open: set[int] = set()
         """Choices that have begun and not ended."""
@@ -57,7 +84,7 @@ class StreamDecoder:
         """Every answer in the stream has reached its end, whether or not the stream has."""
         return self.is_done or (self.finish_reason is not None and not self._open)
 
-    def feed(self, data: bytes) -> list[Body]:
+    def feed(self, data: bytes) -> list[Chunk]:
         self._received += len(data)
         try:
             return self._chunks(self._parser.feed(data))
@@ -65,19 +92,39 @@ class StreamDecoder:
             self.failure = UpstreamFailure("stream_error", message=str(error))
             return []
 
-    def close(self) -> tuple[list[Body], StreamEnd]:
+    def close(self) -> tuple[list[Chunk], StreamEnd]:
         """The connection has ended: what was still to come, and the verdict."""
         chunks = self._chunks(self._parser.close())
         end = StreamEnd(self._verdict(), self.finish_reason, self.usage, self.bad_chunks)
         return chunks, end
 
-    def _chunks(self, events: Iterable[Event]) -> list[Body]:
-        chunks: list[Body] = []
+    def _chunks(self, events: Iterable[Event]) -> list[Chunk]:
+        chunks: list[Chunk] = []
+        alike = self._alike
         for event in events:
             if self.is_done or self.failure is not None:
                 break
-            chunks += self._of_event(event)
+            if alike is not None and alike.knows(event.data):
+                chunks.append(event.data)
+                continue
+            read = self._of_event(event)
+            chunks += read
+            if alike is not None:
+                alike.forget()  # where the stream stands now, what it knew may mean something else
+                if alike.is_learning and self._is_only_more(event, read):
+                    alike.learn(event.data)
         return chunks
+
+    def _is_only_more(self, event: Event, read: list[Body]) -> bool:
+        """Whether another event like this one changes nothing here, and needs no translation."""
+        if len(read) != 1 or not self.has_content or b"\n" in event.data:
+            return False
+        (chunk,) = read
+        if len(chunk["choices"]) != 1 or not _has_no_usage(chunk, event.data):
+            return False
+        (choice,) = chunk["choices"]
+        is_open = not choice.get("finish_reason") and choice.get("index", 0) in self._open
+        return is_open and bool(chunk == orjson.loads(event.data))
 
     def _of_event(self, event: Event) -> list[Body]:
         if event.data.strip() == b"[DONE]":

@@ -191,6 +191,7 @@ requests = st.builds(
     stream=st.booleans(),
     metadata=st.sampled_from([{}, {"tier": "gold"}, {"tier": "free"}]),
     user=st.sampled_from(["", "u1", "u2"]),
+    team=st.sampled_from([{}, {"name": "blue"}]),
 )
 calls: st.SearchStrategy[list[tuple[float, str, Request]]] = st.lists(
     st.tuples(st.sampled_from([0.0, 0.5, 3.0, 8.0, 40.0]), st.sampled_from(ROUTES), requests),

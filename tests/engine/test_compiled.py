@@ -34,6 +34,7 @@ from designer.ir import (
     Rung,
     Split,
     Switch,
+    Team,
     children,
     failures,
 )
@@ -150,7 +151,9 @@ def wild_routings(draw: st.DrawFn) -> Routing:
         return Chain((Rung(node), further), "first" if draw(st.booleans()) else "last")
 
     routes = tuple(replace(route, node=listed(varied(route.node))) for route in routing.routes)
-    return replace(routing, routes=routes, aliases=(("other", "chat"),))
+    led = (("chat", draw(name)), ("other", draw(name)))
+    teams = draw(st.sampled_from([(), (Team("blue", aliases=led),)]))
+    return replace(routing, routes=routes, aliases=(("other", "chat"),), teams=teams)
 
 
 def interpreted(

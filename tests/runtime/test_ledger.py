@@ -198,9 +198,9 @@ def test_a_damaged_table_is_an_error_and_not_a_lost_row(path: Path, ledger: Ledg
 
 
 def test_a_locked_file_is_an_error_and_the_next_row_is_written(
-    path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    path: Path,
 ) -> None:
-    monkeypatch.setattr("runtime.state.sqlite._BUSY_S", 0.05)
+    ledger = Ledger(path, busy_s=0.05)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
 
@@ -210,6 +210,45 @@ def test_a_locked_file_is_an_error_and_the_next_row_is_written(
     other.close()
 
     assert _record(ledger, ROW) == [True]
+
+
+def test_a_lock_is_waited_for_while_the_loop_goes_on(path: Path, ledger: Ledger) -> None:
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    async def story() -> tuple[bool, list[bool]]:
+        asked = [asyncio.create_task(ledger.record(replace(ROW, request_id=n))) for n in "ab"]
+        await asyncio.sleep(0.05)
+        was_waiting = not any(task.done() for task in asked)
+        other.execute("ROLLBACK")
+        return was_waiting, await asyncio.gather(*asked)
+
+    assert asyncio.run(story()) == (True, [True, True])
+    other.close()
+
+
+def test_what_is_waiting_when_the_ledger_is_closed_is_written(path: Path) -> None:
+    ledger = Ledger(path)
+
+    async def story() -> bool:
+        asked = asyncio.create_task(ledger.record(ROW))
+        await asyncio.sleep(0)
+        ledger.close()
+        return await asked
+
+    assert asyncio.run(story())
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT count(*) FROM ledger").fetchone() == (1,)
+
+
+def test_the_log_of_the_file_does_not_grow_with_its_rows(path: Path, ledger: Ledger) -> None:
+    sizes = []
+    for batch in range(12):
+        _record(ledger, *(replace(ROW, request_id=f"{batch}-{n}") for n in range(1_000)))
+        sizes.append(path.with_name(f"{path.name}-wal").stat().st_size)
+
+    assert max(sizes) < 3 * sizes[1]  # without anybody moving it, twelve times the first
+    assert ledger.trouble() is None
 
 
 def test_a_file_of_a_newer_version_is_left_alone(path: Path) -> None:

@@ -29,7 +29,7 @@ from runtime.upstream import (
     translate,
 )
 from runtime.upstream.base import Request
-from runtime.upstream.http import AiohttpUpstream
+from runtime.upstream.http import HttpUpstream
 
 BODY: dict[str, Any] = {
     "model": "alias",
@@ -50,9 +50,9 @@ T = TypeVar("T")
 every_dialect = pytest.mark.parametrize("name", sorted(DIALECTS))
 
 
-def _run(story: Callable[[StubServer, AiohttpUpstream], Awaitable[T]], *faults: Fault) -> T:
+def _run(story: Callable[[StubServer, HttpUpstream], Awaitable[T]], *faults: Fault) -> T:
     async def main() -> T:
-        upstream = AiohttpUpstream()
+        upstream = HttpUpstream()
         async with StubServer(faults, says=lambda question: SAYS) as stub:
             try:
                 return await story(stub, upstream)
@@ -64,7 +64,7 @@ def _run(story: Callable[[StubServer, AiohttpUpstream], Awaitable[T]], *faults: 
 
 async def _ask(
     stub: StubServer,
-    upstream: AiohttpUpstream,
+    upstream: HttpUpstream,
     name: str,
     body: dict[str, Any] = BODY,
     **limits: float,
@@ -82,7 +82,7 @@ async def _ask(
 
 async def _listen(
     stub: StubServer,
-    upstream: AiohttpUpstream,
+    upstream: HttpUpstream,
     name: str,
     body: dict[str, Any] = BODY,
     **limits: float,
@@ -217,7 +217,7 @@ def test_a_provider_that_never_answers_times_out() -> None:
 
 
 def test_a_port_where_nobody_listens_cannot_be_connected_to() -> None:
-    async def story(stub: StubServer, upstream: AiohttpUpstream) -> UpstreamFailure:
+    async def story(stub: StubServer, upstream: HttpUpstream) -> UpstreamFailure:
         url = stub.url
         await stub.close()
         with pytest.raises(UpstreamError) as caught:
@@ -240,7 +240,7 @@ def test_late_answers_are_late() -> None:
 def test_prefill_is_refused_only_where_there_is_some() -> None:
     prefilled = {**BODY, "messages": [*BODY["messages"], {"role": "assistant", "content": "Once"}]}
 
-    async def story(stub: StubServer, upstream: AiohttpUpstream) -> tuple[Any, Any]:
+    async def story(stub: StubServer, upstream: HttpUpstream) -> tuple[Any, Any]:
         return (
             await _ask(stub, upstream, "anthropic"),
             await _ask(stub, upstream, "anthropic", prefilled),
@@ -253,7 +253,7 @@ def test_prefill_is_refused_only_where_there_is_some() -> None:
 
 
 def test_the_stub_is_alive_after_every_fault() -> None:
-    async def story(stub: StubServer, upstream: AiohttpUpstream) -> Any:
+    async def story(stub: StubServer, upstream: HttpUpstream) -> Any:
         for kind in ("reset", "malformed", "timeout", "http"):
             stub.add_fault(Fault(kind, times=1))
             await _ask(stub, upstream, "openai", timeout_s=0.05)
@@ -263,7 +263,7 @@ def test_the_stub_is_alive_after_every_fault() -> None:
 
 
 def test_what_was_received_is_kept_without_the_key() -> None:
-    async def story(stub: StubServer, upstream: AiohttpUpstream) -> list[Any]:
+    async def story(stub: StubServer, upstream: HttpUpstream) -> list[Any]:
         await _ask(stub, upstream, "openai", {**BODY, "user": "canary"})
         return [received.as_json() for received in stub.received]
 
@@ -277,7 +277,7 @@ def test_what_was_received_is_kept_without_the_key() -> None:
 
 def test_no_more_is_kept_than_was_asked_for() -> None:
     async def main() -> int:
-        upstream = AiohttpUpstream()
+        upstream = HttpUpstream()
         async with StubServer(keep=2) as stub:
             for _ in range(4):
                 await _ask(stub, upstream, "openai")
@@ -350,7 +350,7 @@ def test_a_fault_that_makes_no_sense_is_refused(described: Any, message: str) ->
 
 
 def test_faults_are_set_and_cleared_over_http() -> None:
-    async def story(stub: StubServer, upstream: AiohttpUpstream) -> list[Any]:
+    async def story(stub: StubServer, upstream: HttpUpstream) -> list[Any]:
         async def admin(method: str, path: str, body: bytes = b"") -> tuple[int, Any]:
             reader, writer = await asyncio.open_connection(
                 "127.0.0.1", int(stub.url.rpartition(":")[2])
@@ -384,7 +384,7 @@ def test_faults_are_set_and_cleared_over_http() -> None:
 
 def test_labels_give_a_deployment_its_provider() -> None:
     async def main() -> list[Any]:
-        upstream = AiohttpUpstream()
+        upstream = HttpUpstream()
         labels = {"chat/acme/m": Labels(provider="azure")}
         async with StubServer([Fault("down", provider="azure")], labels) as stub:
             answer = await _ask(stub, upstream, "openai")
@@ -400,7 +400,7 @@ def test_labels_give_a_deployment_its_provider() -> None:
 
 
 def test_openais_own_client_is_served() -> None:
-    async def story(stub: StubServer, upstream: AiohttpUpstream) -> tuple[Any, ...]:
+    async def story(stub: StubServer, upstream: HttpUpstream) -> tuple[Any, ...]:
         base = stub.base_url("chat/openai/gpt") + "/v1"
         client = openai.AsyncOpenAI(api_key="k", base_url=base, max_retries=0)
         whole = await client.chat.completions.create(model="gpt", messages=BODY["messages"])
@@ -424,7 +424,7 @@ def test_openais_own_client_is_served() -> None:
 
 
 def test_openais_own_client_sees_faults_as_its_own_errors() -> None:
-    async def story(stub: StubServer, upstream: AiohttpUpstream) -> openai.APIError:
+    async def story(stub: StubServer, upstream: HttpUpstream) -> openai.APIError:
         client = openai.AsyncOpenAI(api_key="k", base_url=stub.url + "/v1", max_retries=0)
         with pytest.raises(openai.APIError) as caught:
             await client.chat.completions.create(model="gpt", messages=BODY["messages"])
@@ -438,7 +438,7 @@ def test_openais_own_client_sees_faults_as_its_own_errors() -> None:
 
 
 def test_bedrock_streams_in_amazons_own_encoding() -> None:
-    async def story(stub: StubServer, upstream: AiohttpUpstream) -> tuple[Any, bytes]:
+    async def story(stub: StubServer, upstream: HttpUpstream) -> tuple[Any, bytes]:
         body = orjson.dumps({"messages": [{"role": "user", "content": [{"text": "hi"}]}]})
         base = stub.base_url("b")
         whole = await (await upstream(Request(f"{base}/model/eu.x%3A0/converse", {}, body))).read()
@@ -466,7 +466,7 @@ def _aws_events(stream: bytes) -> Any:
 
 
 def test_an_unknown_endpoint_and_a_body_that_is_none_are_the_clients_mistake() -> None:
-    async def story(stub: StubServer, upstream: AiohttpUpstream) -> list[int]:
+    async def story(stub: StubServer, upstream: HttpUpstream) -> list[int]:
         return [
             (await upstream(Request(stub.url + path, {}, body))).status
             for path, body in (

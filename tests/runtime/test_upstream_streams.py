@@ -4,11 +4,11 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletionChunk
 
-from runtime.upstream import DIALECTS, StreamDecoder, StreamEnd
+from runtime.upstream import DIALECTS, StreamDecoder, StreamEnd, read_chunks, without_usage
 from runtime.upstream.sse import EventParser
 
 
@@ -71,11 +71,13 @@ STREAMS = {
 }
 
 
-def _decode(name: str, *pieces: bytes) -> tuple[list[dict[str, Any]], StreamEnd]:
-    decoder = StreamDecoder(DIALECTS[name].stream("the-model"))
+def _decode(
+    name: str, *pieces: bytes, passes: bool = False
+) -> tuple[list[dict[str, Any]], StreamEnd]:
+    decoder = StreamDecoder(DIALECTS[name].stream("the-model"), passes)
     chunks = [chunk for piece in pieces for chunk in decoder.feed(piece)]
     rest, end = decoder.close()
-    return chunks + rest, end
+    return read_chunks(chunks + rest), end
 
 
 def _text(chunks: list[dict[str, Any]]) -> str:
@@ -128,6 +130,63 @@ def test_a_stream_cut_anywhere_is_never_taken_for_a_whole_answer(
     else:
         assert end.failure.token in ("stream_cut", "empty", "malformed")
         assert end.finish_reason is None
+
+
+_TEXTS = st.text(st.sampled_from('ab \U0001f44b\u00fc"\\\n{}:,'), max_size=6) | st.sampled_from(
+    ['","usage":null', "[DONE]", '"error":', '"finish_reason":"stop"']
+)
+_MORE = st.fixed_dictionaries(
+    {},
+    optional={
+        "usage": st.sampled_from([None, None, USAGE]),
+        "obfuscation": _TEXTS,
+        "error": st.sampled_from([None, {"message": "no"}]),
+    },
+)
+
+
+@st.composite
+def _alike_events(draw: st.DrawFn) -> bytes:
+    """Mostly the same event with other words; now and then another one, or one that is broken."""
+    keys = ["content", "refusal"] if draw(st.integers(0, 3)) == 0 else ["content"]
+    delta = {key: draw(_TEXTS) for key in keys}
+    finish = draw(st.sampled_from([None] * 9 + ["stop"]))
+    event = orjson.dumps(_openai(delta, finish, **draw(_MORE)))
+    if draw(st.integers(0, 5)) == 0:
+        at = draw(st.integers(0, len(event)))
+        instead = draw(
+            st.sampled_from([b"", b'"', b"\\", b"\xff", b"\n", b"\x01", b" ", b",", b"}"])
+        )
+        event = event[:at] + instead + event[at + draw(st.integers(0, 2)) :]
+    return event
+
+
+@given(st.lists(_alike_events(), max_size=12), st.booleans())
+@settings(max_examples=max(300, settings().max_examples))
+def test_chunks_that_pass_as_text_say_what_they_say_when_read(
+    events: list[bytes], done: bool
+) -> None:
+    stream = _sse(*events, done=done)
+
+    read, end = _decode("openai", stream)
+    passed, same_end = _decode("openai", stream, passes=True)
+
+    assert (passed, same_end) == (read, end)
+
+
+def test_of_a_long_answer_only_what_is_new_is_read() -> None:
+    words = [
+        _openai({"content": f"w\u00f6rd {n}"}, usage=None, obfuscation="x" * n) for n in range(9)
+    ]
+    decoder = StreamDecoder(DIALECTS["openai"].stream("m"), passes=True)
+
+    chunks = decoder.feed(_sse(*words))
+
+    passed = [chunk for chunk in chunks if isinstance(chunk, bytes)]
+    assert passed == [orjson.dumps(chunk) for chunk in words[1:]]
+    assert [orjson.loads(without_usage(chunk)) for chunk in passed] == [
+        {key: value for key, value in chunk.items() if key != "usage"} for chunk in words[1:]
+    ]
 
 
 @given(pieces=st.lists(st.binary(max_size=40), max_size=10))
