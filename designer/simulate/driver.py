@@ -17,7 +17,7 @@ from designer.engine.swift import Flight, perform
 from designer.engine.world import World
 from designer.gateways.base import Parsed
 from designer.simulate.checks import judged
-from designer.simulate.faults import Faults
+from designer.simulate.faults import Acting, Faults
 from designer.simulate.gatekeeping import Answer, Gatekeeper, staged
 from designer.simulate.replay import Recording
 from designer.simulate.result import Moment, Phase, Result
@@ -62,10 +62,11 @@ def simulate(
     busiest = max(loads, key=lambda name: loads[name].rate_per_s, default="")
     services = _priced(parsed, services)
     keeper = Gatekeeper(routing)
+    faults = Faults(scenario, routing, services, busiest, report)
     around = _Providers(
-        services=services,
+        sources={d.id: _source(d.id, services, faults) for d in routing.deployments},
         keeper=keeper,
-        faults=Faults(scenario, routing, services, busiest, report),
+        faults=faults,
         speeds=Random(f"{seed}/speeds"),
         shares=Random(f"{seed}/shares"),
         jitters=Random(f"{seed}/jitters"),
@@ -88,6 +89,7 @@ def simulate(
             gathered.add(flight)
     except KeyboardInterrupt:  # what is there by now is worth telling, and is told as partial
         is_partial = True
+    gathered.sort()
     tallies = gathered.by_route()
     routes = {name: tallies[name].result(name) for name in loads}
     total = gathered.total().result("")
@@ -148,10 +150,23 @@ class _Quota(Struct):
     tokens: int = 0
 
 
+class _Source(Struct, frozen=True):
+    """A deployment, with everything looked up that decides about its answers."""
+
+    service: Service
+    has_quota: bool
+    faults: tuple[Acting, ...]
+
+
+def _source(id_: str, services: Mapping[str, Service], faults: Faults) -> _Source:
+    service = services.get(id_, UNKNOWN)
+    return _Source(service, service.has_quota, faults.of_deployment(id_))
+
+
 class _Providers(Struct):
     """Surroundings made of facts, chance and faults. Keeps how much of each quota is used."""
 
-    services: Mapping[str, Service]
+    sources: Mapping[str, _Source]
     keeper: Gatekeeper
     faults: Faults
     speeds: Random
@@ -166,18 +181,16 @@ class _Providers(Struct):
     """When what runs on a deployment with a parallel quota will end."""
 
     def answer(self, run: Flight, send: Send, at: float) -> Outcome:
-        id_ = send.deployment
-        service = self.services.get(id_, UNKNOWN)
-        tokens = _tokens_of(run)
+        source = self.sources[send.deployment]
+        service, visit = source.service, run.arrival
+        assert isinstance(visit, Visit)
         begins_s = time_to_first_token_s(service, self.speeds)
-        if service.has_quota and self._is_over_quota(id_, service, tokens, at):
+        if source.has_quota and self._is_over_quota(send.deployment, service, visit.tokens, at):
             return Outcome(status=429, delay_s=REFUSAL_S)
-        outcome = Outcome(
-            usage=Usage(tokens.input, tokens.output),
-            delay_s=begins_s,
-            ends_s=begins_s + tokens.output / service.tokens_per_s,
-        )
-        for fault in self.faults.of_deployment(id_):
+        into, out, _ = visit.tokens
+        ends_s = begins_s + out / service.tokens_per_s
+        outcome = Outcome(usage=Usage(into, out), delay_s=begins_s, ends_s=ends_s)
+        for fault in source.faults:
             if not (fault.from_s <= at < fault.to_s and fault.covers(run.call.asked.name)):
                 continue
             if fault.share >= 1.0 or self.shares.random() < fault.share:
@@ -185,7 +198,7 @@ class _Providers(Struct):
                 if outcome.kind:
                     break
         if service.parallel is not None:
-            self.running[id_].append(at + (outcome.ends_s or outcome.delay_s))
+            self.running[send.deployment].append(at + (outcome.ends_s or outcome.delay_s))
         return outcome
 
     def inspect(self, run: Flight, ask: Inspect, at: float) -> Inspected:
@@ -277,24 +290,27 @@ class _Gathered:
         self.ends = [to_s for _, to_s in self.spans]
         self.tallies = [{name: Tally() for name in names} for _ in self.spans]
         self.slices = [Slice() for _ in range(MOMENTS)]
-        self.asked_by: set[tuple[str, str]] = set()
+        self.guarded, self.keeps = around.guarded, around.keeper.keeps
         self.hung: set[str] = set()
 
     def add(self, flight: Flight) -> None:
         call, at = flight.call, flight.arrival.at
-        route, attempts = call.asked.name, len(flight.attempts)
-        tally = self._tally(at, route)
-        here = self.slices[min(int(at / self.slice_s), MOMENTS - 1)]
+        attempts = len(flight.attempts)
+        span = bisect(self.ends, at) if len(self.ends) > 1 else 0
+        tally = self.tallies[span if span < len(self.ends) else -1][call.asked.name]
+        slot = int(at / self.slice_s)
+        here = self.slices[slot if slot < MOMENTS else -1]
         tally.requests += 1
         here.requests += 1
         tally.attempts += attempts
         if attempts > tally.attempts_max:
             tally.attempts_max = attempts
-        if attempts and flight.index not in self.around.guarded:
+        if attempts and flight.index not in self.guarded:
             tally.pii_upstream += 1
-        self.around.guarded.discard(flight.index)
+        else:
+            self.guarded.discard(flight.index)
         for attempt in flight.attempts:
-            self.asked_by.add((route, attempt.deployment))
+            tally.asked.add(attempt.deployment)
             if attempt.hung:
                 self.hung.add(attempt.deployment)
         if call.failure is not None:
@@ -314,20 +330,23 @@ class _Gathered:
     def _served(self, flight: Flight, tally: Tally, here: Slice, id_: str) -> None:
         tally.served_by[id_] += 1
         here.served_by[id_] += 1
-        if flight.call.request.stream and flight.first_content_at is not None:
-            tally.first_token_s.append(flight.first_content_at - flight.arrival.at)
-        prices = self.prices[id_]
+        visit, prices = flight.arrival, self.prices[id_]
+        assert isinstance(visit, Visit)
+        if flight.first_content_at is not None and visit.request.stream:
+            tally.first_token_s.append(flight.first_content_at - visit.at)
         if prices is None:
             tally.has_all_prices = False
             cost_usd = 0.0
         else:
-            cost_usd = prices.cost_usd(_tokens_of(flight))
+            cost_usd = prices.cost_usd(visit.tokens)
             tally.costs_usd.append(cost_usd)
-        if self.around.keeper.keeps:
+        if self.keeps:
             self.around.keep(flight, cost_usd)
 
-    def _tally(self, at: float, route: str) -> Tally:
-        return self.tallies[min(bisect(self.ends, at), len(self.ends) - 1)][route]
+    def sort(self) -> None:
+        for tallies in self.tallies:
+            for tally in tallies.values():
+                tally.sort()
 
     def by_route(self) -> dict[str, Tally]:
         return {name: sum((t[name] for t in self.tallies), Tally()) for name in self.names}
@@ -337,7 +356,7 @@ class _Gathered:
 
     def asked(self) -> dict[str, frozenset[str]]:
         return {
-            name: frozenset(id_ for route, id_ in self.asked_by if route == name)
+            name: frozenset[str]().union(*(tallies[name].asked for tallies in self.tallies))
             for name in self.names
         }
 
@@ -394,7 +413,7 @@ def _assumptions(
     said = list(semantics.assumptions)
     if semantics.doubt:
         said.append(semantics.doubt)
-    asked = sorted({id_ for _, id_ in gathered.asked_by})
+    asked = sorted(frozenset[str]().union(*gathered.asked().values()))
     guessed = [id_ for id_ in asked if services.get(id_, UNKNOWN) == UNKNOWN]
     said.append("speeds are priors, not measured")
     if guessed:

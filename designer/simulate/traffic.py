@@ -99,7 +99,8 @@ def arrivals(
         at -= log(1.0 - u()) / most
         if at >= for_s:
             return
-        which = min(bisect(bounds, u() * most), last)
+        drawn = bisect(bounds, u() * most)
+        which = drawn if drawn < last else last
         if is_daily and u() >= curves[which].share_at(at):
             continue
         load = loads[names[which]]
@@ -144,10 +145,11 @@ def _lengths(load: Load, u: Callable[[], float]) -> Tokens:
     radius, angle = _SIGMA * sqrt(-2.0 * log(1.0 - u())), 2 * pi * u()
     into, out = load.input_tokens, load.output_tokens
     if into > 0:
-        into = max(1, round(into * exp(radius * cos(angle) - _SHIFT)))
+        into = round(into * exp(radius * cos(angle) - _SHIFT)) or 1
     if out > 0:
-        out = max(1, round(out * exp(radius * sin(angle) - _SHIFT)))
-    return Tokens(into, min(out, load.max_output_tokens or out))
+        out = round(out * exp(radius * sin(angle) - _SHIFT)) or 1
+    most = load.max_output_tokens
+    return Tokens(into, most if most and out > most else out)
 
 
 # --- The curve of a day ---------------------------------------------------------------------------
