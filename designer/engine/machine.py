@@ -146,6 +146,7 @@ class Machine:
         ]
         self._all_well_from = max(self._cools_until, default=-inf)
         """From then on nothing cools, if nothing else happens."""
+        self._has_teams = bool(compiled.routing.teams)
         self._screens = self.semantics.screens
         self._may_skip = any(row.skips for row in self.semantics.rows)
         self._effects: list[Effect] = []
@@ -155,9 +156,12 @@ class Machine:
 
     def begin(self, index: int, route: str, request: Request, at: float) -> tuple[Call, Next]:
         self.at = at
-        path = self.compiled.paths.get(route)
+        led = route
+        if self._has_teams and request.team:
+            led = self.compiled.routing.led(str(request.team.get("name", "")), route)
+        path = self.compiled.paths.get(led)
         if path is None or path.table is None:
-            path = path or Path(route)
+            path = Path(route)
             call = Call(index, request, path, path)
             return call, self._end(call, self.semantics.unknown_route, -1, "no_route")
         call = Call(index, request, path, path, at)

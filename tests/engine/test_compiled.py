@@ -34,6 +34,7 @@ from designer.ir import (
     Rung,
     Split,
     Switch,
+    Team,
     children,
     failures,
 )
@@ -150,7 +151,8 @@ def wild_routings(draw: st.DrawFn) -> Routing:
         return Chain((Rung(node), further), "first" if draw(st.booleans()) else "last")
 
     routes = tuple(replace(route, node=listed(varied(route.node))) for route in routing.routes)
-    return replace(routing, routes=routes, aliases=(("other", "chat"),))
+    teams = (Team("web", aliases=(("chat", "code"), ("nightly", "nowhere"))),)
+    return replace(routing, routes=routes, aliases=(("other", "chat"),), teams=teams)
 
 
 def interpreted(
