@@ -1,7 +1,7 @@
 """Run a scenario: the compiled program in virtual time, with providers that answer by facts, chance and faults."""
 
 from bisect import bisect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from random import Random
 
 from msgspec import Struct, field
@@ -13,9 +13,11 @@ from designer.engine.events import Inspect, Inspected, LookedUp, Reserved, Send,
 from designer.engine.machine import Machine
 from designer.engine.outcomes import HANGS_S, Outcome
 from designer.engine.program import compiled
+from designer.engine.screens import Fit, Purses, Screen, Throughput
 from designer.engine.swift import Flight, perform
 from designer.engine.world import World
 from designer.gateways.base import Parsed
+from designer.ir import Routing
 from designer.simulate.checks import judged
 from designer.simulate.faults import Acting, Faults
 from designer.simulate.gatekeeping import Answer, Gatekeeper, staged
@@ -31,7 +33,15 @@ from designer.simulate.services import (
     time_to_first_token_s,
 )
 from designer.simulate.statistics import Slice, Tally
-from designer.simulate.traffic import RECENT, Load, Visit, arrivals, loads_of
+from designer.simulate.traffic import (
+    RECENT,
+    Load,
+    Visit,
+    arrivals,
+    loads_of,
+    of_teams,
+    tell_unknown_teams,
+)
 
 MOMENTS = 60
 """Into how many slices the simulated time is cut for a picture."""
@@ -61,7 +71,8 @@ def simulate(
         loads = loads_of(scenario.traffic, traffic, names)
     busiest = max(loads, key=lambda name: loads[name].rate_per_s, default="")
     services = _priced(parsed, services)
-    keeper = Gatekeeper(routing)
+    keeper = Gatekeeper(routing, scenario.traffic.teams)
+    tell_unknown_teams(scenario, routing, report)
     faults = Faults(scenario, routing, services, busiest, report)
     around = _Providers(
         sources={d.id: _source(d.id, services, faults) for d in routing.deployments},
@@ -76,11 +87,16 @@ def simulate(
     else:
         is_daily = scenario.traffic.is_daily
         coming = arrivals(loads, scenario.for_s, Random(f"{seed}/arrivals"), is_daily)
+    if scenario.traffic.teams:
+        coming = of_teams(coming, scenario.traffic.teams, Random(f"{seed}/teams"))
     draws = iter(Random(f"{seed}/picks").random, None)
     asked_again = any(load.repeats > 0 for load in loads.values())
     asked_again = asked_again or (recording is not None and recording.was_cached)
     stages = staged(parsed.semantics, keeper, asked_again)
-    program = compiled(Program(routing, replace(parsed.semantics, stages=stages)))
+    habits = replace(
+        parsed.semantics, stages=stages, screens=_paid(parsed.semantics.screens, services)
+    )
+    program = compiled(Program(routing, habits))
     machines = [Machine(program, World(), draws) for _ in range(scenario.replicas)]
     gathered = _Gathered(names, services, scenario, around, program.ids)
     is_partial = False
@@ -91,7 +107,8 @@ def simulate(
         is_partial = True
     gathered.sort()
     tallies = gathered.by_route()
-    routes = {name: tallies[name].result(name) for name in loads}
+    shown = tuple(name for name in names if name in loads or tallies[name].requests)
+    routes = {name: tallies[name].result(name) for name in shown}
     total = gathered.total().result("")
     asked = gathered.asked()
     return Result(
@@ -101,13 +118,13 @@ def simulate(
         for_s=scenario.for_s,
         total=total,
         routes=tuple(routes.values()),
-        phases=gathered.phases(tuple(loads)),
+        phases=gathered.phases(shown),
         moments=gathered.moments(),
         checks=tuple(
             judged(bound, total, routes, services, asked, report) for bound in scenario.bounds
         ),
         assumptions=(
-            *_assumptions(parsed, services, traffic, gathered, recording),
+            *_assumptions(parsed, services, traffic, scenario, gathered, recording),
             *_inferred(scenario),
         ),
         recorded_usd=None if recording is None else recording.cost_usd,
@@ -137,6 +154,18 @@ def _priced(parsed: Parsed, services: Mapping[str, Service]) -> dict[str, Servic
         if service is not None:
             priced[deployment.id] = service
     return priced
+
+
+def _paid(screens: tuple[Screen, ...], services: Mapping[str, Service]) -> tuple[Screen, ...]:
+    """Purses are paid from at the prices that are known, where the configuration says none."""
+    known = {id_: prices_of(service) for id_, service in services.items()}
+    usd = {id_: (p.input / 1e6, p.output / 1e6) for id_, p in known.items() if p is not None}
+    return tuple(
+        replace(screen, usd_per_token={**usd, **screen.usd_per_token})
+        if isinstance(screen, Purses)
+        else screen
+        for screen in screens
+    )
 
 
 # --- Providers ------------------------------------------------------------------------------------
@@ -225,14 +254,13 @@ class _Providers(Struct):
 
     def reserve(self, run: Flight, at: float) -> Reserved:
         tokens = _tokens_of(run)
-        return Reserved(
-            at, self.keeper.refused(run.call.asked.name, tokens.input + tokens.output, at)
-        )
+        wanted = tokens.input + tokens.output
+        return Reserved(at, self.keeper.refused(run.call.asked.name, wanted, at, _team_of(run)))
 
     def keep(self, run: Flight, cost_usd: float) -> None:
         """A whole answer has gone out: it is booked, and stored where there is a cache."""
         route, at, question = run.call.asked.name, run.ended_at, _visit_of(run).question
-        self.keeper.spend(route, cost_usd, at)
+        self.keeper.spend(route, cost_usd, at, _team_of(run))
         if question >= 0 and not self._is_cache_down(route, at):
             self.keeper.store(route, question, cost_usd, at)
 
@@ -398,6 +426,10 @@ def _visit_of(flight: Flight) -> Visit:
     return visit
 
 
+def _team_of(flight: Flight) -> str:
+    return str(flight.arrival.request.team.get("name", ""))
+
+
 def _tokens_of(flight: Flight) -> Tokens:
     return _visit_of(flight).tokens
 
@@ -406,6 +438,7 @@ def _assumptions(
     parsed: Parsed,
     services: Mapping[str, Service],
     traffic: Mapping[str, Load],
+    scenario: Scenario,
     gathered: _Gathered,
     recording: Recording | None,
 ) -> tuple[str, ...]:
@@ -432,16 +465,40 @@ def _assumptions(
     if not any(service.rpm or service.tpm or service.parallel for service in services.values()):
         said.append("capacity not checked: no quota is known")
     routing = parsed.routing
-    scopes = {b.scope for b in routing.budgets} | {limit.scope for limit in routing.rate_limits}
-    if scopes & {"team", "deployment"}:
-        said.append(
-            "budgets and rate limits of teams and of deployments are not simulated; those of routes are"
-        )
+    said += _unbound(parsed, scenario)
+    if scenario.replicas > 1:
+        said.append(_shared(routing, scenario.replicas))
     if routing.caches and any(load.repeats > 0 for load in traffic.values()):
         said.append(f"a repetition asks any of the route's last {RECENT:,} questions, each alike")
     for id_ in sorted(gathered.hung):
         said.append(f"no limit ends a silent attempt at {id_}: it is taken to last {HANGS_S:g} s")
     return tuple(said)
+
+
+def _unbound(parsed: Parsed, scenario: Scenario) -> Iterator[str]:
+    """Limits that no request of this dry run meets."""
+    routing, screens = parsed.routing, parsed.semantics.screens
+    limits = (*routing.budgets, *routing.rate_limits)
+    idle = {one.of for one in limits if one.scope == "team"} - scenario.traffic.teams.keys()
+    if idle:
+        names = ", ".join(sorted(idle))
+        yield f"no request is of {names}: `traffic.teams` says how many are, and their limits then bind"
+    spends = any(isinstance(screen, Purses) for screen in screens)
+    counts = any(isinstance(screen, Fit | Throughput) for screen in screens)
+    if (not spends and any(b.scope == "deployment" for b in routing.budgets)) or (
+        not counts and any(limit.scope == "deployment" for limit in routing.rate_limits)
+    ):
+        yield "limits of deployments are not simulated: how this gateway keeps them is not known"
+
+
+def _shared(routing: Routing, replicas: int) -> str:
+    """Whose the counters are. Design decision: what is money or has a store of its own is one for all."""
+    own = (
+        f"each of the {replicas} replicas has cooldowns, turns and limits of deployments of its own"
+    )
+    if not (routing.caches or routing.budgets or routing.rate_limits):
+        return own
+    return f"{own}; caches, budgets and other limits are one for all, as with a shared database or Redis"
 
 
 def _replayed(recording: Recording, parsed: Parsed) -> list[str]:

@@ -9,10 +9,22 @@ from random import Random
 from msgspec import Struct
 from msgspec.structs import replace
 
+from designer.diagnostics import Report, Rule, Severity
 from designer.engine.events import Request
 from designer.engine.virtual import Arrival
-from designer.simulate.scenario import Traffic
+from designer.ir import Routing
+from designer.reading import guess
+from designer.simulate.scenario import Scenario, Traffic
 from designer.simulate.services import Tokens
+
+UNKNOWN_TEAM = Rule(
+    "SIM636",
+    Severity.WARNING,
+    "no team of this configuration is called `{team}`{guess}",
+    "Only the limits and routes of a team that the configuration knows bind its requests.",
+    instead="its requests come like anybody's",
+    help="known teams: {known}",
+)
 
 TOKENS_VARIATION = 1.0
 """Coefficient of variation of input and output lengths.
@@ -109,6 +121,29 @@ def arrivals(
         request = Request(stream=streams, input_tokens=tokens.input)
         visit = Visit(at, names[which], request, tokens)
         yield asked[which].again(visit, load.repeats, chance) if load.repeats > 0 else visit
+
+
+def of_teams(
+    visits: Iterator[Visit], shares: Mapping[str, float], chance: Random
+) -> Iterator[Visit]:
+    """Each request with the team that it is of; `shares` are of all requests, and may leave some."""
+    teams = [{"name": name} for name in shares]
+    bounds = list(accumulate(shares.values()))
+    for visit in visits:
+        which = bisect(bounds, chance.random())
+        is_of_one = which < len(teams)
+        request = replace(visit.request, team=teams[which]) if is_of_one else visit.request
+        yield replace(visit, request=request)
+
+
+def tell_unknown_teams(scenario: Scenario, routing: Routing, report: Report) -> None:
+    known = [team.name for team in routing.teams]
+    known += [o.of for o in (*routing.budgets, *routing.rate_limits) if o.scope == "team"]
+    for name in scenario.traffic.teams if known else ():
+        if name not in known:
+            listed = tuple(dict.fromkeys(known))
+            said = {"team": name, "guess": guess(name, listed), "known": ", ".join(listed)}
+            report.add(UNKNOWN_TEAM, scenario.traffic.teams_place, **said)
 
 
 class _Asked:
