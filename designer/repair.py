@@ -8,7 +8,9 @@ property, and there may be no repair in the grid.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from functools import cached_property
+from math import inf
 from typing import Any
 
 from msgspec import Struct
@@ -16,7 +18,7 @@ from msgspec.structs import replace
 
 from designer.diagnostics import Diagnostic, Edit, Fix, Report, Rule, Severity
 from designer.documents import Document, Path
-from designer.ir import Routing
+from designer.ir import Ref, Routing, deployments_of, walk
 from designer.lint import fixes
 from designer.load import Config
 from designer.verify import Judge, Property, Verdict, facts
@@ -43,23 +45,104 @@ class Repair(Struct, frozen=True):
         return fixes.diff(self.file, self.before, self.after)
 
 
+class Unrepaired(Struct, frozen=True):
+    """No edit was found that does it."""
+
+    tried: int
+    is_all: bool
+    """Whether the whole grid was tried; else time was up."""
+
+
+class Repairs(Struct, dict=True):
+    """Looks for edits, for one violation after another.
+
+    A route is proved anew only if an edit has changed something that it leads to; what was proved once
+    is kept here. Once `clock` has passed `until`, nothing more is tried.
+    """
+
+    facts: Facts
+    properties: Sequence[Property]
+    clock: Callable[[], float] = lambda: 0.0
+    until: float = inf
+    proved: dict[str, frozenset[str]] = {}
+    """What a route leads to, as text → the properties that hold for it."""
+
+    def of(self, verdict: Verdict) -> Repair | Unrepaired:
+        """Of a configuration inside other files no edit is known."""
+        config, tried = self.facts.config, 0
+        for document in config.parsed.documents if config.is_whole else ():
+            before = config.texts.get(document.file)
+            if before is None:
+                continue
+            for fix in _grid(document, config.parsed.routing, verdict.route):
+                if self.clock() >= self.until:
+                    return Unrepaired(tried, is_all=False)
+                finding, tried = _finding(verdict, fix), tried + 1
+                after = fixes.apply(before, [finding]).text
+                if after != before and self._does_it(verdict, document, after):
+                    return Repair(finding, document.file, before, after)
+        return Unrepaired(tried, is_all=True)
+
+    def _does_it(self, verdict: Verdict, document: Document, text: str) -> bool:
+        changed = _changed(self.facts.config, document, text)
+        if changed is None or not _has_the_routes_of(changed, self.facts.config):
+            return False
+        if not self._changes(verdict.route, changed):
+            return False
+        judge = Judge(facts(changed, self.facts.as_of, self.facts.catalog))
+        asked = replace(verdict.property, routes=(verdict.route,))
+        mended = next(judge.verdicts([asked]), None)
+        if mended is None or mended.outcome != "holds":
+            return False
+        return all(self._held(self._judge, name) <= self._held(judge, name) for name in self._names)
+
+    def _changes(self, route: str, changed: Config) -> bool:
+        """Whether an edit makes any difference to a route."""
+        return _led_to(changed, route) != _led_to(self.facts.config, route)
+
+    @cached_property
+    def _judge(self) -> Judge:
+        return Judge(self.facts)
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(route.name for route in self.facts.config.parsed.routing.routes)
+
+    def _held(self, judge: Judge, route: str) -> frozenset[str]:
+        key = _led_to(judge.facts.config, route)
+        if key not in self.proved:
+            own = [replace(p, routes=(route,)) for p in self.properties if p.is_about(route)]
+            verdicts = judge.verdicts(own)
+            self.proved[key] = frozenset(str(v.property) for v in verdicts if v.outcome == "holds")
+        return self.proved[key]
+
+
 def repair(known: Facts, properties: Sequence[Property], verdict: Verdict) -> Repair | None:
     """None where no edit of the grid does it, and for a configuration inside other files."""
-    config = known.config
-    if not config.is_whole:
-        return None
-    held = {_key(v) for v in Judge(known).verdicts(properties) if v.outcome == "holds"}
-    for document in config.parsed.documents:
-        before = config.texts.get(document.file)
-        for fix in (
-            _grid(document, config.parsed.routing, verdict.route) if before is not None else ()
-        ):
-            assert before is not None
-            finding = _finding(verdict, fix)
-            after = fixes.apply(before, [finding]).text
-            if after != before and _holds(known, properties, verdict, document, after, held):
-                return Repair(finding, document.file, before, after)
-    return None
+    found = Repairs(known, properties).of(verdict)
+    return found if isinstance(found, Repair) else None
+
+
+def _led_to(config: Config, route: str) -> str:
+    """All that a proof about a route looks at, as text: two that are the same are proved alike."""
+    parsed = config.parsed
+    routing, names = parsed.routing, _routes_from(route, parsed.routing)
+    routes = [routing.route(name) for name in names if routing.has_route(name)]
+    ids = dict.fromkeys(id_ for one in routes for id_ in deployments_of(one.node))
+    deployments = [(routing.deployment(id_), parsed.terms.get(id_)) for id_ in ids]
+    rest = replace(routing, routes=(), deployments=())
+    return repr((route, routes, deployments, rest, parsed.semantics))
+
+
+def _routes_from(route: str, routing: Routing) -> tuple[str, ...]:
+    """The route and every route that it leads to, by name."""
+    found = [routing.route(route).name if routing.has_route(route) else route]
+    for name in found:  # grows while it is walked
+        nodes = walk(routing.route(name).node) if routing.has_route(name) else ()
+        led = (node.route for node in nodes if isinstance(node, Ref))
+        real = (routing.route(n).name if routing.has_route(n) else n for n in led)
+        found += [name for name in dict.fromkeys(real) if name not in found]
+    return tuple(found)
 
 
 def _finding(verdict: Verdict, fix: Fix) -> Diagnostic:
@@ -67,26 +150,6 @@ def _finding(verdict: Verdict, fix: Fix) -> Diagnostic:
     said = {"property": str(verdict.property), "route": verdict.route, "title": fix.title}
     report.add(REPAIR, verdict.place, fix=fix, **said)
     return next(iter(report))
-
-
-def _holds(
-    known: Facts,
-    properties: Sequence[Property],
-    verdict: Verdict,
-    document: Document,
-    text: str,
-    held: set[tuple[str, str]],
-) -> bool:
-    changed = _changed(known.config, document, text)
-    if changed is None or not _has_the_routes_of(changed, known.config):
-        return False
-    judge = Judge(facts(changed, known.as_of, known.catalog))
-    asked = replace(verdict.property, routes=(verdict.route,))
-    mended = next(judge.verdicts([asked]), None)
-    if mended is None or mended.outcome != "holds":
-        return False
-    now = {_key(v) for v in judge.verdicts(properties) if v.outcome == "holds"}
-    return held <= now
 
 
 def _changed(config: Config, document: Document, text: str) -> Config | None:
@@ -105,10 +168,6 @@ def _has_the_routes_of(changed: Config, config: Config) -> bool:
     return {route.name for route in changed.parsed.routing.routes} == before
 
 
-def _key(verdict: Verdict) -> tuple[str, str]:
-    return str(verdict.property), verdict.route
-
-
 # --- The grid -------------------------------------------------------------------------------------
 
 _RETRIES = frozenset({"num_retries", "max_retries", "attempts"})
@@ -125,8 +184,14 @@ _OUTAGES = (401, 402, 403, 404, 408, 410, 429, 500, 502, 503, 504, 529)
 
 
 def _grid(document: Document, routing: Routing, route: str) -> Iterator[Fix]:
-    """Single edits, what changes least first."""
-    values = list(_values(document.value, ()))
+    """Single edits, what changes least first; none of what only other routes look at."""
+    names = _routes_from(route, routing)
+    own = {*names, *(alias for alias, name in routing.aliases if name in names)}
+    values = [
+        (path, value)
+        for path, value in _values(document.value, ())
+        if _concerns(document.value, path, own)
+    ]
     for step in (_switched, _retried_less, _limited, _fallen_further, _fallen_elsewhere):
         for path, value in values:
             yield from step(path, value, routing)
@@ -135,6 +200,24 @@ def _grid(document: Document, routing: Routing, route: str) -> Iterator[Fix]:
     yield from _fallen_at_last(document.value, routing, route)
     for path, value in values:
         yield from _dropped(path, value)
+
+
+def _concerns(value: Any, path: Path, names: Container[str]) -> bool:
+    """Whether what stands there is of one of these routes, or of none in particular."""
+    match path:
+        case ("model_list", int(index), *_):
+            entry = value["model_list"][index]
+            name = entry.get("model_name") if isinstance(entry, Mapping) else None
+            return not isinstance(name, str) or name in names or not _is_plain(name)
+        case (_, str(key), int(), str(name), *_) if key.endswith("fallbacks"):
+            return name in names or not _is_plain(name)
+        case _:
+            return True
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a model's name stands for itself alone."""
+    return "*" not in name
 
 
 def _values(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:

@@ -1,7 +1,6 @@
 """What is played to see what single failures do: requests, parts that go down, the chance that is drawn.
 
-A part is everything that one failure takes away: a deployment, all of a provider's, all of a region's.
-Nothing is judged here.
+What goes down together is `verify`'s to say. Nothing is judged here.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,6 +16,7 @@ from designer.gateways.base import Parsed
 from designer.ir import (
     Case,
     Condition,
+    Deployment,
     Node,
     Pool,
     Ref,
@@ -28,9 +28,9 @@ from designer.ir import (
     walk,
 )
 from designer.profile.model import Profile, Workload
-from designer.profile.regions import COUNTRY_OF, countries_of
 from designer.simulate import Service
 from designer.trace import Answer, Asked, Script, Trace, trace
+from designer.verify import parts as upstream
 
 SILENT = "is silent"
 DOWN: Mapping[str, Outcome] = {
@@ -80,28 +80,18 @@ class Play(Struct, frozen=True):
         return f"while {self.part.says} {self.how}{asked}" if self.part.ids else f"as it is{asked}"
 
 
-def parts(ids: Iterable[str], services: Mapping[str, Service]) -> list[Part]:
-    """All well, then each deployment, provider and region; what is the same deployments is one part."""
-    named: dict[frozenset[str], list[str]] = {}
-    listed = tuple(ids)
-    for id_ in listed:
-        named.setdefault(frozenset({id_}), []).append(id_)
-    for kind, values in (
-        ("provider", {id_: services[id_].provider for id_ in listed}),
-        ("region", {id_: _place_of(services[id_]) for id_ in listed}),
-    ):
-        for value in dict.fromkeys(values.values()):
-            if value:
-                same = frozenset(id_ for id_ in listed if values[id_] == value)
-                named.setdefault(same, []).append(f"{kind} {value}")
-    return [Part("nothing"), *(Part(says[0], ids) for ids, says in named.items())]
+def parts(listed: Iterable[Deployment], services: Mapping[str, Service]) -> list[Part]:
+    """All well, then the parts that `verify` has too; of those that are the same deployments, one."""
+    found: dict[frozenset[str], Part] = {}
+    every = upstream(listed, services, KINDS)
+    for one in sorted(every, key=lambda part: KINDS.index(part.kind)):
+        says = one.name if one.kind == "deployment" else str(one)
+        found.setdefault(one.deployments, Part(says, one.deployments))
+    return [Part("nothing"), *found.values()]
 
 
-def _place_of(service: Service) -> str:
-    """A region that can fail as one; a zone of many (`eu`, `global`) is none."""
-    region = service.region or ""
-    is_zone = region == "global" or (region not in COUNTRY_OF and bool(countries_of(region)))
-    return "" if is_zone else region
+KINDS = ("deployment", "provider", "region")
+"""The most telling first. Parts that fail in every way of `DOWN`; keys and models have ways of their own, which `verify` knows."""
 
 
 # --- Requests -------------------------------------------------------------------------------------

@@ -243,8 +243,8 @@ class _Seen:
             self.unknown |= dict.fromkeys(self.breaches, told)
         for way in all_ways:
             self.routes |= dict.fromkeys(routes_from(way.route, routing))
-            ids = ids_of(routing, way.route)
-            for part in parts(ids, known):
+            reached = map(routing.deployment, ids_of(routing, way.route))
+            for part in parts(reached, known):
                 self._play(way, part)
             for allowed in (case.residency, (way.region,) if way.region else ()):
                 if allowed:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from time import monotonic
 
 import click
 
@@ -15,7 +16,7 @@ from designer.files import write_atomically
 from designer.load import Config, load_config
 from designer.project import project_above, read_project
 from designer.render import verification as render
-from designer.repair import repair
+from designer.repair import Repairs, Unrepaired
 from designer.verify import (
     PACKS,
     Judge,
@@ -151,13 +152,16 @@ def _repair(
 
     Edits are found one by one: after one is made, another run finds the next.
     """
-    for verdict in found:
-        if verdict.outcome != "violated":
-            continue
-        mended = repair(known, listed, verdict)
+    began_s = monotonic()
+    repairs = Repairs(known, listed, monotonic, began_s + REPAIRS_S)
+    violated = [verdict for verdict in found if verdict.outcome == "violated"]
+    for number, verdict in enumerate(violated):
+        mended = repairs.of(verdict)
         about = f"{verdict.route}: {verdict.property}"
-        if mended is None:
-            click.echo(f"{about}: no single edit of the grid makes it hold", err=True)
+        if isinstance(mended, Unrepaired):
+            click.echo(f"{about}: {_why(mended, len(violated) - number)}", err=True)
+            if not mended.is_all:
+                return
         elif path is None:
             tell(Report([mended.finding]))
             click.echo(mended.patch, nl=False)
@@ -167,6 +171,19 @@ def _repair(
             write_atomically(path / mended.file if path.is_dir() else path, mended.after)
             tell(Report([mended.finding]))
             return
+
+
+def _why(unrepaired: Unrepaired, left: int) -> str:
+    """`left`: how many violations had no repair looked for to its end, this one among them."""
+    if unrepaired.is_all:
+        return "no single edit of the grid makes it hold"
+    said = f"{REPAIRS_S:g} s are over and {unrepaired.tried} edits were tried in vain"
+    others = f"; {left - 1} more violations are left" if left > 1 else ""
+    return f"{said}{others}: --route looks at fewer"
+
+
+REPAIRS_S = 60.0
+"""How long repairs are looked for in all. Design decision: longer than that nobody waits in a terminal."""
 
 
 def _properties(

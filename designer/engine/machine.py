@@ -40,7 +40,6 @@ from designer.engine.program import (
     Path,
     Table,
     Trial,
-    shares_reached,
 )
 from designer.engine.screens import Throughput, answered, screened, sent
 from designer.engine.semantics import Phase, status_of
@@ -147,10 +146,9 @@ class Machine:
         ]
         self._all_well_from = max(self._cools_until, default=-inf)
         """From then on nothing cools, if nothing else happens."""
-        self._leads = bool(compiled.routing.teams)
+        self._has_teams = bool(compiled.routing.teams)
         self._screens = self.semantics.screens
         self._may_skip = any(row.skips for row in self.semantics.rows)
-        self._sent = -1
         self._effects: list[Effect] = []
         self._blamed: dict[int, int] = {}
 
@@ -159,7 +157,7 @@ class Machine:
     def begin(self, index: int, route: str, request: Request, at: float) -> tuple[Call, Next]:
         self.at = at
         led = route
-        if self._leads:
+        if self._has_teams and request.team:
             led = self.compiled.routing.led(str(request.team.get("name", "")), route)
         path = self.compiled.paths.get(led)
         if path is None or path.table is None:
@@ -170,12 +168,13 @@ class Machine:
         return call, self._over(self._stage(call))
 
     def _stage(self, call: Call) -> Next:
-        stage, _ = call.asked.stages[call.stage]
+        stage = call.asked.stages[call.stage][0]
+        if stage == "settle":
+            call.status, call.told_by = call.served_status, call.served_by
+            return FINISH
         if stage == "route":
             assert call.route.table is not None
             return self._enter(call, call.route.table)
-        if stage == "settle":
-            return self._end(call, call.served_status, call.served_by)
         if stage == "cache":
             return LOOKUP
         if stage == "reserve":
@@ -231,14 +230,15 @@ class Machine:
             self._effects += answered(self._screens, id_, usage, at)
         if self.compiled.discarded and call.phase == "headers" and _discards(call, str(status)):
             return self._thrown_away(call, status, tokens)
-        health = self._health_of(call.deployment)
+        health = self._health[call.deployment] or self._health_of(call.deployment)
         health.in_flight -= 1
         health.answered.add(at)
         health.tokens.add(at, tokens)
         health.latencies.append((at, at - call.sent_s))
         call.served_by, call.served_status = call.deployment, status
         call.stack.clear()
-        return self._next_stage(call)
+        call.stage += 1
+        return self._over(self._stage(call))
 
     def _thrown_away(self, call: Call, status: int, tokens: int) -> Next:
         failure, id_ = str(status), self._ids[call.deployment]
@@ -343,27 +343,29 @@ class Machine:
 
     def _enter(self, call: Call, table: Table) -> Next:
         while True:
-            barred = _NOBODY
-            if self._screens and isinstance(table, Ask | Choice):
-                found = self._barred(call, table)
-                if isinstance(found, Fault):
-                    return self._unwind(call, found)
-                barred = found
-            if isinstance(table, Ask):
-                if table.deployment in barred or self._is_cooling(table.deployment):
-                    return self._unwind(call, Fault("cooling"))
-                return self._send(call, table.deployment)
-            if isinstance(table, Choice):
-                index = self._picked(call, table, barred)
-                if index is None:
-                    return self._unwind(call, Fault("cooling"))
-                table = table.children[index]
+            if isinstance(table, Again):
+                call.stack.append(Frame(table))
+                table = table.child
             elif isinstance(table, Ladder):
                 call.stack.append(Frame(table, hops=call.hops))
                 table = table.rungs[0].child
-            elif isinstance(table, Again):
-                call.stack.append(Frame(table))
-                table = table.child
+            elif isinstance(table, Choice):
+                barred = self._barred(call, table) if self._screens else _NOBODY
+                if isinstance(barred, Fault):
+                    return self._unwind(call, barred)
+                index = self._picked(call, table, barred)
+                if index is None:
+                    return self._unwind(call, Fault("cooling"))
+                if table.asks and not self._screens:
+                    return self._send(call, table.asks[index])
+                table = table.children[index]
+            elif isinstance(table, Ask):
+                barred = self._barred(call, table) if self._screens else _NOBODY
+                if isinstance(barred, Fault):
+                    return self._unwind(call, barred)
+                if table.deployment in barred or self.at < self._cools_until[table.deployment]:
+                    return self._unwind(call, Fault("cooling"))
+                return self._send(call, table.deployment)
             elif isinstance(table, Fork):
                 taken = self._taken(call, table)
                 if taken is None:
@@ -420,18 +422,21 @@ class Machine:
 
     def _picked(self, call: Call, choice: Choice, barred: frozenset[int]) -> int | None:
         """Index of the child to ask; None when nothing below may be asked."""
-        able = self._able(choice, barred)
+        if barred or self.at < self._all_well_from:
+            able = self._able(choice, barred)
+        else:
+            able = choice.everyone
         if self._may_skip:
             able = _fresh(call, choice, able)
         if not able:
             return None
-        kind = choice.pool.pick
-        if len(able) == 1:
+        kind, count = choice.pool.pick, len(able)
+        if count == 1:
             index = able[0]
         elif kind == "weighted":
-            all_in = len(able) == len(choice.everyone)
-            reached = choice.reached if all_in else shares_reached(choice.pool, able)
-            index = able[min(bisect_right(reached, next(self.draws)), len(able) - 1)]
+            reached = choice.reached if count == len(choice.everyone) else choice.shares(able)
+            at = bisect_right(reached, next(self.draws))
+            index = able[at if at < count else count - 1]
         elif kind == "cheapest":
             index = able[0]
         elif kind == "round_robin":
@@ -464,8 +469,6 @@ class Machine:
                 for index, numbers in enumerate(choice.reach)
                 if not numbers or any(n not in barred and until[n] <= at for n in numbers)
             )
-        if at >= self._all_well_from:
-            return choice.everyone
         if choice.singles:
             return tuple([i for i, number in enumerate(choice.singles) if until[number] <= at])
         reach = enumerate(choice.reach)
@@ -487,25 +490,28 @@ class Machine:
     def _send(self, call: Call, number: int) -> Next:
         asked = call.asked.route
         assert asked is not None
-        limit = asked.attempts_limit
-        if limit is not None and call.attempts >= limit:
+        if asked.attempts_limit is not None and call.attempts >= asked.attempts_limit:
             return self._give_up(call, "attempts")
-        left_s = self._left_s(call)
-        if left_s is not None and left_s <= 0:
-            return self._give_up(call, "deadline")
         deployment = self.compiled.deployments[number]
         timeout_s, first_token_s = deployment.timeout_s, deployment.first_token_s
         if call.request.stream and self.semantics.one_stream_limit:
             timeout_s = first_token_s = timeout_s if first_token_s is None else first_token_s
-        if left_s is not None and (timeout_s is None or left_s < timeout_s):
-            timeout_s = left_s
+        left_s = None
+        if asked.deadline_s is not None:
+            left_s = call.began_s + asked.deadline_s - self.at
+            if left_s <= 0:
+                return self._give_up(call, "deadline")
+            if timeout_s is None or left_s < timeout_s:
+                timeout_s = left_s
         call.timeout_s, call.first_token_s, call.left_s = timeout_s, first_token_s, left_s
         call.deployment, call.is_asking, call.sent_s = number, True, self.at
         call.phase = "headers"
         call.attempts += 1
         if self._screens:
             self._effects += sent(self._screens, deployment.id, self.at)
-        self._sent = number
+        # Last in its step, so that nothing in it sees the World with this attempt already on its way.
+        health = self._health[number] or self._health_of(number)
+        health.in_flight += 1
         return SEND
 
     # --- Up the tree ------------------------------------------------------------------------------
@@ -599,7 +605,10 @@ class Machine:
         # A stream that had begun has left the retries behind it, unless its row says otherwise.
         if not (overruled and not fault.opened) and not (row.retried and fault.failure in retry.on):
             return None
-        count = frame.count if frame.count is not None else count_for(retry, fault)
+        count = frame.count
+        if count is None:
+            varies = retry.per_failure or retry.per_deployment
+            count = count_for(retry, fault) if varies else retry.retries
         rule = self.semantics.retry_after
         given_s = fault.retry_after_s if retry.honours_retry_after else None
         wait_s = self.semantics.backoff.wait_s(frame.index)
@@ -689,8 +698,6 @@ class Machine:
             self.world.apply(self._effects)
             self._effects.clear()
             self._blamed.clear()
-        if command is SEND:
-            self._health_of(self._sent).in_flight += 1
         return command
 
     def _health_of(self, number: int) -> Health:

@@ -42,6 +42,9 @@ from designer.ir import (
     deployments_of,
 )
 
+_REMEMBERS = 1_000
+"""For how many sets of candidates a pool keeps their shares: memory must not grow with time."""
+
 
 class Ask(Struct, frozen=True):
     deployment: int
@@ -56,9 +59,21 @@ class Choice(Struct, frozen=True):
     """By child, the deployments below it."""
     singles: tuple[int, ...]
     """The same where each child is one deployment; else empty."""
+    asks: tuple[int, ...]
+    """The same where each child is nothing but a deployment."""
     everyone: tuple[int, ...]
     reached: tuple[float, ...]
     turn_key: str
+    among: dict[tuple[int, ...], tuple[float, ...]] = field(default_factory=dict)
+    """It remembers, by its candidates, their cumulative shares."""
+
+    def shares(self, candidates: tuple[int, ...]) -> tuple[float, ...]:
+        known = self.among.get(candidates)
+        if known is None:
+            if len(self.among) >= _REMEMBERS:
+                self.among.clear()
+            known = self.among[candidates] = shares_reached(self.pool, candidates)
+        return known
 
 
 class Again(Struct, frozen=True):
@@ -250,10 +265,12 @@ class _Compiler:
         everyone = tuple(range(len(pool.children)))
         reach = tuple(self.numbers(child) for child in pool.children)
         is_flat = all(len(numbers) == 1 for numbers in reach)
+        is_plain = all(isinstance(child, Target) for child in pool.children)
         return Choice(
             pool=pool,
             children=tuple(self.table(child) for child in pool.children),
             reach=reach,
+            asks=tuple(numbers[0] for numbers in reach) if is_plain else (),
             singles=tuple(numbers[0] for numbers in reach) if is_flat else (),
             everyone=everyone,
             reached=shares_reached(pool, everyone),
@@ -261,7 +278,7 @@ class _Compiler:
         )
 
 
-def shares_reached(pool: Pool, candidates: tuple[int, ...] | list[int]) -> tuple[float, ...]:
+def shares_reached(pool: Pool, candidates: tuple[int, ...]) -> tuple[float, ...]:
     """The candidates' cumulative shares, added in the order that `pick` adds them in."""
     weights = [pool.weights[i] if pool.weights else 1.0 for i in candidates]
     total = sum(weights)

@@ -37,7 +37,7 @@ from designer.engine.machine import (
     Machine,
     Next,
 )
-from designer.engine.outcomes import Outcome, play
+from designer.engine.outcomes import play
 from designer.engine.virtual import Arrival, Attempt, Surroundings
 
 NO_USAGE = Usage()
@@ -78,8 +78,14 @@ def perform(
     arrival, index, order = next(queue, None), 0, 1
     arrives_at, arrival_order = inf if arrival is None else arrival.at, order
     while arrival is not None or heap:
-        is_first = not heap or arrives_at < heap[0][0]
-        if arrival is not None and (is_first or (arrives_at, arrival_order) < heap[0][:2]):
+        comes_first = arrival is not None
+        if heap:
+            first_at, first_order, _ = heap[0]
+            is_later = arrives_at > first_at or (
+                arrives_at == first_at and arrival_order > first_order
+            )
+            comes_first = comes_first and not is_later
+        if arrival is not None and comes_first:
             at = arrives_at
             machine = machines[index % len(machines)]
             call, command = machine.begin(index, arrival.route, arrival.request, at)
@@ -91,7 +97,11 @@ def perform(
             machine = flight.machine
             command = _happen(machine, flight, at)
         while command is not FINISH:
-            event = flight.event = _asked(machine, flight, command, at, around)
+            if command is SEND:
+                event = _foreseen(flight, machine, at, around)
+            else:
+                event = _asked(flight, command, at, around)
+            flight.event = event
             at, order = event.at, order + 1
             if at >= arrives_at or (heap and at >= heap[0][0]):
                 heappush(heap, (at, order, flight))
@@ -124,14 +134,8 @@ def _happen(machine: Machine, flight: Flight, at: float) -> Next:
     return machine.reserved(call, at, event.refused)
 
 
-def _asked(
-    machine: Machine, flight: Flight, command: Next, at: float, around: Surroundings[Flight]
-) -> Event:
+def _asked(flight: Flight, command: Next, at: float, around: Surroundings[Flight]) -> Event:
     call = flight.call
-    if command is SEND:
-        id_ = machine.compiled.ids[call.deployment]
-        send = Send(id_, call.timeout_s, call.first_token_s, call.left_s)
-        return _foreseen(flight, around.answer(flight, send, at), send, at, machine)
     if command is LISTEN:
         return flight.coming.pop()
     if command is WAIT:
@@ -145,24 +149,33 @@ def _asked(
     return around.reserve(flight, at)
 
 
-def _foreseen(flight: Flight, outcome: Outcome, send: Send, at: float, machine: Machine) -> Event:
+def _foreseen(flight: Flight, machine: Machine, at: float, around: Surroundings[Flight]) -> Event:
     """The attempt's first event; the rest are the flight's `coming`. As `outcomes.play` has them."""
-    streams = flight.arrival.request.stream
-    status, id_ = outcome.status, send.deployment
-    limit_s = inf if send.timeout_s is None else send.timeout_s
-    if outcome.body is None:
-        if status >= 400 and outcome.kind in _PLAIN:
-            if streams and send.first_token_s is not None:
-                limit_s = min(limit_s, send.first_token_s)
-            if outcome.delay_s <= limit_s:
-                flight.attempts.append(Attempt(id_, at, str(status)))
-                wanted_s = retry_after_s(outcome.headers) if outcome.headers else None
-                return Failed(at + outcome.delay_s, str(status), status, wanted_s)
-        elif status == 200 and not outcome.kind and not outcome.headers and not streams:
-            ends_s = max(outcome.delay_s, outcome.first_token_s or 0.0, outcome.ends_s or 0.0)
-            if ends_s <= limit_s:
-                flight.attempts.append(Attempt(id_, at, "200"))
-                return Ended(at + ends_s, outcome.usage or NO_USAGE)
+    call = flight.call
+    id_ = machine.compiled.ids[call.deployment]
+    send = Send(id_, call.timeout_s, call.first_token_s, call.left_s)
+    outcome = around.answer(flight, send, at)
+    streams = call.request.stream
+    status, limit_s = outcome.status, send.timeout_s
+    if outcome.body is not None:
+        pass
+    elif status == 200 and not outcome.kind and not outcome.headers and not streams:
+        ends_s = outcome.delay_s
+        if outcome.first_token_s is not None and outcome.first_token_s > ends_s:
+            ends_s = outcome.first_token_s
+        if outcome.ends_s is not None and outcome.ends_s > ends_s:
+            ends_s = outcome.ends_s
+        if limit_s is None or ends_s <= limit_s:
+            flight.attempts.append(Attempt(id_, at, "200"))
+            return Ended(at + ends_s, outcome.usage or NO_USAGE)
+    elif status >= 400 and outcome.kind in _PLAIN:
+        if streams and send.first_token_s is not None:
+            limit_s = min(inf if limit_s is None else limit_s, send.first_token_s)
+        if limit_s is None or outcome.delay_s <= limit_s:
+            token = str(status)
+            flight.attempts.append(Attempt(id_, at, token))
+            wanted_s = retry_after_s(outcome.headers) if outcome.headers else None
+            return Failed(at + outcome.delay_s, token, status, wanted_s)
     played = play(outcome, send, streams, at, machine.semantics.overlooks)
     flight.attempts.append(Attempt(id_, at, played.label, played.hung))
     flight.coming = list(reversed(played.events))

@@ -32,9 +32,10 @@ class Minute(Struct):
         return self.counted if at < self.began + _MINUTE_S else 0
 
     def add(self, at: float, amount: int = 1) -> None:
-        self.counted = self.count(at) + amount
-        if at >= self.began + _MINUTE_S:
-            self.began = at
+        if at < self.began + _MINUTE_S:
+            self.counted += amount
+        else:
+            self.began, self.counted = at, amount
 
 
 class Tally(Struct):
@@ -112,6 +113,10 @@ class World(Struct):
     def apply(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
             match effect:
+                case Missed(deployment=id_, at=at, counted=counted):
+                    self.health_of(id_).in_flight -= 1
+                    if counted:
+                        self._blame(id_, at)
                 case Sent(deployment=id_):
                     self.health_of(id_).in_flight += 1
                 case Answered(deployment=id_, at=at, took_s=took_s, tokens=tokens):
@@ -120,10 +125,6 @@ class World(Struct):
                     health.answered.add(at)
                     health.tokens.add(at, tokens)
                     health.latencies.append((at, took_s))
-                case Missed(deployment=id_, at=at, counted=counted):
-                    self.health_of(id_).in_flight -= 1
-                    if counted:
-                        self._blame(id_, at)
                 case Blamed(deployment=id_, at=at):
                     self._blame(id_, at)
                 case Cooled(deployment=id_, until=until):
@@ -144,4 +145,7 @@ class World(Struct):
         health.failures_at.append(at)
 
     def health_of(self, deployment: str) -> Health:
-        return self._health.setdefault(deployment, Health())
+        health = self._health.get(deployment)
+        if health is None:
+            health = self._health[deployment] = Health()
+        return health

@@ -1,7 +1,7 @@
 """Run a scenario: the compiled program in virtual time, with providers that answer by facts, chance and faults."""
 
 from bisect import bisect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from random import Random
 
 from msgspec import Struct, field
@@ -13,11 +13,13 @@ from designer.engine.events import Inspect, Inspected, LookedUp, Reserved, Send,
 from designer.engine.machine import Machine
 from designer.engine.outcomes import HANGS_S, Outcome
 from designer.engine.program import compiled
+from designer.engine.screens import Fit, Purses, Screen, Throughput
 from designer.engine.swift import Flight, perform
 from designer.engine.world import World
 from designer.gateways.base import Parsed
+from designer.ir import Routing
 from designer.simulate.checks import judged
-from designer.simulate.faults import Faults
+from designer.simulate.faults import Acting, Faults
 from designer.simulate.gatekeeping import Answer, Gatekeeper, staged
 from designer.simulate.replay import Recording
 from designer.simulate.result import Moment, Phase, Result
@@ -31,7 +33,15 @@ from designer.simulate.services import (
     time_to_first_token_s,
 )
 from designer.simulate.statistics import Slice, Tally
-from designer.simulate.traffic import RECENT, Load, Visit, arrivals, loads_of
+from designer.simulate.traffic import (
+    RECENT,
+    Load,
+    Visit,
+    arrivals,
+    loads_of,
+    of_teams,
+    tell_unknown_teams,
+)
 
 MOMENTS = 60
 """Into how many slices the simulated time is cut for a picture."""
@@ -61,11 +71,13 @@ def simulate(
         loads = loads_of(scenario.traffic, traffic, names)
     busiest = max(loads, key=lambda name: loads[name].rate_per_s, default="")
     services = _priced(parsed, services)
-    keeper = Gatekeeper(routing)
+    keeper = Gatekeeper(routing, scenario.traffic.teams)
+    tell_unknown_teams(scenario, routing, report)
+    faults = Faults(scenario, routing, services, busiest, report)
     around = _Providers(
-        services=services,
+        sources={d.id: _source(d.id, services, faults) for d in routing.deployments},
         keeper=keeper,
-        faults=Faults(scenario, routing, services, busiest, report),
+        faults=faults,
         speeds=Random(f"{seed}/speeds"),
         shares=Random(f"{seed}/shares"),
         jitters=Random(f"{seed}/jitters"),
@@ -75,11 +87,16 @@ def simulate(
     else:
         is_daily = scenario.traffic.is_daily
         coming = arrivals(loads, scenario.for_s, Random(f"{seed}/arrivals"), is_daily)
+    if scenario.traffic.teams:
+        coming = of_teams(coming, scenario.traffic.teams, Random(f"{seed}/teams"))
     draws = iter(Random(f"{seed}/picks").random, None)
     asked_again = any(load.repeats > 0 for load in loads.values())
     asked_again = asked_again or (recording is not None and recording.was_cached)
     stages = staged(parsed.semantics, keeper, asked_again)
-    program = compiled(Program(routing, replace(parsed.semantics, stages=stages)))
+    habits = replace(
+        parsed.semantics, stages=stages, screens=_paid(parsed.semantics.screens, services)
+    )
+    program = compiled(Program(routing, habits))
     machines = [Machine(program, World(), draws) for _ in range(scenario.replicas)]
     gathered = _Gathered(names, services, scenario, around, program.ids)
     is_partial = False
@@ -88,8 +105,10 @@ def simulate(
             gathered.add(flight)
     except KeyboardInterrupt:  # what is there by now is worth telling, and is told as partial
         is_partial = True
+    gathered.sort()
     tallies = gathered.by_route()
-    routes = {name: tallies[name].result(name) for name in loads}
+    shown = tuple(name for name in names if name in loads or tallies[name].requests)
+    routes = {name: tallies[name].result(name) for name in shown}
     total = gathered.total().result("")
     asked = gathered.asked()
     return Result(
@@ -99,13 +118,13 @@ def simulate(
         for_s=scenario.for_s,
         total=total,
         routes=tuple(routes.values()),
-        phases=gathered.phases(tuple(loads)),
+        phases=gathered.phases(shown),
         moments=gathered.moments(),
         checks=tuple(
             judged(bound, total, routes, services, asked, report) for bound in scenario.bounds
         ),
         assumptions=(
-            *_assumptions(parsed, services, traffic, gathered, recording),
+            *_assumptions(parsed, services, traffic, scenario, gathered, recording),
             *_inferred(scenario),
         ),
         recorded_usd=None if recording is None else recording.cost_usd,
@@ -137,6 +156,18 @@ def _priced(parsed: Parsed, services: Mapping[str, Service]) -> dict[str, Servic
     return priced
 
 
+def _paid(screens: tuple[Screen, ...], services: Mapping[str, Service]) -> tuple[Screen, ...]:
+    """Purses are paid from at the prices that are known, where the configuration says none."""
+    known = {id_: prices_of(service) for id_, service in services.items()}
+    usd = {id_: (p.input / 1e6, p.output / 1e6) for id_, p in known.items() if p is not None}
+    return tuple(
+        replace(screen, usd_per_token={**usd, **screen.usd_per_token})
+        if isinstance(screen, Purses)
+        else screen
+        for screen in screens
+    )
+
+
 # --- Providers ------------------------------------------------------------------------------------
 
 
@@ -148,10 +179,23 @@ class _Quota(Struct):
     tokens: int = 0
 
 
+class _Source(Struct, frozen=True):
+    """A deployment, with everything looked up that decides about its answers."""
+
+    service: Service
+    has_quota: bool
+    faults: tuple[Acting, ...]
+
+
+def _source(id_: str, services: Mapping[str, Service], faults: Faults) -> _Source:
+    service = services.get(id_, UNKNOWN)
+    return _Source(service, service.has_quota, faults.of_deployment(id_))
+
+
 class _Providers(Struct):
     """Surroundings made of facts, chance and faults. Keeps how much of each quota is used."""
 
-    services: Mapping[str, Service]
+    sources: Mapping[str, _Source]
     keeper: Gatekeeper
     faults: Faults
     speeds: Random
@@ -166,18 +210,16 @@ class _Providers(Struct):
     """When what runs on a deployment with a parallel quota will end."""
 
     def answer(self, run: Flight, send: Send, at: float) -> Outcome:
-        id_ = send.deployment
-        service = self.services.get(id_, UNKNOWN)
-        tokens = _tokens_of(run)
+        source = self.sources[send.deployment]
+        service, visit = source.service, run.arrival
+        assert isinstance(visit, Visit)
         begins_s = time_to_first_token_s(service, self.speeds)
-        if service.has_quota and self._is_over_quota(id_, service, tokens, at):
+        if source.has_quota and self._is_over_quota(send.deployment, service, visit.tokens, at):
             return Outcome(status=429, delay_s=REFUSAL_S)
-        outcome = Outcome(
-            usage=Usage(tokens.input, tokens.output),
-            delay_s=begins_s,
-            ends_s=begins_s + tokens.output / service.tokens_per_s,
-        )
-        for fault in self.faults.of_deployment(id_):
+        into, out, _ = visit.tokens
+        ends_s = begins_s + out / service.tokens_per_s
+        outcome = Outcome(usage=Usage(into, out), delay_s=begins_s, ends_s=ends_s)
+        for fault in source.faults:
             if not (fault.from_s <= at < fault.to_s and fault.covers(run.call.asked.name)):
                 continue
             if fault.share >= 1.0 or self.shares.random() < fault.share:
@@ -185,7 +227,7 @@ class _Providers(Struct):
                 if outcome.kind:
                     break
         if service.parallel is not None:
-            self.running[id_].append(at + (outcome.ends_s or outcome.delay_s))
+            self.running[send.deployment].append(at + (outcome.ends_s or outcome.delay_s))
         return outcome
 
     def inspect(self, run: Flight, ask: Inspect, at: float) -> Inspected:
@@ -212,14 +254,13 @@ class _Providers(Struct):
 
     def reserve(self, run: Flight, at: float) -> Reserved:
         tokens = _tokens_of(run)
-        return Reserved(
-            at, self.keeper.refused(run.call.asked.name, tokens.input + tokens.output, at)
-        )
+        wanted = tokens.input + tokens.output
+        return Reserved(at, self.keeper.refused(run.call.asked.name, wanted, at, _team_of(run)))
 
     def keep(self, run: Flight, cost_usd: float) -> None:
         """A whole answer has gone out: it is booked, and stored where there is a cache."""
         route, at, question = run.call.asked.name, run.ended_at, _visit_of(run).question
-        self.keeper.spend(route, cost_usd, at)
+        self.keeper.spend(route, cost_usd, at, _team_of(run))
         if question >= 0 and not self._is_cache_down(route, at):
             self.keeper.store(route, question, cost_usd, at)
 
@@ -277,24 +318,27 @@ class _Gathered:
         self.ends = [to_s for _, to_s in self.spans]
         self.tallies = [{name: Tally() for name in names} for _ in self.spans]
         self.slices = [Slice() for _ in range(MOMENTS)]
-        self.asked_by: set[tuple[str, str]] = set()
+        self.guarded, self.keeps = around.guarded, around.keeper.keeps
         self.hung: set[str] = set()
 
     def add(self, flight: Flight) -> None:
         call, at = flight.call, flight.arrival.at
-        route, attempts = call.asked.name, len(flight.attempts)
-        tally = self._tally(at, route)
-        here = self.slices[min(int(at / self.slice_s), MOMENTS - 1)]
+        attempts = len(flight.attempts)
+        span = bisect(self.ends, at) if len(self.ends) > 1 else 0
+        tally = self.tallies[span if span < len(self.ends) else -1][call.asked.name]
+        slot = int(at / self.slice_s)
+        here = self.slices[slot if slot < MOMENTS else -1]
         tally.requests += 1
         here.requests += 1
         tally.attempts += attempts
         if attempts > tally.attempts_max:
             tally.attempts_max = attempts
-        if attempts and flight.index not in self.around.guarded:
+        if attempts and flight.index not in self.guarded:
             tally.pii_upstream += 1
-        self.around.guarded.discard(flight.index)
+        else:
+            self.guarded.discard(flight.index)
         for attempt in flight.attempts:
-            self.asked_by.add((route, attempt.deployment))
+            tally.asked.add(attempt.deployment)
             if attempt.hung:
                 self.hung.add(attempt.deployment)
         if call.failure is not None:
@@ -314,20 +358,23 @@ class _Gathered:
     def _served(self, flight: Flight, tally: Tally, here: Slice, id_: str) -> None:
         tally.served_by[id_] += 1
         here.served_by[id_] += 1
-        if flight.call.request.stream and flight.first_content_at is not None:
-            tally.first_token_s.append(flight.first_content_at - flight.arrival.at)
-        prices = self.prices[id_]
+        visit, prices = flight.arrival, self.prices[id_]
+        assert isinstance(visit, Visit)
+        if flight.first_content_at is not None and visit.request.stream:
+            tally.first_token_s.append(flight.first_content_at - visit.at)
         if prices is None:
             tally.has_all_prices = False
             cost_usd = 0.0
         else:
-            cost_usd = prices.cost_usd(_tokens_of(flight))
+            cost_usd = prices.cost_usd(visit.tokens)
             tally.costs_usd.append(cost_usd)
-        if self.around.keeper.keeps:
+        if self.keeps:
             self.around.keep(flight, cost_usd)
 
-    def _tally(self, at: float, route: str) -> Tally:
-        return self.tallies[min(bisect(self.ends, at), len(self.ends) - 1)][route]
+    def sort(self) -> None:
+        for tallies in self.tallies:
+            for tally in tallies.values():
+                tally.sort()
 
     def by_route(self) -> dict[str, Tally]:
         return {name: sum((t[name] for t in self.tallies), Tally()) for name in self.names}
@@ -337,7 +384,7 @@ class _Gathered:
 
     def asked(self) -> dict[str, frozenset[str]]:
         return {
-            name: frozenset(id_ for route, id_ in self.asked_by if route == name)
+            name: frozenset[str]().union(*(tallies[name].asked for tallies in self.tallies))
             for name in self.names
         }
 
@@ -379,6 +426,10 @@ def _visit_of(flight: Flight) -> Visit:
     return visit
 
 
+def _team_of(flight: Flight) -> str:
+    return str(flight.arrival.request.team.get("name", ""))
+
+
 def _tokens_of(flight: Flight) -> Tokens:
     return _visit_of(flight).tokens
 
@@ -387,6 +438,7 @@ def _assumptions(
     parsed: Parsed,
     services: Mapping[str, Service],
     traffic: Mapping[str, Load],
+    scenario: Scenario,
     gathered: _Gathered,
     recording: Recording | None,
 ) -> tuple[str, ...]:
@@ -394,7 +446,7 @@ def _assumptions(
     said = list(semantics.assumptions)
     if semantics.doubt:
         said.append(semantics.doubt)
-    asked = sorted({id_ for _, id_ in gathered.asked_by})
+    asked = sorted(frozenset[str]().union(*gathered.asked().values()))
     guessed = [id_ for id_ in asked if services.get(id_, UNKNOWN) == UNKNOWN]
     said.append("speeds are priors, not measured")
     if guessed:
@@ -413,16 +465,40 @@ def _assumptions(
     if not any(service.rpm or service.tpm or service.parallel for service in services.values()):
         said.append("capacity not checked: no quota is known")
     routing = parsed.routing
-    scopes = {b.scope for b in routing.budgets} | {limit.scope for limit in routing.rate_limits}
-    if scopes & {"team", "deployment"}:
-        said.append(
-            "budgets and rate limits of teams and of deployments are not simulated; those of routes are"
-        )
+    said += _unbound(parsed, scenario)
+    if scenario.replicas > 1:
+        said.append(_shared(routing, scenario.replicas))
     if routing.caches and any(load.repeats > 0 for load in traffic.values()):
         said.append(f"a repetition asks any of the route's last {RECENT:,} questions, each alike")
     for id_ in sorted(gathered.hung):
         said.append(f"no limit ends a silent attempt at {id_}: it is taken to last {HANGS_S:g} s")
     return tuple(said)
+
+
+def _unbound(parsed: Parsed, scenario: Scenario) -> Iterator[str]:
+    """Limits that no request of this dry run meets."""
+    routing, screens = parsed.routing, parsed.semantics.screens
+    limits = (*routing.budgets, *routing.rate_limits)
+    idle = {one.of for one in limits if one.scope == "team"} - scenario.traffic.teams.keys()
+    if idle:
+        names = ", ".join(sorted(idle))
+        yield f"no request is of {names}: `traffic.teams` says how many are, and their limits then bind"
+    spends = any(isinstance(screen, Purses) for screen in screens)
+    counts = any(isinstance(screen, Fit | Throughput) for screen in screens)
+    if (not spends and any(b.scope == "deployment" for b in routing.budgets)) or (
+        not counts and any(limit.scope == "deployment" for limit in routing.rate_limits)
+    ):
+        yield "limits of deployments are not simulated: how this gateway keeps them is not known"
+
+
+def _shared(routing: Routing, replicas: int) -> str:
+    """Whose the counters are. Design decision: what is money or has a store of its own is one for all."""
+    own = (
+        f"each of the {replicas} replicas has cooldowns, turns and limits of deployments of its own"
+    )
+    if not (routing.caches or routing.budgets or routing.rate_limits):
+        return own
+    return f"{own}; caches, budgets and other limits are one for all, as with a shared database or Redis"
 
 
 def _replayed(recording: Recording, parsed: Parsed) -> list[str]:

@@ -1,10 +1,11 @@
 """What a gateway answers or refuses by itself: its cache, its rate limits, its budgets.
 
-Limits and budgets bind everybody or a route. Those of a team are left alone, since traffic does not say
-whose it is, and those of a deployment too, which bar it and refuse nobody; the result says so. A period begins with the simulation, and a month is thirty days.
+Limits and budgets bind everybody, a route or a team, as far as traffic says whose it is. Those of a
+deployment bar it and refuse nobody: they are the engine's (`designer.engine.screens`), where the gateway
+has such a habit. A period begins with the simulation, and a month is thirty days.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from msgspec import Struct, field
 
@@ -61,10 +62,11 @@ class Answer(Struct, frozen=True):
 class Gatekeeper:
     """The shared state of a gateway's own stages."""
 
-    def __init__(self, routing: Routing) -> None:
+    def __init__(self, routing: Routing, teams: Collection[str] = ()) -> None:
+        """`teams` are those that requests are of."""
         self.caches = routing.caches
-        self._limits = [_Limit(limit) for limit in routing.rate_limits if _binds(limit)]
-        self._budgets = [_Spent(b) for b in routing.budgets if _binds(b) and b.refuses]
+        self._limits = [_Limit(limit) for limit in routing.rate_limits if _binds(limit, teams)]
+        self._budgets = [_Spent(b) for b in routing.budgets if _binds(b, teams) and b.refuses]
         self._stored: dict[tuple[str, int], Answer] = {}
 
     @property
@@ -79,11 +81,11 @@ class Gatekeeper:
     def cache_of(self, route: str) -> Cache | None:
         return next((cache for cache in self.caches if cache.covers(route)), None)
 
-    def refused(self, route: str, tokens: int, at: float) -> str | None:
+    def refused(self, route: str, tokens: int, at: float, team: str = "") -> str | None:
         """The failure token of what has no room; else the request has taken its own."""
-        if any(one.is_over(at) for one in self._budgets if _covers(one.budget, route)):
+        if any(one.is_over(at) for one in self._budgets if _covers(one.budget, route, team)):
             return "budget"
-        asked = [one for one in self._limits if _covers(one.limit, route)]
+        asked = [one for one in self._limits if _covers(one.limit, route, team)]
         for one in asked:
             rpm, tpm = one.limit.rpm, one.limit.tpm
             if rpm is not None and one.requests.used_at(at, MINUTE_S) + 1 > rpm:
@@ -95,9 +97,9 @@ class Gatekeeper:
             one.tokens.add(at, MINUTE_S, tokens)
         return None
 
-    def spend(self, route: str, cost_usd: float, at: float) -> None:
+    def spend(self, route: str, cost_usd: float, at: float, team: str = "") -> None:
         for spent in self._budgets:
-            if _covers(spent.budget, route):
+            if _covers(spent.budget, route, team):
                 spent.spent.add(at, PERIOD_S[spent.budget.per], cost_usd)
 
     def stored(self, route: str, question: int, at: float) -> Answer | None:
@@ -130,9 +132,9 @@ def staged(semantics: Semantics, keeper: Gatekeeper, is_asked_again: bool) -> tu
     return stages
 
 
-def _binds(one: Budget | RateLimit) -> bool:
-    return one.scope in ("all", "route")
+def _binds(one: Budget | RateLimit, teams: Collection[str]) -> bool:
+    return one.scope in ("all", "route") or (one.scope == "team" and one.of in teams)
 
 
-def _covers(one: Budget | RateLimit, route: str) -> bool:
-    return one.scope == "all" or one.of == route
+def _covers(one: Budget | RateLimit, route: str, team: str) -> bool:
+    return one.scope == "all" or one.of == (team if one.scope == "team" else route)

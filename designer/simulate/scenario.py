@@ -89,6 +89,9 @@ class Traffic(Struct, frozen=True):
     factor: float = 1.0
     is_daily: bool = False
     """Rates follow the curve of a day that begins at 0."""
+    teams: Mapping[str, float] = {}
+    """Shares of the requests, by the team that they are of; the rest is nobody's."""
+    teams_place: Place = Place()
     replay: str = ""
     """The log whose requests come instead, as the file names it."""
     place: Place = Place()
@@ -246,7 +249,7 @@ class _Scenario:
         if not self.reader.is_a(value, dict, at, "`traffic`"):
             return Traffic()
         self.reader.knows(
-            value, ("from", "rate", "for", "factor", "curve", "replay"), at, "`traffic`"
+            value, ("from", "rate", "for", "factor", "curve", "teams", "replay"), at, "`traffic`"
         )
         replay = value.get("replay", "")
         if not isinstance(replay, str):
@@ -264,9 +267,20 @@ class _Scenario:
             for_s=self.parsed(value, at, "for", parse_duration_s),
             factor=self.number(value, at, "factor", 1.0),
             is_daily=value.get("curve") == "daily",
+            teams=self.teams(value.get("teams", {}), (*at, "teams")),
+            teams_place=self.document.place(*at, "teams") if "teams" in value else Place(),
             replay=str(replay),
             place=self.document.place(*at, "replay") if replay else Place(),
         )
+
+    def teams(self, value: Any, at: Path) -> dict[str, float]:
+        if not self.reader.is_a(value, dict, at, "`teams`"):
+            return {}
+        read = {str(name): self.parsed(value, at, name, parse_share) for name in value}
+        shares = {name: share for name, share in read.items() if share is not None}
+        if sum(shares.values()) > 1.0 + 1e-9:
+            self.bad(at, "the sum of `teams`", f"{sum(shares.values()):.4g}", "100% at most")
+        return shares
 
     def fault(self, value: Mapping[str, Any], at: Path) -> Fault | None:
         self.reader.knows(value, _FAULT_KEYS, at, "a fault")

@@ -30,6 +30,8 @@ class Tally(Struct):
     has_all_prices: bool = True
     served_by: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
+    asked: set[str] = field(default_factory=set)
+    """Deployments that were asked at all."""
     pii_upstream: int = 0
     cached: int = 0
     saved_usd: float = 0.0
@@ -45,10 +47,16 @@ class Tally(Struct):
             self.has_all_prices and other.has_all_prices,
             self.served_by + other.served_by,
             self.failures + other.failures,
+            self.asked | other.asked,
             self.pii_upstream + other.pii_upstream,
             self.cached + other.cached,
             self.saved_usd + other.saved_usd,
         )
+
+    def sort(self) -> None:
+        """Order the samples now, so that sums of tallies are merged rather than sorted again."""
+        self.took_s = array("d", sorted(self.took_s))
+        self.first_token_s = array("d", sorted(self.first_token_s))
 
     def result(self, route: str) -> RouteResult:
         took_s, first_s = sorted(self.took_s), sorted(self.first_token_s)

@@ -9,10 +9,22 @@ from random import Random
 from msgspec import Struct
 from msgspec.structs import replace
 
+from designer.diagnostics import Report, Rule, Severity
 from designer.engine.events import Request
 from designer.engine.virtual import Arrival
-from designer.simulate.scenario import Traffic
+from designer.ir import Routing
+from designer.reading import guess
+from designer.simulate.scenario import Scenario, Traffic
 from designer.simulate.services import Tokens
+
+UNKNOWN_TEAM = Rule(
+    "SIM636",
+    Severity.WARNING,
+    "no team of this configuration is called `{team}`{guess}",
+    "Only the limits and routes of a team that the configuration knows bind its requests.",
+    instead="its requests come like anybody's",
+    help="known teams: {known}",
+)
 
 TOKENS_VARIATION = 1.0
 """Coefficient of variation of input and output lengths.
@@ -99,7 +111,8 @@ def arrivals(
         at -= log(1.0 - u()) / most
         if at >= for_s:
             return
-        which = min(bisect(bounds, u() * most), last)
+        drawn = bisect(bounds, u() * most)
+        which = drawn if drawn < last else last
         if is_daily and u() >= curves[which].share_at(at):
             continue
         load = loads[names[which]]
@@ -108,6 +121,29 @@ def arrivals(
         request = Request(stream=streams, input_tokens=tokens.input)
         visit = Visit(at, names[which], request, tokens)
         yield asked[which].again(visit, load.repeats, chance) if load.repeats > 0 else visit
+
+
+def of_teams(
+    visits: Iterator[Visit], shares: Mapping[str, float], chance: Random
+) -> Iterator[Visit]:
+    """Each request with the team that it is of; `shares` are of all requests, and may leave some."""
+    teams = [{"name": name} for name in shares]
+    bounds = list(accumulate(shares.values()))
+    for visit in visits:
+        which = bisect(bounds, chance.random())
+        is_of_one = which < len(teams)
+        request = replace(visit.request, team=teams[which]) if is_of_one else visit.request
+        yield replace(visit, request=request)
+
+
+def tell_unknown_teams(scenario: Scenario, routing: Routing, report: Report) -> None:
+    known = [team.name for team in routing.teams]
+    known += [o.of for o in (*routing.budgets, *routing.rate_limits) if o.scope == "team"]
+    for name in scenario.traffic.teams if known else ():
+        if name not in known:
+            listed = tuple(dict.fromkeys(known))
+            said = {"team": name, "guess": guess(name, listed), "known": ", ".join(listed)}
+            report.add(UNKNOWN_TEAM, scenario.traffic.teams_place, **said)
 
 
 class _Asked:
@@ -144,10 +180,11 @@ def _lengths(load: Load, u: Callable[[], float]) -> Tokens:
     radius, angle = _SIGMA * sqrt(-2.0 * log(1.0 - u())), 2 * pi * u()
     into, out = load.input_tokens, load.output_tokens
     if into > 0:
-        into = max(1, round(into * exp(radius * cos(angle) - _SHIFT)))
+        into = round(into * exp(radius * cos(angle) - _SHIFT)) or 1
     if out > 0:
-        out = max(1, round(out * exp(radius * sin(angle) - _SHIFT)))
-    return Tokens(into, min(out, load.max_output_tokens or out))
+        out = round(out * exp(radius * sin(angle) - _SHIFT)) or 1
+    most = load.max_output_tokens
+    return Tokens(into, most if most and out > most else out)
 
 
 # --- The curve of a day ---------------------------------------------------------------------------

@@ -8,6 +8,7 @@ load or other requests (`opened`, `choices`). Nothing is estimated here: how lik
 from designer.verify.facts import facts
 from designer.verify.judge import Judge, Outcome, Verdict
 from designer.verify.mutants import Noticed, noticed
+from designer.verify.parts import parts
 from designer.verify.properties import (
     PACKS,
     Property,
@@ -29,5 +30,6 @@ __all__ = [
     "load_pack",
     "load_properties",
     "noticed",
+    "parts",
     "tell_unknown_routes",
 ]

@@ -11,7 +11,7 @@ from itertools import combinations, product
 from msgspec import Struct
 
 from designer.ir import Deployment, Routing
-from designer.profile.regions import COUNTRY_OF
+from designer.profile.regions import COUNTRY_OF, countries_of
 from designer.simulate import Service
 from designer.verify.mishaps import CAUSES, Mishap
 
@@ -70,9 +70,14 @@ def _name(kind: str, deployment: Deployment, service: Service) -> str:
             return service.model or deployment.model
         case "region":
             named = (name for name in (deployment.region, service.region) if name)
-            return next((name for name in named if name in COUNTRY_OF), "")
+            return next((name for name in named if _fails_as_one(name)), "")
         case _:
             return service.provider or deployment.provider
+
+
+def _fails_as_one(region: str) -> bool:
+    """A zone of many (`eu`, `global`) does not."""
+    return region in COUNTRY_OF or not (region == "global" or countries_of(region))
 
 
 def parts_of_gateway(routing: Routing, route: str, kinds: Sequence[str]) -> tuple[Part, ...]:

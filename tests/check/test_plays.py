@@ -26,7 +26,7 @@ def test_each_part_is_of_the_route_and_none_stands_twice(
     ids = ids_of(routing, routing.routes[0].name)
     known = {id_: data.draw(services) for id_ in ids}
 
-    found = parts(ids, known)
+    found = parts(map(routing.deployment, ids), known)
 
     sets = [part.ids for part in found]
     assert found[0] == Part("nothing")
@@ -40,7 +40,7 @@ def test_a_zone_of_many_regions_is_no_part(routing: Routing, data: st.DataObject
     ids = ids_of(routing, routing.routes[0].name)
     known = {id_: data.draw(services) for id_ in ids}
 
-    named = {part.says for part in parts(ids, known)}
+    named = {part.says for part in parts(map(routing.deployment, ids), known)}
 
     assert named.isdisjoint({"region eu", "region global", "region None"})
 

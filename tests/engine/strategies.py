@@ -263,6 +263,7 @@ particular_requests = st.builds(
     stream=st.booleans(),
     metadata=_asked_tags.map(lambda tags: {"tags": tags}),
     params=st.sampled_from([{}, {"region": "eu"}]),
+    team=st.sampled_from([{}, {}, {"name": "blue"}, {"name": "nobody"}]),
     input_tokens=st.sampled_from([None, 3, 20, 100]),
 )
 particular_calls: st.SearchStrategy[list[tuple[float, str, Request]]] = st.lists(

@@ -1,16 +1,19 @@
 """What the gateway answers and refuses by itself, and what its replicas do not share."""
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from designer.diagnostics import Report
 from designer.gateways.base import Parsed
-from designer.ir import Budget, Cache, RateLimit
+from designer.ir import Budget, Cache, RateLimit, Route, Target, Team
+from designer.load import load_config
+from designer.services import services
 from designer.simulate import Load
 from designer.simulate.traffic import DAY_S, Curve
-from tests.simulate.arrangements import LOADS, PARSED, ROUTING, fault, ran
+from tests.simulate.arrangements import FRA, LOADS, PARSED, ROUTING, SE, fault, ran
 
 QUIET = "traffic: {from: profile, for: 30m}\nfaults: []\n"
 ASKED_AGAIN = {"chat": replace(LOADS["chat"], repeats=0.4)}
@@ -86,11 +89,89 @@ def test_a_rate_limit_lets_so_many_a_minute_through() -> None:
     assert result.total.served == 30 * 60
 
 
-def test_limits_of_teams_are_said_not_to_be_simulated() -> None:
+OF_TEAMS = "traffic: {from: profile, for: 30m, teams: {web: 50%, batch: 25%}}\nfaults: []\n"
+
+
+def test_a_limit_of_a_team_that_no_request_is_of_is_said_to_bind_nobody() -> None:
     result = ran(QUIET, with_(rate_limits=(RateLimit("team", "web", rpm=1),)))
 
     assert result.total.served == result.total.requests
-    assert any("not simulated" in said for said in result.assumptions)
+    assert any(said.startswith("no request is of web") for said in result.assumptions)
+
+
+def test_a_team_is_held_to_its_own_limit_and_others_are_not() -> None:
+    free = ran(OF_TEAMS)
+    result = ran(OF_TEAMS, with_(rate_limits=(RateLimit("team", "batch", rpm=1),)))
+
+    refused = result.total.failures["limit"]
+    assert result.total.requests == free.total.requests
+    assert refused == pytest.approx(result.total.requests / 4 - 30, rel=0.1)
+    assert not any("no request is of" in said for said in result.assumptions)
+
+
+def test_a_team_spends_its_own_budget() -> None:
+    budget = Budget("team", "web", Decimal("0.20"), "month")
+    result = ran(OF_TEAMS, with_(budgets=(budget,)))
+    whole = ran(OF_TEAMS)
+
+    assert set(result.total.failures) == {"budget"}
+    assert result.total.cost_usd == pytest.approx(whole.total.cost_usd / 2 + 0.20, rel=0.1)
+
+
+def test_whose_requests_are_changes_nobody_s_arrivals() -> None:
+    assert ran(OF_TEAMS).total == ran(QUIET).total
+
+
+def test_a_team_s_own_route_serves_it() -> None:
+    own = Route("chat@web", Target(FRA.id))
+    team = Team("web", aliases=(("chat", "chat@web"),))
+    result = ran(OF_TEAMS, with_(routes=(*ROUTING.routes, own), teams=(team, Team("batch"))))
+
+    share = result.total.served_by[FRA.id] / result.total.requests
+    assert share == pytest.approx(0.5, abs=0.03)
+    assert set(result.total.served_by) == {SE.id, FRA.id}
+
+
+def test_a_team_that_the_configuration_has_not_is_told() -> None:
+    report = Report()
+
+    ran(OF_TEAMS, with_(teams=(Team("web"), Team("batches"))), report=report)
+
+    assert [finding.message for finding in report] == [
+        "no team of this configuration is called `batch` (did you mean `batches`?)"
+    ]
+
+
+def test_what_replicas_share_is_said() -> None:
+    limited = with_(rate_limits=(RateLimit("all", "", rpm=60),))
+    result = ran("replicas: 4\n" + QUIET, limited)
+
+    assert result.total.served == 30 * 60
+    (said,) = [said for said in result.assumptions if "replicas" in said]
+    assert said.startswith("each of the 4 replicas has cooldowns, turns and limits of deployments")
+    assert said.endswith("are one for all, as with a shared database or Redis")
+
+
+def test_a_deployment_whose_budget_is_spent_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(SPENDING, "utf-8")
+    config = load_config(str(path), Report())
+    assert config is not None
+    result = ran(QUIET, config.parsed, services(config))
+
+    assert not any("not simulated" in said for said in result.assumptions)
+    assert result.total.failures == {}
+    first, second = (result.total.served_by[d.id] for d in config.parsed.routing.deployments)
+    assert 0 < first < second / 4
+
+
+SPENDING = """\
+model_list:
+  - model_name: chat
+    litellm_params: {model: openai/gpt-5.4-mini, api_key: os.environ/A, max_budget: 0.05, budget_duration: 1d}
+  - model_name: chat
+    litellm_params: {model: openai/gpt-5.4-mini, api_key: os.environ/B}
+"""
 
 
 def test_each_replica_learns_of_an_outage_by_itself() -> None:

@@ -10,8 +10,9 @@ from designer.catalog import load_catalog
 from designer.cli import run
 from designer.diagnostics import Report
 from designer.load import load_config
-from designer.repair import repair
-from designer.verify import Judge, facts, load_properties
+from designer.repair import Repair, Repairs, Unrepaired, repair
+from designer.verify import Judge, Property, Verdict, facts, load_properties
+from designer.verify.facts import Facts
 
 PAINS = Path(__file__).parent / "pains"
 TITLES = {
@@ -145,3 +146,60 @@ def test_to_show_an_edit_is_not_to_make_it(
 
     assert "+router_settings: {num_retries: 2," in capsys.readouterr().out
     assert path.read_text("utf-8") == before
+
+
+MANY = """\
+model_list:
+  - {model_name: chat, litellm_params: {model: openai/gpt-5.4-mini, api_key: os.environ/A, timeout: 20}}
+  - {model_name: chat, litellm_params: {model: openai/gpt-5.4-mini, api_key: os.environ/B, timeout: 20}}
+  - {model_name: spare, litellm_params: {model: mistral/mistral-small-latest, api_key: os.environ/C, timeout: 20}}
+  - {model_name: other, litellm_params: {model: openai/gpt-5.4-mini, api_key: os.environ/D, timeout: 20}}
+  - {model_name: apart, litellm_params: {model: openai/gpt-5.4-mini, api_key: os.environ/E, timeout: 20}}
+router_settings: {num_retries: 1, fallbacks: [{other: [apart, chat]}]}
+"""
+
+
+def _many(tmp_path: Path) -> tuple[Facts, list[Property], list[Verdict]]:
+    path = tmp_path / "config.yaml"
+    path.write_text(MANY, "utf-8")
+    text = "properties: [{survives: 1, parts: [model]}, {attempts: '<= 2', routes: [other]}]"
+    config = load_config(str(path), Report())
+    properties = load_properties(text, "p.yaml", Report())
+    assert config is not None
+    assert properties is not None
+    known = facts(config, load_catalog().date)
+    violated = [v for v in Judge(known).verdicts(properties) if v.outcome == "violated"]
+    return known, properties, violated
+
+
+def test_what_was_proved_of_routes_that_an_edit_leaves_alone_is_kept_and_changes_no_repair(
+    tmp_path: Path,
+) -> None:
+    known, properties, violated = _many(tmp_path)
+    repairs = Repairs(known, properties)
+
+    found = [repairs.of(verdict) for verdict in violated]
+    alone = [Repairs(known, properties).of(verdict) for verdict in violated]
+
+    assert found == alone
+    assert {type(one) for one in found} == {Repair, Unrepaired}
+    assert len(repairs.proved) >= len(known.config.parsed.routing.routes)
+
+
+def test_an_edit_is_of_the_route_that_breaks_the_property_or_of_all(tmp_path: Path) -> None:
+    known, properties, violated = _many(tmp_path)
+    verdict = next(v for v in violated if v.route == "spare")
+
+    found = Repairs(known, properties).of(verdict)
+
+    assert isinstance(found, Repair)
+    assert found.finding.message.endswith("let spare fall back to chat")
+
+
+def test_where_time_is_up_nothing_more_is_tried_and_that_is_said(tmp_path: Path) -> None:
+    known, properties, violated = _many(tmp_path)
+    ticks = iter(range(100))
+
+    found = Repairs(known, properties, lambda: next(ticks), until=3.0).of(violated[0])
+
+    assert found == Unrepaired(3, is_all=False)
