@@ -154,7 +154,7 @@ def forecast(
     )
 
 
-_TRAFFIC: Final = "traffic and lengths as the profile plans them, with a band (assumed)"
+_TRAFFIC: Final = "traffic as planned, off as plans for new products are (Kahn 2002)"
 
 
 def availability_of(rungs: Sequence[Candidate], catalog: Catalog) -> Figure:
