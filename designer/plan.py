@@ -30,8 +30,10 @@ from designer.ir import (
 from designer.planner.chain import Chosen
 from designer.planner.choose import Verdict
 from designer.planner.forecast import Figure, Forecast, bill
+from designer.planner.processors import entrances
 from designer.primary import FAILURES, Primary
 from designer.profile.model import Profile, Workload
+from designer.profile.policy import policy_of
 
 SCHEMA_VERSION = 1
 
@@ -277,6 +279,7 @@ def _client_values(plan: Plan) -> dict[str, Any]:
         "name": plan.profile.name,
         "gateway": plan.gateway.title,
         "token": plan.gateway.name,
+        "entrances": dict(_entrances(plan)),
         "routes": [
             {
                 "alias": workload.alias,
@@ -289,6 +292,15 @@ def _client_values(plan: Plan) -> dict[str, Any]:
             if plan.routing.has_route(workload.alias)
         ],
     }
+
+
+def _entrances(plan: Plan) -> Iterable[tuple[str, str]]:
+    """Where the gateway runs in several regions: those that may see an alias's requests, if not all."""
+    for workload in plan.profile.workloads:
+        compliance = policy_of(plan.profile, workload).compliance
+        allowed = entrances(plan.profile, plan.gateway.name, compliance)
+        if allowed != plan.profile.operations.region:
+            yield workload.alias, " or ".join(allowed)
 
 
 def _client_timeout_s(plan: Plan, alias: str) -> float:

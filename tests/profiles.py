@@ -131,7 +131,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "teams.workloads": st.lists(st.integers(0, 3), max_size=2),
     "keys.name": st.just(""),
     "operations.replicas": st.integers(1, 3),
-    "operations.region": _regions,
+    "operations.region": _regions | st.lists(_regions, min_size=1, max_size=2, unique=True),
     "providers.secret": st.sampled_from(["A_KEY", "gateway"]),
     "agreements.ref": st.just("MAM-4711"),
     "agreements.until": st.sampled_from(["2020-01-01", "2030-06-30"]),

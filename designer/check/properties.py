@@ -120,7 +120,7 @@ class _Case(Struct, frozen=True):
     residency: tuple[str, ...]
     teams: tuple[str, ...]
     """Regions that teams which may call it insist on."""
-    home: str | None
+    homes: tuple[str, ...]
     """Where the gateway runs."""
     catalog: Catalog
     losses: tuple[Loss, ...]
@@ -195,7 +195,7 @@ def _case(
             for team in profile.teams
             if team.region and (team.workloads is None or workload.alias in team.workloads)
         ),
-        home=profile.operations.region,
+        homes=profile.operations.region,
         catalog=subject.catalog,
         losses=subject.losses,
     )
@@ -295,7 +295,7 @@ class _Seen:
         """None where it is not known: the text is not what the plan chose, nor in the catalog."""
         case = self.case
         if id_ in case.known:
-            return is_within(case.known[id_], allowed, case.home, case.catalog)
+            return is_within(case.known[id_], allowed, case.homes, case.catalog)
         deployment = case.parsed.routing.deployment(id_)
         offering = replace(case.config, facts={}).offering(deployment)
         if offering is None:

@@ -21,6 +21,7 @@ from designer.compiler import (
 from designer.diagnostics import Diagnostic, Report, Rule, Severity
 from designer.plan import Plan
 from designer.planner.lock import Lock
+from designer.planner.processors import PROCESSORS
 from designer.profile.load import load_profile
 
 NOT_OBTAINED = Rule(
@@ -29,7 +30,8 @@ NOT_OBTAINED = Rule(
     "{alias}: not obtained yet: {what}",
     "The provider offers it and the profile names no agreement. A plan may be made before the papers "
     "are signed; what goes live may not be.",
-    help="once you have it, list it under the account's `agreements`",
+    help="once you have it, list it under the account's `agreements`; where the gateway runs, "
+    "`operations.region` says",
 )
 
 
@@ -90,6 +92,10 @@ def _to_obtain(subject: Subject, plan: Plan) -> Iterator[Diagnostic]:
             if chosen.workload.alias == workload.alias:
                 for what in chosen.to_obtain:
                     report.add(NOT_OBTAINED, place, alias=workload.alias, what=what)
+    place = loaded.positions.place("operations")
+    for what in plan.verdict.obtain:
+        rule = OBTAIN if plan.gateway.name in PROCESSORS else NOT_OBTAINED
+        report.add(rule, place, alias=plan.gateway.name, what=what)
     yield from report
 
 

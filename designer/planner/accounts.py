@@ -1,7 +1,7 @@
 """The provider accounts a profile has, and the deployments that each of them could hold."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 from decimal import Decimal
 
@@ -154,11 +154,11 @@ def wire_name(offering: Offering, catalog: Catalog) -> str:
 
 
 def is_within(
-    candidate: Candidate, allowed: Iterable[str], home: str | None, catalog: Catalog
+    candidate: Candidate, allowed: Iterable[str], homes: Collection[str], catalog: Catalog
 ) -> bool:
     """Whether processing stays inside; a self-hosted machine stands where its operator says.
 
-    `home` is the region the gateway runs in: where a machine without a region is taken to be.
+    `homes` are the regions that the gateway runs in: where a machine without a region is taken to be.
     """
     offering, settings = candidate.offering, candidate.account.settings
     if offering.residency != "global":
@@ -167,8 +167,8 @@ def is_within(
         None,
         LEFT_ALONE,
     ):
-        where = candidate.region or home
-        return where is not None and region_within(where, allowed)
+        places = [candidate.region] if candidate.region else homes
+        return bool(places) and all(region_within(place, allowed) for place in places)
     return False
 
 

@@ -33,7 +33,7 @@ ACTS: Mapping[str, str] = {
     "operations.hosting": "which gateways will do",
     "operations.sre_team": "what running a gateway costs in the choice",
     "operations.billing": "which gateways will do",
-    "operations.region": "what counts as processed at home",
+    "operations.region": "what counts as processed at home, and which aliases may enter where",
     "providers.name": "which accounts there are",
     "providers.as": "what the account is called",
     "providers.regions": "where the account's deployments are",

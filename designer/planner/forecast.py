@@ -10,8 +10,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
+from itertools import repeat
 from random import Random
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,14 +22,16 @@ from designer.catalog.model import HOSTED_INCIDENTS, Usage
 from designer.planner import priors
 from designer.planner.accounts import Candidate
 from designer.planner.months import (
+    NORMAL,
     Domain,
+    Luck,
     Outages,
     Try,
+    either,
     factor,
     failing,
     outages,
     poisson,
-    with_common,
 )
 from designer.planner.requirements import tokens
 from designer.profile.model import Workload
@@ -36,7 +39,7 @@ from designer.profile.policy import EffectivePolicy
 
 LEVEL: Final = 0.9
 """Nominal, of every interval."""
-_DRAWS: Final = 300
+_DRAWS: Final = 256
 _SEED: Final = 20261124
 
 
@@ -151,7 +154,7 @@ def forecast(
     )
 
 
-_TRAFFIC: Final = "traffic and lengths as the profile plans them, with a band (assumed)"
+_TRAFFIC: Final = "traffic as planned, off as plans for new products are (Kahn 2002)"
 
 
 def availability_of(rungs: Sequence[Candidate], catalog: Catalog) -> Figure:
@@ -162,23 +165,75 @@ def availability_of(rungs: Sequence[Candidate], catalog: Catalog) -> Figure:
 
 @lru_cache(maxsize=4096)
 def _answered(domains: tuple[Domain, ...], tries: tuple[Try, ...]) -> tuple[float, ...]:
-    return tuple(
-        1 - with_common(failing(tries, own), common) for *own, common in _drawn_outages(domains)
-    )
+    months = zip(_failing(domains, tries), _common(), strict=True)
+    return tuple(1 - either(share, common) for share, common in months)
+
+
+@lru_cache(maxsize=4096)
+def _failing(domains: tuple[Domain, ...], tries: tuple[Try, ...]) -> tuple[float, ...]:
+    """Month by month, but for the common cause."""
+    return tuple(failing(tries, month) for month in _drawn_outages(domains))
 
 
 def _drawn_outages(domains: tuple[Domain, ...]) -> Iterable[tuple[Outages, ...]]:
-    """The common cause comes last."""
-    common = Domain("everything", priors.COMMON, priors.REQUEST_FAILS)
     own = (_months_of(replace(domain, name=""), n) for n, domain in enumerate(domains))
-    return zip(*own, _months_of(common, -1), strict=True)
+    return zip(*own, strict=True)
+
+
+@lru_cache(maxsize=1)
+def _common() -> tuple[float, ...]:
+    """Share of requests that fail by what takes all providers at once."""
+    months = _months_of(Domain("", priors.COMMON, priors.REQUEST_FAILS), -1)
+    return tuple(failing([Try(0, 1)], [month]) for month in months)
 
 
 @lru_cache(maxsize=256)
 def _months_of(domain: Domain, place: int) -> tuple[Outages, ...]:
     """The same ones for every chain with such a domain at its `place`: another rung changes none."""
     chance = Random(f"{_SEED} {place}")
-    return tuple(outages(domain, chance) for _ in range(_DRAWS))
+    lucks = map(
+        Luck, _normals(f"worse {place}"), _shares(f"count {place}"), _normals(f"fails {place}")
+    )
+    return tuple(outages(domain, luck, chance) for luck in lucks)
+
+
+_BASES: Final = {
+    "traffic": 2,
+    "output": 3,
+    "speed 0": 5,
+    "price 0": 7,
+    "input": 11,
+    "count 0": 13,
+    "luck": 17,
+}
+"""Of what moves the figures most: Halton's sequence in different bases is even in pairs as well."""
+
+
+@lru_cache(maxsize=256)
+def _shares(of: str) -> tuple[float, ...]:
+    """One in the middle of each of as many equal parts of 0–1 as there are draws, in an order of its
+    own: months that are drawn evenly need fewer than independent ones (a Latin hypercube)."""
+    if of in _BASES:
+        order = sorted(range(_DRAWS), key=lambda n: _mirrored(n + 1, _BASES[of]))
+    else:
+        order = Random(f"{_SEED} {of}").sample(range(_DRAWS), _DRAWS)
+    ranks = {draw: rank for rank, draw in enumerate(order)}
+    return tuple((ranks[draw] + 0.5) / _DRAWS for draw in range(_DRAWS))
+
+
+def _mirrored(number: int, base: int) -> float:
+    """Its digits behind the point, the last one first."""
+    share, digit = 0.0, 1.0
+    while number:
+        digit /= base
+        share += digit * (number % base)
+        number //= base
+    return share
+
+
+@lru_cache(maxsize=256)
+def _normals(of: str) -> tuple[float, ...]:
+    return tuple(map(NORMAL.inv_cdf, _shares(of)))
 
 
 # --- The chain as numbers -------------------------------------------------------------------------
@@ -213,6 +268,10 @@ class _Outlook(Struct, frozen=True):
     """What differs from one month that could be to the next."""
 
     outages: tuple[Outages, ...]
+    common: float
+    """Share of requests that fail wherever they are sent."""
+    reached: tuple[float, ...]
+    """By k: the share of requests that the first k rungs all failed."""
     speeds: tuple[float, ...]
     """Factors of each rung's times."""
     times_out: float
@@ -223,7 +282,8 @@ class _Outlook(Struct, frozen=True):
     traffic: float
     kept: float
     hits: float
-    chance: Random
+    luck: float
+    """Which share of months has fewer requests that fail."""
 
 
 class _Month(Struct, frozen=True):
@@ -306,39 +366,64 @@ def _conflict(offering: Offering, into: int, out: int) -> tuple[float, float]:
 
 
 def _outlooks(chain: _Chain) -> Iterable[_Outlook]:
-    chance = Random(_SEED)
-    for drawn in _drawn_outages(chain.domains):
-        yield _Outlook(
-            drawn,
-            tuple(factor(rung.speed_spread, chance) for rung in chain.rungs),
-            chance.uniform(*priors.TIMES_OUT),
-            tuple(_price(rung, chance) for rung in chain.rungs),
-            chance.uniform(*priors.BILLED_FAILURE),
-            factor(priors.INPUT_SPREAD, chance),
-            factor(priors.OUTPUT_SPREAD, chance),
-            factor(priors.TRAFFIC_SPREAD, chance),
-            chance.uniform(*priors.PROMPT_CACHE_KEPT),
-            chance.uniform(*priors.CACHE_HITS[chain.course.cache]),
-            chance,
-        )
+    places = range(len(chain.rungs))
+    return map(
+        _Outlook,
+        _drawn_outages(chain.domains),
+        _common(),
+        _reached(chain),
+        zip(*(_factors(f"speed {k}", chain.rungs[k].speed_spread) for k in places), strict=True),
+        _between("times out", priors.TIMES_OUT),
+        zip(*(_prices(f"price {k}", chain.rungs[k]) for k in places), strict=True),
+        _between("billed", priors.BILLED_FAILURE),
+        _as_planned("input", priors.INPUT_SPREAD),
+        _as_planned("output", priors.OUTPUT_SPREAD),
+        _as_planned("traffic", priors.TRAFFIC_SPREAD),
+        _between("kept", priors.PROMPT_CACHE_KEPT),
+        _between("hits", priors.CACHE_HITS[chain.course.cache]),
+        _shares("luck"),
+    )
 
 
-def _price(rung: _Rung, chance: Random) -> float:
+def _reached(chain: _Chain) -> Iterable[tuple[float, ...]]:
+    tries = tuple(rung.on for rung in chain.rungs)
+    for_all = repeat(1.0, _DRAWS)
+    failed = (_failing(chain.domains, tries[:k]) for k in range(1, len(tries) + 1))
+    return zip(for_all, *failed, strict=True)
+
+
+def _factors(of: str, spread: float) -> list[float]:
+    return [factor(spread, deviation) for deviation in _normals(of)]
+
+
+@lru_cache(maxsize=16)
+def _as_planned(of: str, spread: float) -> list[float]:
+    """Factors of what a person has planned with: as often too low as too high."""
+    return [math.exp(spread * deviation) for deviation in _normals(of)]
+
+
+@lru_cache(maxsize=16)
+def _between(of: str, ends: tuple[float, float]) -> list[float]:
+    low, high = ends
+    return [low + share * (high - low) for share in _shares(of)]
+
+
+def _prices(of: str, rung: _Rung) -> list[float]:
     if rung.usd_measured is not None:
-        return factor(rung.usd_measured[1], chance)
-    return chance.uniform(*rung.price) * factor(priors.PRICE_SPREAD, chance)
+        return _factors(of, rung.usd_measured[1])
+    listed = _between(f"{of} listed", rung.price)
+    return [
+        one * other for one, other in zip(listed, _factors(of, priors.PRICE_SPREAD), strict=True)
+    ]
 
 
 def _month(chain: _Chain, outlook: _Outlook, planned: float | None) -> _Month:
-    """`reached[k]`: share of requests that the first k rungs all failed."""
-    tries = [rung.on for rung in chain.rungs]
-    *own, common = outlook.outages
-    reached = [failing(tries[:k], own) if k else 1.0 for k in range(len(tries) + 1)]
+    reached = outlook.reached
     hits = min(0.95, chain.repeats * outlook.hits)
-    failed = with_common(reached[-1], common)
+    failed = either(reached[-1], outlook.common)
     if planned:
         asked = max(1.0, planned * outlook.traffic * (1 - hits))
-        failed = min(1.0, poisson(asked * failed, outlook.chance) / asked)
+        failed = min(1.0, poisson(asked * failed, outlook.luck) / asked)
     usd = (1 - hits) * _usd(chain, outlook, reached)
     return _Month(
         1 - failed * (1 - hits),
@@ -361,11 +446,12 @@ def _usd(chain: _Chain, outlook: _Outlook, reached: Sequence[float]) -> float:
     return total
 
 
+_Z95: Final = NORMAL.inv_cdf(0.95)
 _NEGLIGIBLE: Final = 1e-4
 """Of requests: they move no 95th percentile."""
 
 
-class _Part(Struct, frozen=True):
+class _Part(NamedTuple):
     """Requests that waited alike: their share, the wait, and the answer as a lognormal with an end."""
 
     share: float
@@ -381,14 +467,41 @@ def _p95_s(chain: _Chain, outlook: _Outlook, reached: Sequence[float], hits: flo
         return priors.CACHED_S
     parts = [part for part in _parts(chain, outlook, reached) if part.share > _NEGLIGIBLE]
     level = (0.95 - hits) / (1 - hits) * sum(part.share for part in parts)
-    low, high = 0.0, chain.course.deadline_s
-    for _ in range(13):  # to less than 10 ms
-        middle = (low + high) / 2
-        if sum(_done(part, middle) for part in parts) < level:
-            low = middle
-        else:
-            high = middle
+    return _reaching(level, parts, chain.course.deadline_s)
+
+
+def _reaching(level: float, parts: Sequence[_Part], latest_s: float) -> float:
+    """Newton's way from where the largest part ends, kept between what is too early and too late."""
+    most = max(parts, key=lambda part: part.share)
+    low, high = 0.0, latest_s
+    at = min(high, most.wait_s + math.exp(most.log_s + _Z95 * most.sigma))
+    while high - low > _EXACT_S:
+        done, a_second = _done(parts, at)
+        low, high = (at, high) if done < level else (low, at)
+        nearer = at + (level - done) / a_second if a_second else low
+        if abs(nearer - at) < _EXACT_S and low <= nearer <= high:
+            return nearer
+        at = nearer if low < nearer < high else (low + high) / 2
     return high
+
+
+def _done(parts: Iterable[_Part], at_s: float) -> tuple[float, float]:
+    """Share of requests answered until then, and in the next second at that pace."""
+    done = a_second = 0.0
+    for share, wait_s, log_s, sigma, latest_s in parts:
+        left = at_s - wait_s
+        if left >= latest_s:
+            done += share
+        elif left > 0:
+            z = (log_s - math.log(left)) / (sigma * _SQRT2)
+            done += share * 0.5 * math.erfc(z)
+            a_second += share * math.exp(-z * z) / (left * sigma * _SQRT_2PI)
+    return done, a_second
+
+
+_EXACT_S: Final = 0.005
+_SQRT2: Final = math.sqrt(2)
+_SQRT_2PI: Final = math.sqrt(2 * math.pi)
 
 
 def _parts(chain: _Chain, outlook: _Outlook, reached: Sequence[float]) -> Iterable[_Part]:
@@ -417,18 +530,6 @@ def _answer(rung: _Rung, speed: float, longer: float) -> tuple[float, float, flo
     variance = (priors.FIRST_TOKEN_CV * ttft_s) ** 2 + (priors.LENGTH_CV * length_s) ** 2
     sigma = math.sqrt(math.log(1 + variance / mean**2))
     return math.log(mean) - sigma**2 / 2, sigma, ttft_s + rung.longest_s * speed
-
-
-def _done(part: _Part, at_s: float) -> float:
-    left = at_s - part.wait_s
-    if left <= 0:
-        return 0.0
-    if left >= part.latest_s:
-        return part.share
-    return part.share * 0.5 * math.erfc((part.log_s - math.log(left)) / (part.sigma * _SQRT2))
-
-
-_SQRT2: Final = math.sqrt(2)
 
 
 # --- Figures --------------------------------------------------------------------------------------

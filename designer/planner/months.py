@@ -8,6 +8,7 @@ there is no money and no speed here.
 import math
 from collections.abc import Iterable, Sequence
 from random import Random
+from statistics import NormalDist
 from typing import Final
 
 from msgspec import Struct
@@ -18,7 +19,8 @@ from designer.planner import priors
 Span = tuple[float, float, float]
 """From, to (shares of the month) and the share of requests that it concerns."""
 
-_Z90: Final = 1.2815515655446004
+NORMAL: Final = NormalDist()
+_Z90: Final = NORMAL.inv_cdf(0.9)
 
 
 class Domain(Struct, frozen=True):
@@ -38,19 +40,30 @@ class Outages(Struct, frozen=True):
     """Share of single tries (of whole requests, for the common cause) that fail outside of them."""
 
 
-def outages(domain: Domain, chance: Random) -> Outages:
+class Luck(Struct, frozen=True):
+    """What decides most of a domain's month, to be drawn evenly over many of them."""
+
+    worse: float
+    """The expected downtime's standard deviations above its middle."""
+    count: float
+    """Which share of months has fewer incidents at that rate."""
+    fails: float
+    """Standard deviations of the share of single tries that fail."""
+
+
+def outages(domain: Domain, luck: Luck, chance: Random) -> Outages:
     """Incidents come independently; how long they take has the long tail of the statistics."""
     known = domain.incidents
     spread = math.log(known.repair_p90_min / known.repair_p50_min) / _Z90
     mean_min = known.repair_p50_min * math.exp(spread**2 / 2)
-    down_min = (1 - known.availability) * priors.MONTH_MIN * factor(_spread(known), chance)
+    down_min = (1 - known.availability) * priors.MONTH_MIN * factor(_spread(known), luck.worse)
     median, tries_spread = domain.fails
     return Outages(
         tuple(
             _incident(known.repair_p50_min, spread, chance)
-            for _ in range(poisson(down_min / mean_min, chance))
+            for _ in range(poisson(down_min / mean_min, luck.count))
         ),
-        min(0.5, median * math.exp(tries_spread * chance.gauss(0.0, 1.0))),
+        min(0.5, median * math.exp(tries_spread * luck.fails)),
     )
 
 
@@ -67,19 +80,21 @@ def _incident(p50_min: float, spread: float, chance: Random) -> Span:
     return start, min(1.0, start + length), chance.uniform(*priors.IMPACT)
 
 
-def factor(spread: float, chance: Random) -> float:
-    """Lognormal with mean 1."""
-    return math.exp(spread * chance.gauss(0.0, 1.0) - spread**2 / 2)
+def factor(spread: float, deviation: float) -> float:
+    """Lognormal with mean 1, so many of its spreads away from its middle."""
+    return math.exp(spread * deviation - spread**2 / 2)
 
 
-def poisson(mean: float, chance: Random) -> int:
+def poisson(mean: float, share: float) -> int:
+    """The count that this share of draws stays below or reaches."""
     if mean > 50:
-        return max(0, round(chance.gauss(mean, math.sqrt(mean))))
-    count, left = 0, chance.random()
-    bound = math.exp(-mean)
-    while left > bound:
-        left *= chance.random()
+        return max(0, round(mean + math.sqrt(mean) * NORMAL.inv_cdf(share)))
+    count, one = 0, math.exp(-mean)
+    reached = one
+    while reached < share:
         count += 1
+        one *= mean / count
+        reached += one
     return count
 
 
@@ -103,30 +118,33 @@ def failing(rungs: Iterable[Try], month: Sequence[Outages]) -> float:
     for rung in rungs:
         fails = month[rung.domain].try_fails ** rung.tries
         alone[rung.domain] = alone.get(rung.domain, 1.0) * fails
-    return _joint([(0.0, 1.0, 1.0)], [(month[d].spans, fails) for d, fails in alone.items()])
+    return _joint([_WHOLE], [(month[d].spans, fails) for d, fails in alone.items()])
 
 
-def with_common(share: float, common: Outages) -> float:
-    """Share that fails, the common cause included, which spares nobody."""
-    down = _joint([(0.0, 1.0, 1.0)], [(common.spans, common.try_fails)])
-    return min(1.0, down + (1 - down) * share)
+def either(share: float, other: float) -> float:
+    """Share that fails for one of two causes, independent of one another."""
+    return share + (1 - share) * other
 
 
-def _joint(spans: list[Span], rest: list[tuple[tuple[Span, ...], float]]) -> float:
-    """Of what `spans` concern, the share that everything in `rest` fails as well."""
-    if not spans:
-        return 0.0
+_WHOLE: Final[Span] = (0.0, 1.0, 1.0)
+
+
+def _joint(spans: list[Span], rest: Sequence[tuple[tuple[Span, ...], float]]) -> float:
+    """Of what `spans` concern, the share that everything in `rest` fails as well: by chance alone, or
+    within the first one's incidents."""
     if not rest:
-        return sum((until - since) * share for since, until, share in spans)
+        return sum([(until - since) * share for since, until, share in spans])
     (down, alone), *others = rest
-    without = [(since, until, share * alone) for since, until, share in spans] if alone else []
-    return _joint(without, others) + _joint(_within(spans, down, 1 - alone), others)
+    by_chance = alone * _joint(spans, others) if alone else 0.0
+    if not down or not (within := _within(spans, down)):
+        return by_chance
+    return by_chance + (1 - alone) * _joint(within, others)
 
 
-def _within(spans: list[Span], down: tuple[Span, ...], share: float) -> list[Span]:
+def _within(spans: list[Span], down: tuple[Span, ...]) -> list[Span]:
     return [
-        (max(a, c), min(b, d), x * y * share)
+        (a if a > c else c, b if b < d else d, x * y)
         for a, b, x in spans
         for c, d, y in down
-        if max(a, c) < min(b, d)
+        if a < d and c < b
     ]

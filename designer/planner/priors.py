@@ -50,12 +50,14 @@ TIMES_OUT: Final = (0.0, 0.3)
 
 # --- Money ----------------------------------------------------------------------------------------
 
-TRAFFIC_SPREAD: Final = 0.45
-"""Of a month's requests around the profile's rate: a plan made before launch is easily off by half, and a
-forecast is to hold in eight months of ten all the same (docs/forecast.md). Assumed."""
+TRAFFIC_SPREAD: Final = 0.59
+"""Of a month's requests around the profile's rate, as often above as below. Forecasts of products that are
+new to their company were 47 % accurate a year after launch (Kahn, J. Product Innovation Management 19,
+2002, 133–143; table 23.1 of the PDMA Handbook, read 2026-11-24): an error of 53 % on average, which is a
+lognormal's of this spread."""
 INPUT_SPREAD: Final = 0.2
 OUTPUT_SPREAD: Final = 0.25
-"""Of the month's average lengths around the profile's. Assumed."""
+"""Of the month's average lengths around the profile's, likewise. Assumed."""
 PRICE_SPREAD: Final = 0.15
 """Discounts, rounding, prices that change within the month. Assumed."""
 USAGE_SPREAD: Final = 0.05

@@ -2,7 +2,8 @@
 
 The deployments of a chain are tested one by one before; what stands beside it is held to the same
 `compliance` here, per gateway. Facts have a source and a day, and what is unknown or expired counts as no.
-A gateway that one runs oneself, its guardrails and the telemetry that leaves it stay with their operator.
+A gateway that one runs oneself, its guardrails and the telemetry that leaves it stay with their operator,
+who says where that is.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from designer.planner.chain import Chosen
 from designer.planner.requirements import FACTS_OF_FRAMEWORK, first_failure
 from designer.profile.model import Compliance, Profile
 from designer.profile.policy import policy_of
+from designer.profile.regions import region_within
 
 
 class Processor(Struct, frozen=True):
@@ -101,17 +103,29 @@ def side_channels(
     """`legal` is what the gateway really does, so that a cache it lacks needs no embedder."""
     broken: dict[str, None] = {}
     obtain: dict[str, None] = {}
-    for chosen in chains:
-        compliance = policy_of(profile, chosen.workload).compliance
+    for who, compliance in _promises(profile, chains):
         for fact, why in _asked(gateway, compliance, as_of):
             if fact.value == "obtainable":
                 obtain[f"{_words(fact)} on {gateway} ({fact.condition})"] = None
             elif fact.value != "yes":
                 says = f"{why}: the gateway's own {_words(fact)} is {fact.value}"
                 broken[f"{says} ({_source(fact)})"] = None
+        if gateway not in PROCESSORS:
+            broken |= dict.fromkeys(_misplaced(profile, who, compliance))
+            obtain |= dict.fromkeys(_unplaced(profile, gateway, compliance))
         broken |= dict.fromkeys(_logged(profile, gateway, compliance))
+    for chosen in chains:
         broken |= dict.fromkeys(_embedded(gateway, legal, chosen, chains))
     return Findings(tuple(broken), tuple(obtain))
+
+
+def _promises(profile: Profile, chains: Sequence[Chosen]) -> Iterator[tuple[str, Compliance]]:
+    """Of each alias, and of each team that insists on a region."""
+    for chosen in chains:
+        yield chosen.workload.alias, policy_of(profile, chosen.workload).compliance
+    for team in profile.teams:
+        if team.region:
+            yield f"team {team.name}", Compliance(residency=(team.region,))
 
 
 def _asked(gateway: str, compliance: Compliance, as_of: date) -> Iterator[tuple[Fact, str]]:
@@ -127,6 +141,33 @@ def _asked(gateway: str, compliance: Compliance, as_of: date) -> Iterator[tuple[
         yield processor.fact("zero_retention", as_of), "compliance.retention zero"
     if compliance.training == "forbid":
         yield processor.fact("no_training", as_of), "compliance.training forbid"
+
+
+def entrances(profile: Profile, gateway: str, compliance: Compliance) -> tuple[str, ...]:
+    """Of the regions that a gateway of one's own runs in, those where a request may enter."""
+    if gateway in PROCESSORS or not compliance.residency:
+        return profile.operations.region
+    return tuple(
+        place for place in profile.operations.region if region_within(place, compliance.residency)
+    )
+
+
+def _misplaced(profile: Profile, who: str, compliance: Compliance) -> Iterator[str]:
+    """Prompts are processed where the gateway is, before any deployment sees them."""
+    regions = profile.operations.region
+    if regions and not entrances(profile, "", compliance):
+        yield (
+            f"residency {', '.join(compliance.residency)} of {who}: the gateway itself "
+            f"runs in {', '.join(regions)} (operations.region)"
+        )
+
+
+def _unplaced(profile: Profile, gateway: str, compliance: Compliance) -> Iterator[str]:
+    if compliance.residency and not profile.operations.region:
+        yield (
+            f"a place within {', '.join(compliance.residency)} for {gateway} "
+            "(operations.region does not say where it runs)"
+        )
 
 
 def _logged(profile: Profile, gateway: str, compliance: Compliance) -> Iterator[str]:

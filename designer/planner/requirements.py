@@ -4,7 +4,7 @@ Unknown and expired facts never satisfy anything. Conflicts among requirements a
 smallest set that no candidate satisfies together.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from fnmatch import fnmatchcase
@@ -108,8 +108,7 @@ def requirements(
 
 def within(loaded: LoadedProfile, region: str, path: str, catalog: Catalog) -> Requirement:
     """That a deployment stays in a team's region; `path` is where the profile says so."""
-    home = loaded.profile.operations.region
-    test = _resident((region,), home, catalog)
+    test = _resident((region,), loaded.profile.operations.region, catalog)
     return Requirement("teams.region", f"residency {region}", loaded.positions.place(path), test)
 
 
@@ -209,13 +208,13 @@ def _good(workload: Workload, catalog: Catalog) -> Callable[[Candidate], Verdict
 
 
 def _resident(
-    allowed: tuple[str, ...], home: str | None, catalog: Catalog
+    allowed: tuple[str, ...], homes: Collection[str], catalog: Catalog
 ) -> Callable[[Candidate], Verdict]:
     def test(candidate: Candidate) -> Verdict:
         offering = candidate.offering
         where = "anywhere" if offering.residency == "global" else f"in {offering.residency}"
         return Verdict(
-            is_within(candidate, allowed, home, catalog),
+            is_within(candidate, allowed, homes, catalog),
             f"it may be processed {where}",
             f"{offering.regions_source}, {offering.regions_observed_on}",
         )

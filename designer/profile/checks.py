@@ -211,8 +211,8 @@ def _region_tokens(profile: Profile) -> Iterator[tuple[str, str]]:
     for index, team in enumerate(profile.teams):
         if team.region:
             yield team.region, f"teams[{index}].region"
-    if profile.operations.region:
-        yield profile.operations.region, "operations.region"
+    for index, token in enumerate(profile.operations.region):
+        yield token, f"operations.region[{index}]"
 
 
 def _region_hint(token: str) -> str:

@@ -35,6 +35,7 @@ from designer.profile.scalars import (
     SomeShare,
     Switched,
     Text,
+    Texts,
     Tries,
     Url,
 )
@@ -428,8 +429,8 @@ class Operations(Section):
     """Pay each provider by your own keys, or everything on one invoice."""
     replicas: Annotated[int, Field(strict=True, ge=1, le=1_000)] = 1
     """How many copies of the gateway run."""
-    region: Text | None = None
-    """Where it runs: a cloud region or a country."""
+    region: Texts = ()
+    """Where it runs: a cloud region or a country; several where it runs in each of them."""
     observability: tuple[Literal["otel", "prometheus"], ...] = ()
     """Where traces and metrics go."""
     logs: Logs = Logs.model_construct()

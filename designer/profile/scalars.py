@@ -286,6 +286,20 @@ class Shaped(Struct, frozen=True):
 
 
 Text = Annotated[str, Field(min_length=1, max_length=2_000)]
+Texts = Annotated[
+    tuple[Text, ...],
+    BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
+    PlainSerializer(lambda value: value[0] if len(value) == 1 else list(value)),
+    WithJsonSchema(
+        {
+            "oneOf": [
+                (_TEXT := {"type": "string", "minLength": 1}),
+                {"type": "array", "items": _TEXT},
+            ]
+        }
+    ),
+]
+"""One, or a list."""
 Examples = Annotated[
     tuple[Annotated[str, Field(min_length=1, max_length=500)], ...], Field(max_length=20)
 ]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from designer.catalog import load_catalog
 from designer.compiler import Options, compile_profile
-from designer.diagnostics import Report
+from designer.diagnostics import Report, Severity
 from designer.plan import Plan
 from designer.planner.accounts import Candidate
 from designer.planner.lock import Lock
@@ -54,6 +54,9 @@ _PROFILES = st.fixed_dictionaries(
             {
                 "hosting": st.sampled_from(["any", "self", "managed"]),
                 "logs": st.fixed_dictionaries({"prompts": st.sampled_from(["never", "always"])}),
+                "region": st.sampled_from(
+                    [[], "eu-central-1", "us-east-1", ["eu-west-1", "us-east-1"], "ch"]
+                ),
             }
         ),
         "teams": st.sampled_from([[], [{"name": "web", "region": "eu", "keys": ["web"]}]]),
@@ -131,6 +134,7 @@ def _holds(rung: Candidate, asked: Compliance, as_of: date) -> None:
 def _gateway_holds(plan: Plan, asked: Compliance, as_of: date) -> None:
     processor = PROCESSORS.get(plan.gateway.name)
     if processor is None:
+        _stands_inside(plan, asked)
         return
     keys = _wanted(asked) + (["residency"] if asked.residency else [])
     for key in keys:
@@ -142,6 +146,17 @@ def _gateway_holds(plan: Plan, asked: Compliance, as_of: date) -> None:
             assert any(key.replace("_", " ") in what for what in plan.obtain)
     if asked.retention == "zero":
         assert plan.profile.operations.logs.prompts == "never"
+
+
+def _stands_inside(plan: Plan, asked: Compliance) -> None:
+    """One's own gateway, in one of its regions; where it is not said, that is still to be obtained."""
+    regions = plan.profile.operations.region
+    teams = [(team.region,) for team in plan.profile.teams if team.region]
+    for residency in [asked.residency, *teams]:
+        if residency and regions:
+            assert any(region_within(place, residency) for place in regions)
+        elif residency:
+            assert any("operations.region does not say" in what for what in plan.obtain)
 
 
 ZERO = {"residency": ["eu"], "retention": "zero", "frameworks": [], "training": "allow"}
@@ -178,3 +193,35 @@ def test_a_vendor_that_would_log_prompts_is_no_zero_retention() -> None:
     profile |= {"cache": "off", "operations": {"hosting": "managed", "logs": {"prompts": "always"}}}
 
     assert _plan(profile, more) is None
+
+
+def test_a_gateway_of_ones_own_outside_of_the_residency_is_refused_and_the_alias_is_named() -> None:
+    profile, more = _story()
+    profile |= {"cache": "off", "operations": {"hosting": "self", "region": "us-east-1"}}
+    report = Report()
+    loaded = load_profile(
+        "p.yaml",
+        json.dumps(profile | {"workloads": [{"alias": "chat", "task": "chat"}]}),
+        report=report,
+    )
+    assert loaded is not None
+
+    assert compile_profile(loaded, CATALOG, Lock(), Options(), report) is None
+    assert {finding.code for finding in report.at_or_above(Severity.ERROR)} == {"PLN103"}
+    assert all(
+        "residency eu of chat: the gateway itself runs in us-east-1" in finding.message
+        for finding in report
+        if "LiteLLM" in finding.message or "Portkey OSS" in finding.message
+    )
+
+
+def test_where_a_gateway_runs_in_several_regions_client_md_says_which_one_an_alias_may_enter() -> (
+    None
+):
+    profile, more = _story()
+    regions = {"hosting": "self", "region": ["us-east-1", "eu-central-1"]}
+    plan = _plan(profile | {"cache": "off", "operations": regions}, more | {"search": LOOSE})
+
+    assert plan is not None
+    assert "- `chat`: eu-central-1\n" in plan.texts["CLIENT.md"]
+    assert "- `search`:" not in plan.texts["CLIENT.md"]
