@@ -72,7 +72,7 @@ STREAMS = {
 
 
 def _decode(name: str, *pieces: bytes) -> tuple[list[dict[str, Any]], StreamEnd]:
-    decoder = StreamDecoder(DIALECTS[name].stream("the-model"))
+    decoder = StreamDecoder(DIALECTS[name].stream("the-model"), DIALECTS[name].framing())
     chunks = [chunk for piece in pieces for chunk in decoder.feed(piece)]
     rest, end = decoder.close()
     return chunks + rest, end
