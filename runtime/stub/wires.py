@@ -481,7 +481,8 @@ def _gemini_error(status: int, kind: str, message: str) -> _Json:
 def gemini_embeddings(body: _Json) -> _Json:
     def values(request: _Json) -> _Json:
         text = _text(request.get("content"))
-        return {"values": vector_for(text, request.get("outputDimensionality") or _DIMENSIONS)}
+        own = request.get("embedContentConfig") or request  # as Vertex has it
+        return {"values": vector_for(text, own.get("outputDimensionality") or _DIMENSIONS)}
 
     if "requests" in body:
         return {"embeddings": [values(request) for request in body["requests"]]}
@@ -498,7 +499,14 @@ def _vertex_anthropic_error(status: int, kind: str, message: str) -> _Json:
 
 
 def vertex_embeddings(body: _Json) -> _Json:
-    """Of text models, which answer `predict`."""
+    """Of Gemini's models, which on Vertex say what they read."""
+    asked = body.get("requests") or [body]
+    read = sum(tokens(_text(request.get("content"))) for request in asked)
+    return {**gemini_embeddings(body), "usageMetadata": {"promptTokenCount": read}}
+
+
+def vertex_predictions(body: _Json) -> _Json:
+    """Of text models."""
     size = (body.get("parameters") or {}).get("outputDimensionality") or _DIMENSIONS
     texts = [instance["content"] for instance in body["instances"]]
     return {
@@ -769,14 +777,12 @@ WIRES: Final = (
         error_headers=_bedrock_error_headers,
     ),
 )
+_EMBED_CONTENT: Final = r"/models/(?P<model>[^/:]+):(?:batchEmbedContents|embedContent)\Z"
 EMBEDDINGS: Final = (
     Vectors("openai", re.compile(r"/embeddings\Z"), openai_embeddings),
-    Vectors(
-        "gemini",
-        re.compile(r"/models/(?P<model>[^/:]+):(?:batchEmbedContents|embedContent)\Z"),
-        gemini_embeddings,
-    ),
-    Vectors("gemini", re.compile(r"/models/(?P<model>[^/:]+):predict\Z"), vertex_embeddings),
+    Vectors("gemini", re.compile(rf"/publishers/google{_EMBED_CONTENT}"), vertex_embeddings),
+    Vectors("gemini", re.compile(_EMBED_CONTENT), gemini_embeddings),
+    Vectors("gemini", re.compile(r"/models/(?P<model>[^/:]+):predict\Z"), vertex_predictions),
     Vectors("cohere", re.compile(r"/v2/embed\Z"), cohere_embeddings),
     Vectors("bedrock", re.compile(r"/model/(?P<model>[^/]+)/invoke\Z"), bedrock_embeddings),
 )

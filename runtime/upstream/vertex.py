@@ -67,29 +67,28 @@ def embedding_request(target: Target, body: Body) -> Translated:
     dropped = tuple(sorted(key for key in body if key not in _EMBEDDING_KNOWN))
     size = {"outputDimensionality": body["dimensions"]} if body.get("dimensions") else {}
     model = _model(target, "google")
+    said: Body
     if target.model.startswith(_GEMINI):
+        url = _url(target, f"{model}:batchEmbedContents", "v1beta1")
         config = {"embedContentConfig": size} if size else {}
-        requests = [{"content": {"parts": [{"text": text}]}, **config} for text in texts]
-        url, said = _url(target, f"{model}:batchEmbedContents", "v1beta1"), {"requests": requests}
+        said = {"requests": [{"content": {"parts": [{"text": t}]}, **config} for t in texts]}
     else:
-        instances = [{"content": text} for text in texts]
         url = _url(target, f"{model}:predict")
-        said = {"instances": instances, **({"parameters": size} if size else {})}
+        said = {"instances": [{"content": text} for text in texts]}
+        said |= {"parameters": size} if size else {}
     return Translated(json_request(target, url, _auth(target), said), dropped)
 
 
 def embedding_response(payload: Body, model: str) -> Body:
-    if "predictions" not in payload:
-        answer = gemini.embedding_response(payload, model)
-        read = (payload.get("usageMetadata") or {}).get("promptTokenCount")
-    else:
+    if "predictions" in payload:
         vectors = [prediction["embeddings"] for prediction in payload["predictions"]]
-        answer = gemini.embedding_response({"embeddings": vectors}, model)
-        counts = [(vector.get("statistics") or {}).get("token_count") for vector in vectors]
-        read = None if None in counts else int(sum(counts))
-    if read is None:
-        return answer
-    return {**answer, "usage": {"prompt_tokens": read, "total_tokens": read}}
+        read = sum(int(vector["statistics"]["token_count"]) for vector in vectors)
+    else:
+        vectors = payload["embeddings"]
+        read = (payload.get("usageMetadata") or {}).get("promptTokenCount") or 0
+    answer = gemini.embedding_response({"embeddings": vectors}, model)
+    usage = {"prompt_tokens": read, "total_tokens": read}
+    return {**answer, "usage": usage} if read else answer
 
 
 VERTEX: Final = Dialect(
