@@ -88,7 +88,7 @@ def _bedrock(deployment: Deployment, usual_base: str, env: Env) -> Target:
     base = deployment.api_base or settings.get(_AWS_ENDPOINT) or usual_base
     region = deployment.region
     if not region:
-        raise UsageError(f"{deployment.id} names no region: Bedrock has no usual one")
+        raise UsageError(f"{deployment.id} names no region: where it is processed is not guessed")
     secret, authorize = _aws_credentials(deployment, region, settings, env)
     return Target(
         api_base=base or f"https://bedrock-runtime.{region}.amazonaws.com",
@@ -136,7 +136,9 @@ def _partner(name: str) -> str:
 
 def _vertex(deployment: Deployment, usual_base: str, env: Env) -> Target:
     settings = dict(deployment.settings)
-    location = deployment.region or vertex.DEFAULT_LOCATION
+    location = deployment.region
+    if not location:
+        raise UsageError(f"{deployment.id} names no location: where it is processed is not guessed")
     secret, authorize, project = _google_credentials(deployment, env)
     project = settings.get(_PROJECT) or project
     if not project:

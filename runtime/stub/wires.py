@@ -130,7 +130,9 @@ def _anthropic_question(body: _Json, groups: Mapping[str, str], deployment: str)
 def _gemini_question(body: _Json, groups: Mapping[str, str], deployment: str) -> Question:
     tools = {
         function["name"]: function.get("parametersJsonSchema")
-        or function.get("parameters_json_schema")  # protobuf's own spelling; Google's client sends it
+        or function.get(
+            "parameters_json_schema"
+        )  # protobuf's own spelling; Google's client sends it
         or function.get("parameters")
         for tool in body.get("tools") or ()
         for function in tool.get("functionDeclarations") or ()

@@ -26,7 +26,6 @@ _HOSTS: Final = {
     "eu": "https://aiplatform.eu.rep.googleapis.com",
 }
 """Of locations that are no single region."""
-DEFAULT_LOCATION: Final = "global"
 
 
 def api_base(location: str) -> str:
@@ -35,7 +34,7 @@ def api_base(location: str) -> str:
 
 def _url(target: Target, path: str, version: str = "v1") -> str:
     project = quote(target.settings.get("vertex_project", "-"), safe="")
-    location = quote(target.region or DEFAULT_LOCATION, safe="")
+    location = quote(target.region or "-", safe="")
     base = target.api_base.rstrip("/")
     return f"{base}/{version}/projects/{project}/locations/{location}/{path}"
 

@@ -5,6 +5,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -368,8 +369,9 @@ def test_the_second_key_of_aws_is_missed_as_well() -> None:
 @pytest.mark.parametrize(
     ("deployment", "env", "told"),
     [
-        (_bedrock(region=None), PAIR, "d names no region: Bedrock has no usual one"),
+        (_bedrock(region=None), PAIR, "d names no region"),
         (_bedrock(settings=(("aws_role_name", "arn:aws:iam::1:role/x"),)), PAIR, "the runtime assumes no role (aws_role_name)"),
+        (_vertex(region=None, secret="env:T"), {"T": "ya29.x"}, "d names no location"),
         (_vertex(settings=(), secret="env:T"), {"T": "ya29.x"}, "d names no project: set vertex_project"),
         (_vertex(secret="env:T"), {"T": "/nowhere/key.json"}, "the file that T names cannot be read: No such file"),
         (_vertex(secret="env:GOOGLE_APPLICATION_CREDENTIALS"), {"GOOGLE_APPLICATION_CREDENTIALS": "key.json"}, "cannot be read"),
@@ -387,6 +389,23 @@ def test_an_account_that_cannot_work_is_told_at_once_and_shows_no_secret(
 
     assert told in str(caught.value)
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("package", "deployment", "extra"),
+    [
+        ("botocore", _bedrock(), "bedrock"),
+        ("google", _vertex(secret=None), "vertex"),
+        ("google.auth", _vertex(secret=None), "vertex"),
+    ],
+)
+def test_an_extra_that_is_not_installed_is_named(
+    monkeypatch: pytest.MonkeyPatch, package: str, deployment: Deployment, extra: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+
+    with pytest.raises(UsageError, match=rf"llm-gateway-designer\[{extra}\]"):
+        target(deployment, deployment.provider, "", PAIR)
 
 
 def test_what_needs_no_credentials_goes_through_untouched() -> None:

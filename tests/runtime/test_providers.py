@@ -29,7 +29,7 @@ ACCOUNTS: dict[str, dict[str, Any]] = {
     "bedrock-bearer": {"provider": "bedrock", "model": "eu.amazon.nova-pro-v1:0", "region": "eu-central-1", "secret": "env:BEDROCK_KEY"},
     "vertex-gemini": {"provider": "vertex", "model": "gemini-4-argon", "region": "europe-west4", "secret": "env:VERTEX_TOKEN", "settings": SHOP},
     "vertex-claude": {"provider": "vertex", "model": "claude-opus-5", "region": "europe-west1", "secret": "env:VERTEX_TOKEN", "settings": SHOP},
-    "vertex-open": {"provider": "vertex", "model": "zai-org/glm-5.2-maas", "secret": "env:VERTEX_TOKEN", "settings": SHOP},
+    "vertex-open": {"provider": "vertex", "model": "zai-org/glm-5.2-maas", "region": "global", "secret": "env:VERTEX_TOKEN", "settings": SHOP},
 }  # fmt: skip
 EMBEDDERS: dict[str, dict[str, Any]] = {
     "cohere": {**ACCOUNTS["cohere"], "model": "embed-v4.0"},
