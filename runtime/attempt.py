@@ -93,7 +93,8 @@ class Attempt:
         self._response = await self.upstream(request)
         if is_stream and self._response.status == 200:
             self._pieces = self._response.chunks()
-            self._decoder = StreamDecoder(dialect.stream(target.model), self.passes)
+            translation = dialect.stream(target.model)
+            self._decoder = StreamDecoder(translation, dialect.framing(), self.passes)
             return Headers(self.clock())
         raw = await self._response.read()
         status, headers = self._response.status, self._response.headers

@@ -19,13 +19,15 @@ from designer.engine.call import Program
 from designer.engine.world import World
 from designer.errors import NetworkError, UsageError
 from designer.ir import Deployment, Remote, Routing, walk
+from runtime.accounts import missing_secrets, target
 from runtime.app import App
 from runtime.asgi import BoundedProtocol
 from runtime.attempt import Endpoint
 from runtime.books import Books
 from runtime.driver import Driver
 from runtime.stub import Labels, StubServer
-from runtime.upstream import DIALECTS, Target
+from runtime.upstream import DIALECTS, Dialect, Target, dialect_of
+from runtime.upstream.authorized import Authorized
 from runtime.upstream.http import HttpUpstream
 
 _ENDS_WITHIN_S = 10
@@ -51,31 +53,21 @@ def endpoints(routing: Routing, catalog: Catalog, env: Mapping[str, str]) -> dic
             "OpenRouter performs this configuration's chain on its own side: point the client at "
             "OpenRouter, or try the chain out with --stub"
         )
-    missing = sorted(
-        {d.secret[4:] for d in routing.deployments if d.secret and d.secret[4:] not in env}
-    )
+    missing = sorted({name for d in routing.deployments for name in missing_secrets(d, env)})
     if missing:
         raise UsageError(
             f"not set in the environment: {', '.join(missing)} (or try the configuration with --stub)"
         )
-    silent = sorted(
-        {d.provider for d in routing.deployments if _dialect(d, catalog) not in DIALECTS}
-    )
+    spoken = {d.id: _dialect(d, catalog) for d in routing.deployments}
+    silent = sorted({d.provider for d in routing.deployments if spoken[d.id] is None})
     if silent:
         raise UsageError(
             f"the runtime does not speak to {', '.join(silent)} yet; --stub stands in for it"
         )
     return {
-        d.id: Endpoint(
-            Target(
-                api_base=d.api_base or _base(d, catalog),
-                model=d.model,
-                secret=env[d.secret[4:]] if d.secret else "",
-                settings=dict(d.settings),
-            ),
-            DIALECTS[_dialect(d, catalog)],
-        )
+        d.id: Endpoint(target(d, _wire(d, catalog), _base(d, catalog), env), dialect)
         for d in routing.deployments
+        if (dialect := spoken[d.id]) is not None
     }
 
 
@@ -85,17 +77,17 @@ def stub_endpoints(
     """Every deployment on the stub, and what about it is not like the real one."""
     found, substituted = {}, set()
     for deployment in routing.deployments:
-        name = _dialect(deployment, catalog)
-        if name not in DIALECTS:
+        dialect = _dialect(deployment, catalog)
+        if dialect is None:
             substituted.add(deployment.provider)
-            name = STUB_DIALECT
-        target = Target(
+        at_stub = Target(
             api_base=stub.base_url(deployment.id),
             model=deployment.model,
             secret="stub",
+            region=deployment.region or "",
             settings=dict(deployment.settings),
         )
-        found[deployment.id] = Endpoint(target, DIALECTS[name])
+        found[deployment.id] = Endpoint(at_stub, dialect or DIALECTS[STUB_DIALECT])
     notes = tuple(
         f"{provider} answers in OpenAI's shape here, not in its own"
         for provider in sorted(substituted)
@@ -107,18 +99,18 @@ def labels(routing: Routing) -> dict[str, Labels]:
     return {d.id: Labels(d.provider, d.model) for d in routing.deployments}
 
 
-def _dialect(deployment: Deployment, catalog: Catalog) -> str:
+def _dialect(deployment: Deployment, catalog: Catalog) -> Dialect | None:
+    return dialect_of(_wire(deployment, catalog), deployment.model)
+
+
+def _wire(deployment: Deployment, catalog: Catalog) -> str:
     provider = catalog.providers.get(deployment.provider)
     return provider.dialect if provider else "openai"
 
 
 def _base(deployment: Deployment, catalog: Catalog) -> str:
     provider = catalog.providers.get(deployment.provider)
-    if provider is None or not provider.api_base:
-        raise UsageError(
-            f"{deployment.id} has no api_base and {deployment.provider} has no usual one"
-        )
-    return provider.api_base
+    return provider.api_base if provider else ""
 
 
 @contextlib.asynccontextmanager
@@ -138,7 +130,7 @@ async def running(
     """
     upstream = HttpUpstream()
     draws = iter(random.Random().random, None)
-    driver = Driver(program, World(), found, upstream, time.monotonic, draws)
+    driver = Driver(program, World(), found, Authorized(upstream), time.monotonic, draws)
     app = App(driver, books, time.time)
     listening = listening or listen(host, port)
     config = uvicorn.Config(

@@ -32,7 +32,9 @@ from runtime.stub.scripts import Scripts
 from runtime.stub.wires import EMBEDDINGS, WIRES, Wire
 
 _PREFIX: Final = re.compile(r"/d/([^/]+)")
-_SECRET_HEADERS: Final = frozenset({"authorization", "api-key", "x-api-key", "x-goog-api-key"})
+_SECRET_HEADERS: Final = frozenset(
+    {"authorization", "api-key", "x-api-key", "x-goog-api-key", "x-amz-security-token"}
+)
 _STATUS_OF_KIND: Final = {
     "malformed": 200,
     "empty": 200,
@@ -313,11 +315,13 @@ class _Exchange:
                 question = wire.question(body, found.groupdict(), self.deployment)
                 faults = self.server.note(self.request, self.deployment, question.model)
                 return await self._complete(wire, question, faults)
-        for pattern, embed in EMBEDDINGS:
-            if pattern.search(self.path):
-                answer = orjson.dumps(embed(body))
-                faults = self.server.note(self.request, self.deployment, str(body.get("model", "")))
-                return await self._embed(answer, faults)
+        for vectors in EMBEDDINGS:
+            if found := vectors.path.search(self.path):
+                answer = orjson.dumps(vectors.answer(body))
+                model = found.groupdict().get("model")
+                named = unquote(model) if model else str(body.get("model", ""))
+                faults = self.server.note(self.request, self.deployment, named)
+                return await self._embed(vectors.wire, answer, faults)
         self.server.note(self.request, self.deployment, str(body.get("model", "")))
         await self._refuse(404, f"no such endpoint: {self.path}")
         return True
@@ -325,8 +329,8 @@ class _Exchange:
     async def _refuse(self, status: int, message: str) -> None:
         await self.reply.whole(status, orjson.dumps({"error": {"message": message, "code": None}}))
 
-    async def _embed(self, answer: bytes, faults: list[Fault]) -> bool:
-        wire = next(wire for wire in WIRES if wire.name == "openai")
+    async def _embed(self, name: str, answer: bytes, faults: list[Fault]) -> bool:
+        wire = next(wire for wire in WIRES if wire.name == name)
         await _sleep(sum(fault.delay_s for fault in faults if fault.kind in DELAYS))
         failed = next((f for f in faults if f.kind not in DELAYS | STREAM_KINDS), None)
         if failed is not None and failed.kind != "reject_prefill":
@@ -368,7 +372,7 @@ class _Exchange:
                 self.reply.reset()
                 return False
         status = fault.status or _STATUS_OF_KIND.get(fault.kind, 503)
-        headers = dict(fault.headers)
+        headers = {**wire.error_headers(status, fault.kind), **fault.headers}
         if fault.retry_after_s is not None:
             headers.setdefault("retry-after", f"{fault.retry_after_s:g}")
         await self.reply.whole(status, _body(wire, fault, status), headers)

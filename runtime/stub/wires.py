@@ -38,6 +38,19 @@ class Wire:
     broken_piece: bytes = b'data: {"broken": [\n\n'
     failed_piece: Callable[[_Json], bytes] = lambda error: b"data: " + orjson.dumps(error) + b"\n\n"
     """An error, told in the middle of a stream."""
+    error_headers: Callable[[int, str], Mapping[str, str]] = lambda status, kind: {}
+    """Of status and kind of fault, where a client reads the error's name there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """Where embeddings are asked for, and how they are answered."""
+
+    wire: str
+    """Whose errors these are."""
+    path: re.Pattern[str]
+    """As a wire's."""
+    answer: Callable[[_Json], _Json]
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -102,7 +115,7 @@ def _anthropic_question(body: _Json, groups: Mapping[str, str], deployment: str)
     tools = {tool["name"]: tool.get("input_schema") for tool in body.get("tools") or ()}
     choice = body.get("tool_choice") or {}
     return Question(
-        model=str(body.get("model") or ""),
+        model=str(body.get("model") or unquote(groups.get("model") or "")),
         deployment=deployment,
         messages=_with_system(body.get("system"), body.get("messages") or []),
         is_stream=bool(body.get("stream")),
@@ -116,7 +129,11 @@ def _anthropic_question(body: _Json, groups: Mapping[str, str], deployment: str)
 
 def _gemini_question(body: _Json, groups: Mapping[str, str], deployment: str) -> Question:
     tools = {
-        function["name"]: function.get("parametersJsonSchema") or function.get("parameters")
+        function["name"]: function.get("parametersJsonSchema")
+        or function.get(
+            "parameters_json_schema"
+        )  # protobuf's own spelling; Google's client sends it
+        or function.get("parameters")
         for tool in body.get("tools") or ()
         for function in tool.get("functionDeclarations") or ()
     }
@@ -148,7 +165,32 @@ def _bedrock_question(body: _Json, groups: Mapping[str, str], deployment: str) -
         is_stream=groups["method"].endswith("stream"),
         max_tokens=(body.get("inferenceConfig") or {}).get("maxTokens"),
         tool=_chosen(tools, (choice.get("tool") or {}).get("name"), "any" in choice),
+        schema=_bedrock_schema(body),
         ends_with_assistant=_is_from_assistant(body.get("messages") or []),
+        body=body,
+    )
+
+
+def _bedrock_schema(body: _Json) -> Any:
+    form = (body.get("outputConfig") or {}).get("textFormat") or {}
+    schema = ((form.get("structure") or {}).get("jsonSchema") or {}).get("schema")
+    return None if schema is None else orjson.loads(schema)
+
+
+def _cohere_question(body: _Json, groups: Mapping[str, str], deployment: str) -> Question:
+    messages = body.get("messages") or []
+    functions = [tool["function"] for tool in body.get("tools") or ()]
+    tools = {function["name"]: function.get("parameters") for function in functions}
+    form = body.get("response_format") or {}
+    return Question(
+        model=str(body.get("model") or ""),
+        deployment=deployment,
+        messages=tuple(_message_text(message) for message in messages),
+        is_stream=bool(body.get("stream")),
+        max_tokens=body.get("max_tokens"),
+        tool=_chosen(tools, None, body.get("tool_choice") == "REQUIRED"),
+        schema=form.get("json_schema") or (True if form.get("type") == "json_object" else None),
+        ends_with_assistant=_is_from_assistant(messages),
         body=body,
     )
 
@@ -443,11 +485,45 @@ def _gemini_error(status: int, kind: str, message: str) -> _Json:
 def gemini_embeddings(body: _Json) -> _Json:
     def values(request: _Json) -> _Json:
         text = _text(request.get("content"))
-        return {"values": vector_for(text, request.get("outputDimensionality") or _DIMENSIONS)}
+        own = request.get("embedContentConfig") or request  # as Vertex has it
+        return {"values": vector_for(text, own.get("outputDimensionality") or _DIMENSIONS)}
 
     if "requests" in body:
         return {"embeddings": [values(request) for request in body["requests"]]}
     return {"embedding": values(body)}
+
+
+# --- Vertex AI: Gemini as above, Anthropic at an address of its own -------------------------------
+
+
+def _vertex_anthropic_error(status: int, kind: str, message: str) -> _Json:
+    """Access and quotas are Google's, the rest is the model's."""
+    of = _gemini_error if status in (401, 403, 404, 429) else _anthropic_error
+    return of(status, kind, message)
+
+
+def vertex_embeddings(body: _Json) -> _Json:
+    """Of Gemini's models, which on Vertex say what they read."""
+    asked = body.get("requests") or [body]
+    read = sum(tokens(_text(request.get("content"))) for request in asked)
+    return {**gemini_embeddings(body), "usageMetadata": {"promptTokenCount": read}}
+
+
+def vertex_predictions(body: _Json) -> _Json:
+    """Of text models."""
+    size = (body.get("parameters") or {}).get("outputDimensionality") or _DIMENSIONS
+    texts = [instance["content"] for instance in body["instances"]]
+    return {
+        "predictions": [
+            {
+                "embeddings": {
+                    "values": vector_for(text, size),
+                    "statistics": {"token_count": tokens(text), "truncated": False},
+                }
+            }
+            for text in texts
+        ]
+    }
 
 
 # --- Bedrock -------------------------------------------------------------------------------------
@@ -527,6 +603,111 @@ def _bedrock_error(status: int, kind: str, message: str) -> _Json:
     return {"message": message}
 
 
+_BEDROCK_ERRORS: Final = {
+    403: "AccessDeniedException",
+    404: "ResourceNotFoundException",
+    408: "ModelTimeoutException",
+    424: "ModelErrorException",
+    429: "ThrottlingException",
+    500: "InternalServerException",
+    503: "ServiceUnavailableException",
+}
+"""By status, as botocore 1.44.8 knows them (bedrock-runtime, read 2026-11-24)."""
+
+
+def _bedrock_error_headers(status: int, kind: str) -> Mapping[str, str]:
+    name = _BEDROCK_ERRORS.get(
+        status, "ValidationException" if status < 500 else "InternalServerException"
+    )
+    return {"x-amzn-errortype": name}
+
+
+def bedrock_embeddings(body: _Json) -> _Json:
+    """Of Titan's models, and of Cohere's in the bodies of its own API."""
+    if "texts" in body:
+        return cohere_embeddings(body)
+    text = body["inputText"]
+    vector = vector_for(text, body.get("dimensions") or _DIMENSIONS)
+    return {
+        "embedding": vector,
+        "embeddingsByType": {"float": vector},
+        "inputTextTokenCount": tokens(text),
+    }
+
+
+# --- Cohere --------------------------------------------------------------------------------------
+
+
+def _cohere_finish(answer: Answer) -> str:
+    return "TOOL_CALL" if answer.tool else "MAX_TOKENS" if answer.is_cut else "COMPLETE"
+
+
+def _cohere_usage(answer: Answer) -> _Json:
+    counted = {"input_tokens": answer.prompt_tokens, "output_tokens": answer.completion_tokens}
+    return {"billed_units": counted, "tokens": counted}
+
+
+def _cohere_whole(question: Question, answer: Answer) -> _Json:
+    message: _Json = {"role": "assistant"}
+    if answer.text:
+        message["content"] = [{"type": "text", "text": answer.text}]
+    if calls := _openai_call(question, answer):
+        message["tool_calls"] = calls
+    return {
+        "id": _id(question, "co-"),
+        "message": message,
+        "finish_reason": _cohere_finish(answer),
+        "usage": _cohere_usage(answer),
+    }
+
+
+def _cohere_pieces(question: Question, answer: Answer) -> Iterator[tuple[bytes, bool]]:
+    def event(type_: str, message: _Json | None = None, **more: Any) -> bytes:
+        delta = {} if message is None else {"delta": {"message": message}}
+        return _event({"type": type_, **more, **delta}, type_)
+
+    yield (
+        event("message-start", {"role": "assistant", "content": []}, id=_id(question, "co-")),
+        False,
+    )
+    if answer.text:
+        yield event("content-start", {"content": {"type": "text", "text": ""}}, index=0), False
+    for word in _words(answer):
+        yield event("content-delta", {"content": {"text": word}}, index=0), True
+    if answer.text:
+        yield event("content-end", index=0), False
+    for call in _openai_call(question, answer):
+        function = call["function"]
+        begun = {**call, "function": {**function, "arguments": ""}}
+        yield event("tool-call-start", {"tool_calls": begun}, index=0), True
+        said = {"function": {"arguments": function["arguments"]}}
+        yield event("tool-call-delta", {"tool_calls": said}, index=0), True
+        yield event("tool-call-end", index=0), False
+    delta = {"finish_reason": _cohere_finish(answer), "usage": _cohere_usage(answer)}
+    yield _event({"type": "message-end", "delta": delta}, "message-end"), False
+
+
+def _cohere_error(status: int, kind: str, message: str) -> _Json:
+    return {"id": "stub", "message": message}
+
+
+def _cohere_failed(error: _Json) -> bytes:
+    """In the middle of a stream: its end, and a reason that is none."""
+    delta = {"finish_reason": "ERROR", "error": error["message"]}
+    return _event({"type": "message-end", "delta": delta}, "message-end")
+
+
+def cohere_embeddings(body: _Json) -> _Json:
+    size = body.get("output_dimension") or _DIMENSIONS
+    return {
+        "id": "stub",
+        "embeddings": {"float": [vector_for(text, size) for text in body["texts"]]},
+        "texts": body["texts"],
+        "meta": {"billed_units": {"input_tokens": sum(tokens(text) for text in body["texts"])}},
+        "response_type": "embeddings_by_type",
+    }
+
+
 # --- the table -----------------------------------------------------------------------------------
 
 WIRES: Final = (
@@ -558,6 +739,26 @@ WIRES: Final = (
         ending=_event({"type": "message_stop"}, "message_stop"),
     ),
     Wire(
+        name="vertex_anthropic",
+        path=re.compile(
+            r"/publishers/anthropic/models/(?P<model>[^/:]+):(?:rawPredict|streamRawPredict)\Z"
+        ),
+        question=_anthropic_question,
+        whole=_anthropic_whole,
+        pieces=_anthropic_pieces,
+        error=_vertex_anthropic_error,
+        ending=_event({"type": "message_stop"}, "message_stop"),
+    ),
+    Wire(
+        name="cohere",
+        path=re.compile(r"/v2/chat\Z"),
+        question=_cohere_question,
+        whole=_cohere_whole,
+        pieces=_cohere_pieces,
+        error=_cohere_error,
+        failed_piece=_cohere_failed,
+    ),
+    Wire(
         name="gemini",
         path=re.compile(
             r"/models/(?P<model>[^/:]+):(?P<method>generateContent|streamGenerateContent)\Z"
@@ -577,9 +778,15 @@ WIRES: Final = (
         content_type="application/vnd.amazon.eventstream",
         broken_piece=aws_event("contentBlockDelta", {"broken": True}),
         failed_piece=lambda error: aws_event("internalServerException", error, "exception"),
+        error_headers=_bedrock_error_headers,
     ),
 )
-EMBEDDINGS: Final[tuple[tuple[re.Pattern[str], Callable[[_Json], _Json]], ...]] = (
-    (re.compile(r"/embeddings\Z"), openai_embeddings),
-    (re.compile(r":(?:batchEmbedContents|embedContent)\Z"), gemini_embeddings),
+_EMBED_CONTENT: Final = r"/models/(?P<model>[^/:]+):(?:batchEmbedContents|embedContent)\Z"
+EMBEDDINGS: Final = (
+    Vectors("openai", re.compile(r"/embeddings\Z"), openai_embeddings),
+    Vectors("gemini", re.compile(rf"/publishers/google{_EMBED_CONTENT}"), vertex_embeddings),
+    Vectors("gemini", re.compile(_EMBED_CONTENT), gemini_embeddings),
+    Vectors("gemini", re.compile(r"/models/(?P<model>[^/:]+):predict\Z"), vertex_predictions),
+    Vectors("cohere", re.compile(r"/v2/embed\Z"), cohere_embeddings),
+    Vectors("bedrock", re.compile(r"/model/(?P<model>[^/]+)/invoke\Z"), bedrock_embeddings),
 )

@@ -7,9 +7,12 @@ dialects know nothing of routes, retries or money.
 from collections.abc import Mapping
 from typing import Final
 
+from runtime.upstream import vertex
 from runtime.upstream.anthropic import ANTHROPIC
 from runtime.upstream.azure import AZURE
 from runtime.upstream.base import Request, Response, Upstream, UpstreamError, UpstreamFailure
+from runtime.upstream.bedrock import BEDROCK
+from runtime.upstream.cohere import COHERE
 from runtime.upstream.dialect import (
     Dialect,
     Target,
@@ -23,8 +26,18 @@ from runtime.upstream.openai import OPENAI
 from runtime.upstream.stream import Chunk, StreamDecoder, StreamEnd, read_chunks, without_usage
 
 DIALECTS: Final[Mapping[str, Dialect]] = {
-    dialect.name: dialect for dialect in (OPENAI, AZURE, ANTHROPIC, GEMINI)
+    dialect.name: dialect
+    for dialect in (
+        *(OPENAI, AZURE, ANTHROPIC, GEMINI, COHERE, BEDROCK),
+        *(vertex.VERTEX, vertex.VERTEX_ANTHROPIC, vertex.VERTEX_OPENAI),
+    )
 }
+
+
+def dialect_of(wire: str, model: str) -> Dialect | None:
+    """What is spoken to this model of a provider with this wire; None if it is not spoken here."""
+    return vertex.spoken_by(model) if wire == vertex.VERTEX.name else DIALECTS.get(wire)
+
 
 __all__ = [
     "DIALECTS",
@@ -40,6 +53,7 @@ __all__ = [
     "UpstreamError",
     "UpstreamFailure",
     "UntranslatableError",
+    "dialect_of",
     "read_answer",
     "read_chunks",
     "translate",

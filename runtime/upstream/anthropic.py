@@ -47,37 +47,42 @@ _NATIVE: Final = ("top_k", "thinking")
 
 
 def request(target: Target, body: Body) -> Translated:
-    translated: Body = {
-        "model": target.model,
+    said, dropped = translated(target, body)
+    headers = {"x-api-key": target.secret, "anthropic-version": _VERSION}
+    url = joined_url(target.api_base, "messages", "v1")
+    return Translated(json_request(target, url, headers, {"model": target.model, **said}), dropped)
+
+
+def translated(target: Target, body: Body) -> tuple[Body, tuple[str, ...]]:
+    """The body but for the model, which not every host wants there, and what it leaves out."""
+    said: Body = {
         "max_tokens": body.get("max_completion_tokens")
         or body.get("max_tokens")
         or target.max_output_tokens,
         "messages": _messages(body["messages"]),
     }
-    translated |= {key: body[key] for key in ("stream", "top_p", *_NATIVE) if key in body}
+    said |= {key: body[key] for key in ("stream", "top_p", *_NATIVE) if key in body}
     dropped = {key for key in body if key not in _TRANSLATED and key not in _NATIVE}
     if system := _system(body["messages"]):
-        translated["system"] = system
+        said["system"] = system
     if (temperature := body.get("temperature")) is not None:
-        translated["temperature"] = min(temperature, 1.0)
+        said["temperature"] = min(temperature, 1.0)
         dropped |= {"temperature above 1"} if temperature > 1 else set()
     if stop := body.get("stop"):
-        translated["stop_sequences"] = [stop] if isinstance(stop, str) else stop
+        said["stop_sequences"] = [stop] if isinstance(stop, str) else stop
     if user := body.get("user"):
-        translated["metadata"] = {"user_id": user}
+        said["metadata"] = {"user_id": user}
     if tools := body.get("tools"):
-        translated["tools"] = [_tool(tool) for tool in tools]
-        translated |= _tool_choice(body)
+        said["tools"] = [_tool(tool) for tool in tools]
+        said |= _tool_choice(body)
     if output := _output_config(body):
-        translated["output_config"] = output
+        said["output_config"] = output
         dropped -= {"response_format"} if "format" in output else set()
     if body.get("n") == 1 or body.get("n") is None:
         dropped -= {"n"}
     if (body.get("response_format") or {}).get("type") == "text":
         dropped -= {"response_format"}
-    headers = {"x-api-key": target.secret, "anthropic-version": _VERSION}
-    url = joined_url(target.api_base, "messages", "v1")
-    return Translated(json_request(target, url, headers, translated), tuple(sorted(dropped)))
+    return said, tuple(sorted(dropped))
 
 
 def _output_config(body: Body) -> Body:

@@ -3,7 +3,7 @@
 Nothing here knows a dialect, and nothing retries: what a failure leads to is the engine's affair.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -21,6 +21,12 @@ class Request:
     """Until the whole answer is there or, on a stream, until its headers are."""
     idle_s: float | None = None
     """The longest silence between two pieces of a stream."""
+    authorize: "Authorize | None" = None
+    """Makes the headers that a secret alone does not, see `authorized`; None where none is wanted."""
+
+
+Authorize = Callable[[Request], Awaitable[Request]]
+"""Raises `UpstreamError` where the credentials are refused or cannot be had."""
 
 
 class Response(Protocol):

@@ -12,8 +12,9 @@ from typing import Any, Final, Protocol
 import orjson
 
 from designer.errors import DesignerError
-from runtime.upstream.base import Request, UpstreamError, UpstreamFailure
+from runtime.upstream.base import Authorize, Request, UpstreamError, UpstreamFailure
 from runtime.upstream.failures import in_band_failure
+from runtime.upstream.sse import Event, EventParser
 
 Body = dict[str, Any]
 
@@ -38,6 +39,10 @@ class Target:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     max_output_tokens: int = 4096
     """Sent where the provider demands a limit and the request has none."""
+    authorize: Authorize | None = None
+    """For accounts that a secret in a header does not open: signatures, tokens that expire."""
+    region: str = ""
+    """Where clouds are told to process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,14 @@ class StreamTranslation(Protocol):
     none, and `UpstreamError` where the provider says that it failed."""
 
     def __call__(self, payload: Body) -> Iterable[Body]: ...
+
+
+class Framing(Protocol):
+    """Events out of a stream's bytes, however they were cut. `feed` raises `FramingError`."""
+
+    def feed(self, chunk: bytes) -> list[Event]: ...
+
+    def close(self) -> list[Event]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +83,7 @@ class Dialect:
     error: Callable[[int, Mapping[str, str], bytes], UpstreamFailure]
     embedding: Embedding | None = None
     """None where the provider has no embeddings."""
+    framing: Callable[[], Framing] = EventParser
 
 
 def translate(
@@ -143,6 +157,7 @@ def json_request(target: Target, url: str, headers: Mapping[str, str], body: Bod
         headers={"content-type": "application/json", **headers, **target.headers},
         body=orjson.dumps(body),
         is_stream=bool(body.get("stream")),
+        authorize=target.authorize,
     )
 
 
@@ -200,6 +215,21 @@ def text_of(content: Any) -> str:
     if isinstance(content, str):
         return content
     return "".join(part["text"] for part in content if "text" in part)
+
+
+def only_text_of(content: Any, of: str) -> str:
+    """As `text_of`, where nothing but text can be said."""
+    if isinstance(content, list) and any("text" not in part for part in content):
+        raise UntranslatableError(f"anything but text in {of}")
+    return text_of(content)
+
+
+def texts_of(given: Any) -> list[str]:
+    """What an embedding is asked of, as texts."""
+    texts = [given] if isinstance(given, str) else list(given)
+    if not all(isinstance(text, str) for text in texts):
+        raise UntranslatableError("embeddings of token numbers")
+    return texts
 
 
 def data_url(url: str) -> tuple[str, str] | None:

@@ -20,7 +20,8 @@ from runtime.upstream.dialect import (
     data_url,
     joined_url,
     json_request,
-    text_of,
+    only_text_of,
+    texts_of,
     usage_chunk,
     usage_of,
 )
@@ -64,20 +65,30 @@ _TRANSLATED: Final = frozenset(
 
 
 def request(target: Target, body: Body) -> Translated:
-    translated: Body = {"contents": _contents(body["messages"])}
+    sent = json_request(target, _url(target, method(body)), _auth(target), translated(body))
+    return Translated(replace(sent, is_stream=bool(body.get("stream"))), dropped(body))
+
+
+def translated(body: Body) -> Body:
+    """The body, which says neither the model nor that it is a stream: the address does."""
+    said: Body = {"contents": _contents(body["messages"])}
     if system := _system(body["messages"]):
-        translated["systemInstruction"] = {"parts": system}
+        said["systemInstruction"] = {"parts": system}
     if config := _config(body):
-        translated["generationConfig"] = config
+        said["generationConfig"] = config
     if tools := body.get("tools"):
-        translated["tools"] = [{"functionDeclarations": [_declaration(tool) for tool in tools]}]
+        said["tools"] = [{"functionDeclarations": [_declaration(tool) for tool in tools]}]
         if (choice := body.get("tool_choice")) is not None:
-            translated["toolConfig"] = {"functionCallingConfig": _calling(choice)}
-    is_stream = bool(body.get("stream"))
-    method = "streamGenerateContent?alt=sse" if is_stream else "generateContent"
-    sent = json_request(target, _url(target, method), _auth(target), translated)
-    dropped = tuple(sorted(key for key in body if key not in _TRANSLATED))
-    return Translated(replace(sent, is_stream=is_stream), dropped)
+            said["toolConfig"] = {"functionCallingConfig": _calling(choice)}
+    return said
+
+
+def dropped(body: Body) -> tuple[str, ...]:
+    return tuple(sorted(key for key in body if key not in _TRANSLATED))
+
+
+def method(body: Body) -> str:
+    return "streamGenerateContent?alt=sse" if body.get("stream") else "generateContent"
 
 
 def _url(target: Target, method: str) -> str:
@@ -144,7 +155,7 @@ def _turn(message: Body, names: Mapping[str, str]) -> tuple[str, list[Body]]:
             name = names.get(message["tool_call_id"]) or message.get("name")
             if name is None:
                 raise UntranslatableError("the result of a tool call that is not in the dialogue")
-            result = _result(text_of(message.get("content")))
+            result = _result(only_text_of(message.get("content"), "the result of a tool"))
             return "user", [{"functionResponse": {"name": name, "response": result}}]
     raise UntranslatableError(f"messages of the role {message['role']!r}")
 
@@ -362,9 +373,7 @@ def _retry_delay_s(body: bytes) -> float | None:
 
 
 def embedding_request(target: Target, body: Body) -> Translated:
-    texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
-    if not all(isinstance(text, str) for text in texts):
-        raise UntranslatableError("embeddings of token numbers")
+    texts = texts_of(body["input"])
     size = {"outputDimensionality": body["dimensions"]} if body.get("dimensions") else {}
     name = f"models/{target.model.removeprefix('models/')}"
     requests = [{"model": name, "content": {"parts": [{"text": text}]}, **size} for text in texts]

@@ -13,7 +13,11 @@ class Event(NamedTuple):
     data: bytes
 
 
-class EventTooLargeError(ValueError):
+class FramingError(ValueError):
+    """The bytes are no stream of events, and nothing behind them can be read."""
+
+
+class EventTooLargeError(FramingError):
     """One event grew beyond what a provider sends."""
 
 

@@ -11,9 +11,9 @@ import orjson
 
 from runtime.upstream.alike import Alike
 from runtime.upstream.base import UpstreamError, UpstreamFailure
-from runtime.upstream.dialect import SHAPE_ERRORS, Body, StreamTranslation
+from runtime.upstream.dialect import SHAPE_ERRORS, Body, Framing, StreamTranslation
 from runtime.upstream.failures import in_band_failure
-from runtime.upstream.sse import Event, EventParser, EventTooLargeError
+from runtime.upstream.sse import Event, EventParser, FramingError
 
 _CONTENT: Final = (
     "content",
@@ -62,11 +62,19 @@ class StreamEnd:
 class StreamDecoder:
     """One stream. After a failure or the end nothing more comes out of `feed`."""
 
-    def __init__(self, translation: StreamTranslation, passes: bool = False) -> None:
-        """`passes`: chunks may come out as text, where the provider's is OpenAI's."""
+    def __init__(
+        self,
+        translation: StreamTranslation,
+        framing: Framing | None = None,
+        passes: bool = False,
+    ) -> None:
+        """`framing` is None for server-sent events.
+
+        `passes`: chunks may come out as text, where the provider's is OpenAI's.
+        """
         self._translation = translation
         self._alike = Alike() if passes else None
-        self._parser = EventParser()
+        self._parser: Framing = framing or EventParser()
         self._open: set[int] = set()
         """Choices that have begun and not ended."""
         self._received = 0
@@ -88,8 +96,10 @@ class StreamDecoder:
         self._received += len(data)
         try:
             return self._chunks(self._parser.feed(data))
-        except EventTooLargeError as error:
-            self.failure = UpstreamFailure("stream_error", message=str(error))
+        except FramingError as error:
+            has_begun = self.has_content or self._open
+            token = "stream_error" if has_begun else "malformed"
+            self.failure = UpstreamFailure(token, message=str(error))
             return []
 
     def close(self) -> tuple[list[Chunk], StreamEnd]:

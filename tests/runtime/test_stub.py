@@ -89,7 +89,7 @@ async def _listen(
 ) -> tuple[str, StreamEnd]:
     target = Target(stub.base_url("chat/acme/m"), "m", "k3y")
     request = translate(DIALECTS[name].request, target, {**body, "stream": True}).request
-    decoder = StreamDecoder(DIALECTS[name].stream("m"))
+    decoder = StreamDecoder(DIALECTS[name].stream("m"), DIALECTS[name].framing())
     chunks: list[dict[str, Any]] = []
     failure = None
     try:

@@ -1,5 +1,7 @@
 """Streams of every dialect: whole events only, and a verdict on how they ended."""
 
+import struct
+import zlib
 from typing import Any
 
 import orjson
@@ -8,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletionChunk
 
+from runtime.stub.wires import aws_event
 from runtime.upstream import DIALECTS, StreamDecoder, StreamEnd, read_chunks, without_usage
-from runtime.upstream.sse import EventParser
+from runtime.upstream.eventstream import MessageParser
+from runtime.upstream.sse import Event, EventParser
 
 
 def _sse(*payloads: Any, done: bool = False) -> bytes:
@@ -63,18 +67,46 @@ GEMINI_STREAM = _sse(
         "usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 2},
     },
 )
+COHERE_STREAM = _sse(
+    {"type": "message-start", "id": "c", "delta": {"message": {"role": "assistant"}}},
+    {"type": "content-start", "index": 0, "delta": {"message": {"content": {"type": "text", "text": ""}}}},
+    {"type": "content-delta", "index": 0, "delta": {"message": {"content": {"text": "Gr\u00fc\u00df "}}}},
+    {"type": "content-delta", "index": 0, "delta": {"message": {"content": {"text": "Gott \U0001f44b"}}}},
+    {"type": "content-end", "index": 0},
+    {
+        "type": "message-end",
+        "delta": {"finish_reason": "COMPLETE", "usage": {"billed_units": {"input_tokens": 3.0, "output_tokens": 2.0}, "tokens": {"input_tokens": 70.0, "output_tokens": 4.0}}},
+    },
+)  # fmt: skip
+BEDROCK_STREAM = b"".join(
+    aws_event(name, payload)
+    for name, payload in (
+        ("messageStart", {"role": "assistant"}),
+        ("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "Gr\u00fc\u00df "}, "p": "abcd"}),
+        ("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "Gott \U0001f44b"}}),
+        ("contentBlockStop", {"contentBlockIndex": 0}),
+        ("messageStop", {"stopReason": "end_turn"}),
+        ("metadata", {"usage": {"inputTokens": 1, "cacheReadInputTokens": 2, "outputTokens": 2, "totalTokens": 5}, "metrics": {"latencyMs": 1}}),
+    )
+)  # fmt: skip
 STREAMS = {
     "openai": OPENAI_STREAM,
     "azure": OPENAI_STREAM,
     "anthropic": ANTHROPIC_STREAM,
     "gemini": GEMINI_STREAM,
+    "cohere": COHERE_STREAM,
+    "bedrock": BEDROCK_STREAM,
+    "vertex": GEMINI_STREAM,
+    "vertex_anthropic": ANTHROPIC_STREAM,
+    "vertex_openai": OPENAI_STREAM,
 }
 
 
 def _decode(
     name: str, *pieces: bytes, passes: bool = False
 ) -> tuple[list[dict[str, Any]], StreamEnd]:
-    decoder = StreamDecoder(DIALECTS[name].stream("the-model"), passes)
+    dialect = DIALECTS[name]
+    decoder = StreamDecoder(dialect.stream("the-model"), dialect.framing(), passes)
     chunks = [chunk for piece in pieces for chunk in decoder.feed(piece)]
     rest, end = decoder.close()
     return read_chunks(chunks + rest), end
@@ -87,6 +119,10 @@ def _text(chunks: list[dict[str, Any]]) -> str:
 
 
 every_dialect = pytest.mark.parametrize("name", sorted(STREAMS))
+
+
+def test_every_dialect_has_a_stream_here() -> None:
+    assert STREAMS.keys() == DIALECTS.keys()
 
 
 @every_dialect
@@ -105,8 +141,9 @@ def test_a_stream_becomes_openais_chunks(name: str) -> None:
 @every_dialect
 @given(data=st.data())
 def test_it_does_not_matter_how_the_bytes_were_cut(name: str, data: st.DataObject) -> None:
-    line_end = data.draw(st.sampled_from([b"\n", b"\r\n", b"\r"]))
-    stream = STREAMS[name].replace(b"\n", line_end)
+    stream = STREAMS[name]
+    if name != "bedrock":  # which has no lines
+        stream = stream.replace(b"\n", data.draw(st.sampled_from([b"\n", b"\r\n", b"\r"])))
     cuts = sorted(data.draw(st.sets(st.integers(0, len(stream)), max_size=20)))
     pieces = [stream[a:b] for a, b in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
 
@@ -262,6 +299,7 @@ def test_one_of_two_answers_left_open_is_a_cut() -> None:
         ("anthropic", {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}, "stream_error"),
         ("gemini", {"error": {"code": 503, "message": "overloaded", "status": "UNAVAILABLE"}}, "stream_error"),
         ("gemini", {"promptFeedback": {"blockReason": "SAFETY"}}, "content_policy"),
+        ("cohere", {"type": "message-end", "delta": {"finish_reason": "TIMEOUT"}}, "stream_error"),
     ],
 )  # fmt: skip
 def test_an_error_inside_a_stream_ends_it(name: str, event: dict[str, Any], token: str) -> None:
@@ -270,6 +308,52 @@ def test_an_error_inside_a_stream_ends_it(name: str, event: dict[str, Any], toke
     assert chunks == []
     assert end.failure is not None
     assert end.failure.token == token
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [("throttlingException", 429), ("modelStreamErrorException", 424), ("newException", None)],
+)
+def test_an_exception_inside_amazons_stream_ends_it(name: str, status: int | None) -> None:
+    exception = aws_event(name, {"message": "Slow down"}, "exception")
+
+    chunks, end = _decode("bedrock", exception + BEDROCK_STREAM)
+
+    assert chunks == []
+    assert end.failure is not None
+    assert (end.failure.token, end.failure.status) == ("stream_error", status)
+    assert end.failure.message == "Slow down"
+
+
+@given(at=st.integers(0, len(BEDROCK_STREAM) - 1), bit=st.integers(0, 7))
+def test_no_flipped_bit_of_amazons_stream_passes_unseen(at: int, bit: int) -> None:
+    """Its checksums are looked at."""
+    flipped = bytearray(BEDROCK_STREAM)
+    flipped[at] ^= 1 << bit
+
+    chunks, end = _decode("bedrock", bytes(flipped))
+
+    whole, _ = _decode("bedrock", BEDROCK_STREAM)
+    assert chunks == whole[: len(chunks)]
+    assert end.failure is not None
+
+
+@pytest.mark.parametrize("kind", range(10))
+def test_headers_of_every_type_stand_in_amazons_messages(kind: int) -> None:
+    """A new header of any type is passed over, and what follows it is read."""
+    size = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}.get(kind, 5)
+    prefix = b"\x00\x05" if kind in (6, 7) else b""
+    extra = b"\x01x" + bytes([kind]) + prefix + b"a" * size
+    known = b"".join(
+        bytes([len(name)]) + name + b"\x07" + len(value).to_bytes(2, "big") + value
+        for name, value in ((b":event-type", b"metadata"), (b":message-type", b"event"))
+    )
+    headers, payload = extra + known, b'{"a":1}'
+    prelude = struct.pack("!II", 16 + len(headers) + len(payload), len(headers))
+    message = prelude + struct.pack("!I", zlib.crc32(prelude)) + headers + payload
+    message += struct.pack("!I", zlib.crc32(message))
+
+    assert MessageParser().feed(message) == [Event("metadata", b'{"metadata":{"a":1}}')]
 
 
 @pytest.mark.parametrize(
@@ -311,6 +395,55 @@ def test_anthropics_tool_calls_arrive_piece_by_piece() -> None:
             for call in choice["delta"].get("tool_calls", ()):
                 calls[call["index"]] = calls.get(call["index"], "") + call["function"]["arguments"]
     assert calls == {0: '{"a": 1}', 1: "{}"}
+    assert (end.failure, end.finish_reason) == (None, "tool_calls")
+
+
+CALL_BEGINS = {"id": "t1", "type": "function", "function": {"name": "f", "arguments": ""}}
+CALLING = {
+    "cohere": _sse(
+        {"type": "message-start", "id": "c"},
+        {"type": "tool-plan-delta", "delta": {"message": {"tool_plan": "Looking."}}},
+        {"type": "tool-call-start", "index": 3, "delta": {"message": {"tool_calls": CALL_BEGINS}}},
+        {"type": "tool-call-delta", "index": 3, "delta": {"message": {"tool_calls": {"function": {"arguments": '{"a":'}}}}},
+        {"type": "tool-call-delta", "index": 3, "delta": {"message": {"tool_calls": {"function": {"arguments": " 1}"}}}}},
+        {"type": "tool-call-end", "index": 3},
+        {"type": "tool-call-start", "index": 4, "delta": {"message": {"tool_calls": {**CALL_BEGINS, "id": "t2"}}}},
+        {"type": "tool-call-delta", "index": 4, "delta": {"message": {"tool_calls": {"function": {"arguments": "{}"}}}}},
+        {"type": "message-end", "delta": {"finish_reason": "TOOL_CALL"}},
+    ),
+    "bedrock": b"".join(
+        aws_event(name, payload)
+        for name, payload in (
+            ("messageStart", {"role": "assistant"}),
+            ("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"reasoningContent": {"text": "hm"}}}),
+            ("contentBlockDelta", {"contentBlockIndex": 1, "delta": {"text": "Looking."}}),
+            ("contentBlockStart", {"contentBlockIndex": 2, "start": {"toolUse": {"toolUseId": "t1", "name": "f"}}}),
+            ("contentBlockDelta", {"contentBlockIndex": 2, "delta": {"toolUse": {"input": '{"a":'}}}),
+            ("contentBlockDelta", {"contentBlockIndex": 2, "delta": {"toolUse": {"input": " 1}"}}}),
+            ("contentBlockStop", {"contentBlockIndex": 2}),
+            ("contentBlockStart", {"contentBlockIndex": 3, "start": {"toolUse": {"toolUseId": "t2", "name": "f"}}}),
+            ("contentBlockStop", {"contentBlockIndex": 3}),
+            ("messageStop", {"stopReason": "tool_use"}),
+        )
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(CALLING))
+def test_tool_calls_arrive_piece_by_piece_beside_what_is_said(name: str) -> None:
+    chunks, end = _decode(name, CALLING[name])
+
+    calls: dict[int, str] = {}
+    ids: list[str] = []
+    for chunk in chunks:
+        ChatCompletionChunk.model_validate(chunk, strict=True)
+        for choice in chunk["choices"]:
+            for call in choice["delta"].get("tool_calls", ()):
+                ids += [call["id"]] if "id" in call else []
+                calls[call["index"]] = calls.get(call["index"], "") + call["function"]["arguments"]
+    assert calls == {0: '{"a": 1}', 1: "{}"}
+    assert ids == ["t1", "t2"]
+    assert _text(chunks) == "Looking."
     assert (end.failure, end.finish_reason) == (None, "tool_calls")
 
 
