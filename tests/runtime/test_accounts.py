@@ -34,7 +34,7 @@ from runtime.upstream import (
 )
 from runtime.upstream.authorized import Authorized
 from runtime.upstream.base import Upstream
-from runtime.upstream.http import AiohttpUpstream
+from runtime.upstream.http import HttpUpstream
 
 BODY = {"messages": [{"role": "user", "content": "hi"}]}
 PAIR = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI"}
@@ -144,7 +144,7 @@ def test_what_arrives_has_the_signature_that_aws_computes_of_it(
     env = PAIR if token is None else {**PAIR, "AWS_SESSION_TOKEN": token}
 
     async def ask(base: str) -> None:
-        upstream = AiohttpUpstream()
+        upstream = HttpUpstream()
         deployment = structs.replace(_bedrock(api_base=base), model=model)
         send = translate(DIALECTS["bedrock"].request, target(deployment, "bedrock", "", env), BODY)
         await (await Authorized(upstream)(send.request)).read()
