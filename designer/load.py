@@ -87,11 +87,30 @@ class Config(Struct, frozen=True):
     images: tuple[Image, ...] = ()
     """Its gateway's, named in the files that were looked at: which version will read it."""
 
-    def with_semantics(self, name: str) -> "Config":
-        """`reference` makes it behave as a careful engineer would want, `own` as its gateway does."""
+    def with_semantics(self, name: str, report: Report | None = None) -> "Config":
+        """Behaving as its gateway does (`own`), as a careful engineer would want (`reference`), or as
+        another gateway or version does (`litellm@1.109`).
+
+        What a file says of screens is its own gateway's to enforce: another one has none of them.
+        Raises UsageError for a name that is none of these; an unmeasured version is reported.
+        """
         if name == "own":
             return self
-        return replace(self, parsed=replace(self.parsed, semantics=REFERENCE))
+        if name == REFERENCE.name:
+            return replace(self, parsed=replace(self.parsed, semantics=REFERENCE))
+        token, _, version = name.partition("@")
+        if token not in GATEWAYS:
+            known = ", ".join(("own", REFERENCE.name, *GATEWAYS))
+            raise UsageError(f"nobody behaves like {name!r}; there are {known}")
+        gateway = GATEWAYS[token]
+        gateway.tell_unmeasured(version, report if report is not None else Report())
+        if gateway is not self.gateway:
+            semantics = gateway.semantics(version)
+            return replace(self, parsed=replace(self.parsed, semantics=semantics))
+        again = gateway.parse(self.read, Report(), version)
+        assert again is not None, "it was parsed before, and only the version has changed"
+        parsed = replace(self.parsed, routing=again.routing, semantics=again.semantics)
+        return replace(self, parsed=parsed)
 
     @property
     def terms(self) -> Mapping[str, Terms]:

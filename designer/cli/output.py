@@ -8,6 +8,8 @@ import click
 
 from designer.diagnostics import Diagnostic, Report, Severity
 from designer.gateways.base import Parsed
+from designer.gateways.reference import REFERENCE
+from designer.gateways.registry import GATEWAYS
 from designer.render import findings as render
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -18,6 +20,25 @@ _COLOUR = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cy
 def format_option(*more: str) -> Callable[[_Command], _Command]:
     choices = click.Choice(["text", "json", *more])
     return click.option("--format", "format_", type=choices, default="text", show_default=True)
+
+
+class _Semantics(click.ParamType):
+    """Whose behaviour: `own`, `reference`, or a gateway's token."""
+
+    name = "own|reference|TOKEN"
+    help = (
+        "Behave as the file's own gateway does, as a careful engineer would want, or as another "
+        "gateway: litellm@1.106."
+    )
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        known = ("own", REFERENCE.name, *GATEWAYS)
+        if value.partition("@")[0] not in known or value.startswith(("own@", "reference@")):
+            self.fail(f"{value!r} is none of {', '.join(known)}.", param, ctx)
+        return value
+
+
+SEMANTICS = _Semantics()
 
 
 def play_options(command: _Command) -> _Command:
@@ -32,10 +53,10 @@ def play_options(command: _Command) -> _Command:
         ),
         click.option(
             "--semantics",
-            type=click.Choice(["own", "reference"]),
+            type=SEMANTICS,
             default="own",
             show_default=True,
-            help="Behave as the gateway does, or as a careful engineer would want.",
+            help=SEMANTICS.help,
         ),
         click.option(
             "--gateway",

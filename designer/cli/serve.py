@@ -15,12 +15,14 @@ import click
 from designer import resources
 from designer.catalog import Price, load_catalog
 from designer.catalog.model import Evidence
-from designer.cli.output import tell
+from designer.cli.output import SEMANTICS, tell
 from designer.cli.simulate import read_scenario
 from designer.cli.stubbed import Timed, stub_faults, unplayed
 from designer.diagnostics import Report
 from designer.engine.call import Program
+from designer.engine.semantics import Semantics
 from designer.errors import DesignerError, UsageError
+from designer.gateways.reference import REFERENCE
 from designer.load import Config, load_config
 
 if TYPE_CHECKING:
@@ -41,10 +43,11 @@ def _need_runtime() -> None:
 def _load(path: str, semantics: str = "reference") -> Config:
     report = Report()
     config = load_config(path, report)
+    config = config and config.with_semantics(semantics, report)
     tell(report)
     if config is None:
         raise click.exceptions.Exit(2)
-    return config.with_semantics(semantics)
+    return config
 
 
 def _priced(config: Config) -> "Mapping[str, Priced]":
@@ -118,10 +121,10 @@ Examples:
 )
 @click.option(
     "--semantics",
-    type=click.Choice(["reference", "own"]),
+    type=SEMANTICS,
     default="reference",
     show_default=True,
-    help="Behave as a careful engineer would want, or as the gateway does.",
+    help=SEMANTICS.help,
 )
 @click.option(
     "--workers",
@@ -215,8 +218,27 @@ def _run(serving: Coroutine[None, None, None]) -> None:
 
 
 def _announce(config: Config, url: str, state: Path) -> None:
-    click.echo(f"serving {', '.join(r.name for r in config.parsed.routing.routes)}")
+    semantics = config.parsed.semantics
+    of = (
+        "" if semantics.name == REFERENCE.name else f" as {semantics.name} {semantics.version} does"
+    )
+    click.echo(f"serving {', '.join(r.name for r in config.parsed.routing.routes)}{of}")
     click.echo(f"  at {url}/v1   ledger {state}")
+
+
+def _forgiven(semantics: Semantics) -> list[str]:
+    """What the runtime's decoder forgives, or not, whatever gateway it behaves as."""
+    own = REFERENCE.overlooks
+    return [
+        *(
+            f"a stream with `{kind}` is whole here, and not there"
+            for kind in sorted(own - semantics.overlooks)
+        ),
+        *(
+            f"an answer with `{kind}` fails here, and not there"
+            for kind in sorted(semantics.overlooks - own)
+        ),
+    ]
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -245,6 +267,7 @@ async def _serve(
     routing = config.parsed.routing
     program = Program(routing, config.parsed.semantics)
     catalog = load_catalog()
+    forgiven = _forgiven(config.parsed.semantics)
     async with contextlib.AsyncExitStack() as stack:
         server, notes = None, tuple[str, ...]()
         if stub:
@@ -262,7 +285,7 @@ async def _serve(
             _announce(config, service.url, state)
         if server is not None:
             click.echo(f"  stub providers at {server.url}   faults: POST {server.url}/stub/faults")
-        for note in notes:
+        for note in (*notes, *forgiven):
             click.echo(f"  note: {note}")
         await _until_told_to_stop()
     if listening is None:

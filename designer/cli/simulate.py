@@ -109,7 +109,7 @@ def simulate(
     jobs = []
     for config in loaded:
         if config is not None:
-            parsed = config.with_semantics(semantics).parsed
+            parsed = config.with_semantics(semantics, report).parsed
             terms = services(config), loads(config)
             jobs += [
                 Job(parsed, scenario, *terms, recording)

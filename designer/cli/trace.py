@@ -51,7 +51,7 @@ def trace(
     if loaded is None or script is None:
         tell(report)
         raise click.exceptions.Exit(2)
-    parsed = loaded.with_semantics(semantics).parsed
+    parsed = loaded.with_semantics(semantics, report).parsed
     traced = run_trace(parsed, script, report, route, seed, loaded.terms)
     tell(report)
     tell_settings(parsed)

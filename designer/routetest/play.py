@@ -98,7 +98,7 @@ def play(
     bench: Bench, tests: Iterable[RouteTest], report: Report, semantics: str = "own", seed: int = 0
 ) -> list[Result]:
     """What the engine makes of each test; one whose route is not clear is a finding, and no result."""
-    config = bench.config.with_semantics(semantics)
+    config = bench.config.with_semantics(semantics, report)
     results = []
     for test in tests:
         traces = traced(test, config, report, seed)

@@ -60,7 +60,8 @@ class Provider:
         if send.is_stream:
             limits.append((send.idle_s, "first_token"))
         known = [(limit, token) for limit, token in limits if limit is not None]
-        limit_s, token = min(known, default=(None, "timeout"))
+        # Of two equal limits it is the attempt's that is told, as on paper.
+        limit_s, token = min(known, key=lambda one: one[0], default=(None, "timeout"))
         is_silent = outcome.kind == "timeout"
         takes_s = max(outcome.delay_s, HANGS_S) if is_silent else outcome.delay_s
         if is_silent and limit_s is None:
