@@ -36,6 +36,7 @@ from designer.engine.world import World
 from designer.gateways.base import Parsed, Terms
 from designer.ir import Guardrail, Pool, walk
 from designer.reading import BAD_VALUE, Reader, guess
+from designer.tasks import last_said, routes_by_task, task_of
 
 SCHEMA_VERSION = 1
 
@@ -96,6 +97,8 @@ class Asked(Struct, frozen=True):
     texts: tuple[str, ...] = ()
     """What its messages say, for guardrails that look for a pattern."""
     ends_with_assistant: bool = False
+    prompt: str = ""
+    """What the user said last."""
     route: str = ""
     model: str = ""
     """What its body asks for; counts where it is a route's name."""
@@ -128,6 +131,22 @@ def load_outcomes(text: str, file: str, report: Report) -> Script | None:
     script = None if document is None else read_script(document, (), found)
     report.extend(found)
     return None if found.has_errors else script
+
+
+def saying(script: Script, prompt: str) -> Script:
+    """Every request of the script ends with this prompt."""
+    return replace(script, asked=tuple(_saying(asked, prompt) for asked in script.asked))
+
+
+def _saying(asked: Asked, prompt: str) -> Asked:
+    tokens = estimated_tokens([{"content": prompt}])
+    return replace(
+        asked,
+        request=replace(asked.request, input_tokens=tokens),
+        texts=(*asked.texts, prompt),
+        ends_with_assistant=False,
+        prompt=prompt,
+    )
 
 
 _SCRIPT_KEYS = ("request", "requests", "draws", "outcomes")
@@ -204,6 +223,7 @@ def _asked(reader: Reader, value: Any, path: tuple[str | int, ...]) -> Asked:
     return Asked(
         request=replace(request, input_tokens=counted),
         texts=tuple(text_of(m.get("content")) for m in messages if isinstance(m, dict)),
+        prompt=last_said(messages),
         ends_with_assistant=isinstance(last, dict) and last.get("role") == "assistant",
         route=str(value.get("route", "")),
         model=str(value.get("model", "")),
@@ -405,7 +425,11 @@ def trace(
             led = routing.led(str(asked.request.team.get("name", "")), wants[index])
             changed = parsed.for_request(routing, led, asked.request.params)
             routing, taken[index] = changed
-    arrivals = [Arrival(script.asked[i].at_s, taken[i], script.asked[i].request) for i in order]
+    by_task = routes_by_task(routing) if parsed.semantics.guesses_task else frozenset()
+    arrivals = [
+        Arrival(script.asked[i].at_s, taken[i], _guessed(script.asked[i], taken[i] in by_task))
+        for i in order
+    ]
     chance = random.Random(seed)
     draws = chain(script.draws, iter(chance.random, None))
     around = _Scripted(names, script, order, counts=_counts_usage(parsed))
@@ -414,6 +438,13 @@ def trace(
     prices = parsed.terms if terms is None else terms
     traced = {order[run.index]: _trace(run, parsed, names, around, prices) for run in runs}
     return tuple(replace(traced[index], route=wants[index]) for index in sorted(traced))
+
+
+def _guessed(asked: Asked, is_by_task: bool) -> Request:
+    """With the task that its prompt looks like, where that decides and the request does not say it."""
+    if not is_by_task or "task" in asked.request.metadata:
+        return asked.request
+    return replace(asked.request, task=task_of(asked.prompt))
 
 
 def _counts_usage(parsed: Parsed) -> bool:
@@ -546,6 +577,10 @@ def _trace(
     if any(isinstance(screen, Fit | Throughput) for screen in semantics.screens):
         tokens = run.arrival.request.input_tokens
         assumed[f"the prompt has {tokens} tokens: as `input_tokens` says, or by its length"] = None
+    if run.arrival.request.task:
+        assumed[
+            f"the prompt is taken for `{run.arrival.request.task}`: it does not say its task"
+        ] = None
     assumed |= around.assumed.get(run.index, {})
     for attempt in run.attempts:
         if attempt.hung:

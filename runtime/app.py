@@ -8,13 +8,15 @@ a request goes is decided by the configuration alone; nothing that a client send
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 
 from designer.engine.events import Request as Asked
 from designer.engine.lengths import estimated_tokens
 from designer.ir import Routing
+from designer.tasks import last_said, routes_by_task, task_of
 from runtime.asgi import (
     BodyTooLargeError,
     ClientGoneError,
@@ -58,6 +60,12 @@ class App:
     books: Books
     wall_clock: Callable[[], float]
     """Seconds since 1970, for the ledger; the driver has a monotonic one."""
+    _by_task: frozenset[str] = field(init=False)
+    """The routes for which a prompt's task is guessed."""
+
+    def __post_init__(self) -> None:
+        guesses = self.driver.program.semantics.guesses_task
+        self._by_task = routes_by_task(self._routing) if guesses else frozenset()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         surface = SURFACES.get(scope["path"])
@@ -129,6 +137,7 @@ class App:
             return _refusal(surface, 400, str(error), "unsupported")
         user = str(chat.body.get("user") or "")
         metadata, messages = chat.body.get("metadata"), chat.body.get("messages")
+        messages = messages if isinstance(messages, list) else []
         asked = Asked(
             stream=body.get("stream") is True,
             metadata=metadata if isinstance(metadata, Mapping) else {},
@@ -136,7 +145,8 @@ class App:
             user=user,
             team={"name": caller.team},
             path=surface.path,
-            input_tokens=estimated_tokens(messages if isinstance(messages, list) else ()),
+            task=self._task(caller.team, body["model"], messages),
+            input_tokens=estimated_tokens(messages),
         )
         trace = _trace(self.wall_clock())
         exchange = _Exchange(surface, body, body["model"], caller, asked, trace, chat.dropped)
@@ -150,6 +160,12 @@ class App:
         told = {"x-designer-served-by": first.deployment, "x-designer-trace": trace}
         await send_stream(receive, send, told, self._events(first, items, exchange))
         return None
+
+    def _task(self, team: str, model: str, messages: list[Any]) -> str:
+        """What the prompt is for, where the route asks."""
+        if self._routing.led(team, model) not in self._by_task:
+            return ""
+        return task_of(last_said(messages))
 
     def _problem(self, surface: Surface, body: Body) -> tuple[int, str, str] | None:
         """What makes the request one that no deployment could answer: status, message, code."""

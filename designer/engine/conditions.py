@@ -63,8 +63,10 @@ def holds(
 def _lookup(key: str, request: Request) -> Any:
     space, _, name = key.partition(".")
     match space:
-        case "metadata" | "task":
-            return request.metadata.get(name or "task", _MISSING)
+        case "metadata":
+            return request.metadata.get(name, _MISSING)
+        case "task":
+            return request.metadata.get("task", request.task or _MISSING)
         case "params":
             return request.params.get(name, _MISSING)
         case "team":

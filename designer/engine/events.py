@@ -21,6 +21,8 @@ class Request(Struct, frozen=True):
     user: str = ""
     team: Mapping[str, Any] = field(default_factory=dict)
     path: str = "/v1/chat/completions"
+    task: str = ""
+    """What its prompt was taken to be for, where somebody has looked; what it says itself comes first."""
     input_tokens: int | None = None
     """How long its prompt is; None where nobody has counted."""
 

@@ -117,6 +117,8 @@ class Semantics(Struct, frozen=True):
     """Whether finding only cooling deployments hides the failure that came before."""
     tells_no_route: bool = False
     """Whether finding no case of a switch to hold hides the failure that came before."""
+    guesses_task: bool = False
+    """Whether a request that does not say its task is given the one that its prompt looks like."""
     compares: Literal["values", "javascript"] = "values"
     """How conditions compare: by value, or as JavaScript's operators do, missing values included."""
     depth: int = 5
