@@ -3,13 +3,15 @@
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from designer.cli.output import echo_json, format_option, play_options, tell, tell_settings
 from designer.diagnostics import Report
 from designer.errors import UsageError
-from designer.load import load_config
+from designer.load import Config, load_config
+from designer.profile.units import NotAValue, parse_duration_s
 from designer.render.simulation import text as as_text
 from designer.services import loads, services
 from designer.simulate import (
@@ -38,6 +40,7 @@ Examples:
   designer simulate old.yaml new.yaml --scenario brownout --seed 7
   designer simulate out/eu-support --scenario brownout --scenario all-down --seeds 20
   designer simulate out/eu-support --scenario mine.yaml --format json
+  designer simulate config.yaml --scenario brownout --against ~/litellm/bin/litellm --compress 60
 
 \b
 Scenarios that come along:
@@ -74,6 +77,45 @@ Scenarios that come along:
     help="Who shares them: this machine, or a Dask or Ray cluster.",
 )
 @click.option("--address", help="Of a running cluster; without it one is started here.")
+@click.option(
+    "--against",
+    metavar="PATH",
+    help="Play it on this gateway too (LiteLLM's or Portkey's program, a folder with one, or the word "
+    "runtime), and compare request by request.",
+)
+@click.option(
+    "--compress",
+    type=click.FloatRange(1.0),
+    default=1.0,
+    show_default=True,
+    metavar="FACTOR",
+    help="With --against: divide the scenario's times, not its rates, by this.",
+)
+@click.option(
+    "--at-most",
+    type=click.IntRange(1, 2000),
+    default=200,
+    show_default=True,
+    metavar="N",
+    help="With --against: how many requests are sent.",
+)
+@click.option(
+    "--within", default="60s", show_default=True, help="With --against: for how long they are sent."
+)
+@click.option(
+    "--tolerance",
+    default="500ms",
+    show_default=True,
+    help="With --against: how much later than on paper something may happen.",
+)
+@click.option(
+    "--at-least",
+    type=click.FloatRange(0, 100),
+    default=95.0,
+    show_default=True,
+    metavar="PERCENT",
+    help="With --against: fewer requests alike than that are a difference, exit 1.",
+)
 @click.option("--strict", is_flag=True, help="Refuse a log of which an entry cannot be read.")
 @click.option(
     "--allow-inconclusive", is_flag=True, help="Exit 0 although an assertion could not be judged."
@@ -89,6 +131,12 @@ def simulate(
     workers: int | None,
     backend: Backend,
     address: str | None,
+    against: str | None,
+    compress: float,
+    at_most: int,
+    within: str,
+    tolerance: str,
+    at_least: float,
     strict: bool,
     allow_inconclusive: bool,
     format_: str,
@@ -106,6 +154,11 @@ def simulate(
     if report.has_errors:
         tell(report)
         raise click.exceptions.Exit(2)
+    if against is not None:
+        bounds = (at_most, _seconds(within), compress, _seconds(tolerance), at_least / 100)
+        if len(loaded) > 1 or len(played) > 1 or seeds > 1:
+            raise UsageError("--against plays one configuration, one scenario and one seed")
+        _against(loaded[0], played[0], against, semantics, seed, bounds, report, format_)
     jobs = []
     for config in loaded:
         if config is not None:
@@ -133,6 +186,33 @@ def simulate(
     accepted = ("held", "inconclusive") if allow_inconclusive else ("held",)
     checks = [check for result in results for check in result.checks]
     raise click.exceptions.Exit(int(any(check.verdict not in accepted for check in checks)))
+
+
+def _against(
+    config: Config | None,
+    scenario: Scenario,
+    gateway: str,
+    semantics: str,
+    seed: int,
+    bounds: tuple[int, float, float, float, float],
+    report: Report,
+    format_: str,
+) -> NoReturn:
+    from designer.cli.worlds import Bounds, against, show
+
+    assert config is not None, "a report without errors has a configuration"
+    found = config.with_semantics(semantics, report)
+    both = against(found, scenario, gateway, semantics, seed, Bounds(*bounds), report)
+    tell(report)
+    show(both, format_)
+    raise click.exceptions.Exit(int(not both.agrees))
+
+
+def _seconds(text: str) -> float:
+    try:
+        return parse_duration_s(text)
+    except NotAValue as problem:
+        raise UsageError(f"{text!r} is {problem}") from problem
 
 
 def _recording(scenario: Scenario, is_strict: bool, report: Report) -> Recording | None:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _LITERAL = str.maketrans({"[": "[[]", "*": "[*]", "?": "[?]"})
 
 
+UNPLAYED = "the fault of {target} is no provider's, and is not played"
+
+
 class Timed(NamedTuple):
     fault: "StubFault"
     after_s: float
@@ -34,7 +37,7 @@ class Timed(NamedTuple):
 
 def unplayed(scenario: Scenario) -> list[str]:
     """The targets that mean nothing to a provider, in words."""
-    return [str(fault.target) for fault in scenario.faults if _is_unplayed(fault)]
+    return [str(fault.target) for fault in scenario.faults if is_unplayed(fault)]
 
 
 def stub_faults(config: Config, scenario: Scenario, report: Report) -> list[Timed]:
@@ -43,7 +46,7 @@ def stub_faults(config: Config, scenario: Scenario, report: Report) -> list[Time
     names = tuple(route.name for route in routing.routes)
     traffic = loads_of(scenario.traffic, loads(config), names)
     busiest = max(traffic, key=lambda name: traffic[name].rate_per_s, default="")
-    played = replace(scenario, faults=tuple(f for f in scenario.faults if not _is_unplayed(f)))
+    played = replace(scenario, faults=tuple(f for f in scenario.faults if not is_unplayed(f)))
     faults = Faults(played, routing, known, busiest, report)
     return [
         timed
@@ -53,7 +56,7 @@ def stub_faults(config: Config, scenario: Scenario, report: Report) -> list[Time
     ]
 
 
-def _is_unplayed(fault: Fault) -> bool:
+def is_unplayed(fault: Fault) -> bool:
     target = fault.target
     return bool(target.guardrail or target.route or target.cache)
 

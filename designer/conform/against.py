@@ -125,7 +125,7 @@ class Stage:
     def _requests(
         self, test: RouteTest, foretold: Sequence[Trace], marks: Sequence[int]
     ) -> list[Asked]:
-        put = _REQUEST[self._bench.config.gateway.name]
+        put = REQUEST[self._bench.config.gateway.name]
         key = {"authorization": f"Bearer {self._gateway.key}"} if self._gateway.key else {}
         requests = []
         for one, said, mark in zip(foretold, _said(test), marks, strict=True):
@@ -276,7 +276,7 @@ def _to_portkey(copy: Rehearsal, route: str, said: Mapping[str, Any], mark: int)
     return Asked(_COMPLETIONS, headers, body)
 
 
-_REQUEST: Mapping[str, Callable[[Rehearsal, str, Mapping[str, Any], int], Asked]] = {
+REQUEST: Mapping[str, Callable[[Rehearsal, str, Mapping[str, Any], int], Asked]] = {
     "litellm": _to_litellm,
     "portkey-oss": _to_portkey,
 }

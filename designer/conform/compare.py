@@ -52,6 +52,12 @@ def compare(case: Case, parsed: Parsed, seen: Sequence[Observed]) -> Compared:
     return Compared(tuple(late), traces, draws, only_times=bool(late))
 
 
+def between(one: Trace, real: Observed, tolerance_s: float = TOLERANCE_S) -> tuple[str, ...]:
+    """How one request differs; when something happened is looked at only where all else is the same."""
+    found = (*_paths(one, real), *_ends(one, real))
+    return found or tuple(_times(one, real, tolerance_s))
+
+
 def _paths(one: Trace, real: Observed) -> Iterator[str]:
     traced = [t.deployment for t in one.attempts]
     asked = [t.deployment for t in real.attempts]
@@ -73,7 +79,7 @@ def _ends(one: Trace, real: Observed) -> Iterator[str]:
         yield f"served by {real.served_by}, traced {final.served_by}"
 
 
-def _times(one: Trace, real: Observed) -> Iterator[str]:
+def _times(one: Trace, real: Observed, tolerance_s: float = TOLERANCE_S) -> Iterator[str]:
     if not one.attempts:
         return
     start_s = one.attempts[0].at_s
@@ -84,7 +90,7 @@ def _times(one: Trace, real: Observed) -> Iterator[str]:
         at_s = tried.at_s - start_s
         slack_s += high - low if at_s > before_s else 0.0
         before_s = at_s
-        if not -TOLERANCE_S <= was.at_s - at_s <= slack_s + TOLERANCE_S:
+        if not -tolerance_s <= was.at_s - at_s <= slack_s + tolerance_s:
             yield f"{tried.deployment} asked at {was.at_s:.2f} s, traced at {at_s:.2f} s"
             return
 

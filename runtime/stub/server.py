@@ -164,6 +164,11 @@ class StubServer:
         """The `api_base` under which this deployment answers, in any dialect."""
         return f"{self.url}/d/{quote(deployment, safe='')}"
 
+    @property
+    def now_s(self) -> float:
+        """Since the server was made, as `Received.at_s` has it."""
+        return self._clock() - self._made_at
+
     def add_fault(self, fault: Fault, after_s: float = 0.0) -> None:
         self.faults.add(fault, self._clock() + after_s)
 
