@@ -128,7 +128,7 @@ class App:
         body = await _read(surface, receive)
         if isinstance(body, Whole):
             return body
-        problem = self._problem(surface, body)
+        problem = self._problem(surface, body, caller)
         if problem is not None:
             return _refusal(surface, *problem)
         try:
@@ -143,7 +143,7 @@ class App:
             metadata=metadata if isinstance(metadata, Mapping) else {},
             params=chat.body,
             user=user,
-            team={"name": caller.team},
+            team=self._team(caller.team),
             path=surface.path,
             task=self._task(caller.team, body["model"], messages),
             input_tokens=estimated_tokens(messages),
@@ -153,10 +153,12 @@ class App:
         passes = surface.passed is not None
         items = self.driver.perform(exchange.route, asked, chat.body, passes)
         first = await anext(items)
-        if isinstance(first, Done) and first.finish.told:
-            return await self._whole(first, exchange)
-        if isinstance(first, Done):  # a gateway's habit: an empty stream that looks whole
-            first, items = Piece([], first.finish.served_by or ""), _only(first)
+        if isinstance(first, Done):
+            if first.finish.told:
+                return await self._whole(first, exchange)
+            # A gateway's habit: an empty stream that looks whole.
+            items = _only(first)
+            first = Piece([], first.finish.served_by or "")
         told = {"x-designer-served-by": first.deployment, "x-designer-trace": trace}
         await send_stream(receive, send, told, self._events(first, items, exchange))
         return None
@@ -167,18 +169,32 @@ class App:
             return ""
         return task_of(last_said(messages))
 
-    def _problem(self, surface: Surface, body: Body) -> tuple[int, str, str] | None:
+    def _team(self, name: str) -> dict[str, str]:
+        """What conditions may ask of the caller's team."""
+        regions = (team.region for team in self._routing.teams if team.name == name)
+        region = next(regions, "")
+        return {"name": name, "region": region} if region else {"name": name}
+
+    def _may_ask(self, team: str, model: str) -> bool:
+        asked = (one.routes for one in self._routing.teams if one.name == team)
+        routes = next(asked, None)
+        return routes is None or model in routes
+
+    def _problem(self, surface: Surface, body: Body, caller: Caller) -> tuple[int, str, str] | None:
         """What makes the request one that no deployment could answer: status, message, code."""
         routing = self._routing
         model = body.get("model")
         if not isinstance(model, str) or not model:
             return 400, "`model` is missing: it names the route", "missing_model"
+        if not self._may_ask(caller.team, model):
+            return 403, f"team {caller.team} may not ask for {model!r}", "model_not_allowed"
+        asked, model = model, routing.led(caller.team, model)
         if not routing.has_route(model):
             names = ", ".join(route.name for route in routing.routes)
-            return 404, f"no route is called {model!r}; there are {names}", "model_not_found"
+            return 404, f"no route is called {asked!r}; there are {names}", "model_not_found"
         if routing.route(model).embeds != surface.embeds:
             where = "/v1/chat/completions" if surface.embeds else "/v1/embeddings"
-            return 400, f"{model!r} is asked at {where}", "wrong_endpoint"
+            return 400, f"{asked!r} is asked at {where}", "wrong_endpoint"
         if surface.wanted not in body:
             return 400, f"`{surface.wanted}` is missing", "missing_field"
         if surface.embeds and not body["input"]:

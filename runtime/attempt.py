@@ -5,7 +5,7 @@ whether another attempt follows is the engine's affair.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -39,6 +39,8 @@ class Endpoint:
 
     target: Target
     dialect: Dialect
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """Parameters forced for this deployment, whatever the client says."""
 
 
 @dataclass(slots=True)
@@ -83,7 +85,7 @@ class Attempt:
             if dialect.embedding is None:
                 raise UntranslatableError(f"{dialect.name} has no embeddings here")
             asks, answers = dialect.embedding.request, dialect.embedding.response
-        translated = translate(asks, target, body)
+        translated = translate(asks, target, {**body, **self.endpoint.params})
         self.dropped = translated.dropped
         began = self.clock()
         self._ends_at = None if send.left_s is None else began + send.left_s

@@ -108,8 +108,9 @@ class Driver:
         attempt: Attempt | None = None
         tried: list[Tried] = []
         redactions, finished = 0, False
-        embeds = self._embeds(route)
-        holds = request.stream and self._inspects_output(route)
+        meant = self._meant(route, request)
+        embeds = self._embeds(meant)
+        holds = request.stream and self._inspects_output(meant)
         try:
             while True:
                 match command := live.step(event):
@@ -160,6 +161,12 @@ class Driver:
     def _open(self, send: Send, embeds: bool, passes: bool) -> Attempt:
         endpoint = self.endpoints[send.deployment]
         return Attempt(endpoint, self.upstream, self.clock, embeds, passes)
+
+    def _meant(self, route: str, request: Request) -> str:
+        """The route's own name, where it was asked for by another or by a team's."""
+        routing = self.program.routing
+        led = routing.led(str(request.team.get("name", "")), route)
+        return routing.route(led).name if routing.has_route(led) else led
 
     def _embeds(self, route: str) -> bool:
         routing = self.program.routing

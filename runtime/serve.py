@@ -65,7 +65,9 @@ def endpoints(routing: Routing, catalog: Catalog, env: Mapping[str, str]) -> dic
             f"the runtime does not speak to {', '.join(silent)} yet; --stub stands in for it"
         )
     return {
-        d.id: Endpoint(target(d, _wire(d, catalog), _base(d, catalog), env), dialect)
+        d.id: Endpoint(
+            target(d, _wire(d, catalog), _base(d, catalog), env), dialect, dict(d.params)
+        )
         for d in routing.deployments
         if (dialect := spoken[d.id]) is not None
     }
@@ -87,7 +89,9 @@ def stub_endpoints(
             region=deployment.region or "",
             settings=dict(deployment.settings),
         )
-        found[deployment.id] = Endpoint(at_stub, dialect or DIALECTS[STUB_DIALECT])
+        found[deployment.id] = Endpoint(
+            at_stub, dialect or DIALECTS[STUB_DIALECT], dict(deployment.params)
+        )
     notes = tuple(
         f"{provider} answers in OpenAI's shape here, not in its own"
         for provider in sorted(substituted)

@@ -22,23 +22,24 @@ def format_option(*more: str) -> Callable[[_Command], _Command]:
     return click.option("--format", "format_", type=choices, default="text", show_default=True)
 
 
-class _Semantics(click.ParamType):
+def semantics_option(default: str) -> Callable[[_Command], _Command]:
     """Whose behaviour: `own`, `reference`, or a gateway's token."""
-
-    name = "own|reference|TOKEN"
-    help = (
-        "Behave as the file's own gateway does, as a careful engineer would want, or as another "
-        "gateway: litellm@1.106."
+    return click.option(
+        "--semantics",
+        default=default,
+        show_default=True,
+        metavar="own|reference|TOKEN",
+        callback=_known_semantics,
+        help="Behave as the file's own gateway does, as a careful engineer would want, or as another "
+        "gateway: litellm@1.106.",
     )
 
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        known = ("own", REFERENCE.name, *GATEWAYS)
-        if value.partition("@")[0] not in known or value.startswith(("own@", "reference@")):
-            self.fail(f"{value!r} is none of {', '.join(known)}.", param, ctx)
-        return value
 
-
-SEMANTICS = _Semantics()
+def _known_semantics(_: click.Context, param: click.Parameter, value: str) -> str:
+    known = ("own", REFERENCE.name, *GATEWAYS)
+    if value.partition("@")[0] not in known or value.startswith(("own@", "reference@")):
+        raise click.BadParameter(f"{value!r} is none of {', '.join(known)}.", param=param)
+    return value
 
 
 def play_options(command: _Command) -> _Command:
@@ -51,13 +52,7 @@ def play_options(command: _Command) -> _Command:
             show_default=True,
             help="For chance that is not scripted: the same seed gives the same bytes.",
         ),
-        click.option(
-            "--semantics",
-            type=SEMANTICS,
-            default="own",
-            show_default=True,
-            help=SEMANTICS.help,
-        ),
+        semantics_option("own"),
         click.option(
             "--gateway",
             metavar="TOKEN",

@@ -15,9 +15,9 @@ import click
 from designer import resources
 from designer.catalog import Price, load_catalog
 from designer.catalog.model import Evidence
-from designer.cli.output import SEMANTICS, tell
+from designer.cli.output import semantics_option, tell
 from designer.cli.simulate import read_scenario
-from designer.cli.stubbed import Timed, stub_faults, unplayed
+from designer.cli.stubbed import UNPLAYED, Timed, stub_faults, unplayed
 from designer.diagnostics import Report
 from designer.engine.call import Program
 from designer.engine.semantics import Semantics
@@ -119,13 +119,7 @@ Examples:
     show_default=True,
     help="Keys and ledger.",
 )
-@click.option(
-    "--semantics",
-    type=SEMANTICS,
-    default="reference",
-    show_default=True,
-    help=SEMANTICS.help,
-)
+@semantics_option("reference")
 @click.option(
     "--workers",
     type=click.IntRange(1, 64),
@@ -174,7 +168,7 @@ def _faults(config: Config, name: str) -> list[Timed]:
     if scenario is None:
         raise click.exceptions.Exit(2)
     for target in unplayed(scenario):
-        click.echo(f"  note: the fault of {target} is no provider's, and is not played")
+        click.echo(f"  note: {UNPLAYED.format(target=target)}")
     return faults
 
 
@@ -263,6 +257,7 @@ async def _serve(
     from runtime.books import Books
     from runtime.serve import endpoints, labels, running, stub_endpoints
     from runtime.stub import StubServer
+    from runtime.unheeded import notes as unheeded
 
     routing = config.parsed.routing
     program = Program(routing, config.parsed.semantics)
@@ -285,7 +280,7 @@ async def _serve(
             _announce(config, service.url, state)
         if server is not None:
             click.echo(f"  stub providers at {server.url}   faults: POST {server.url}/stub/faults")
-        for note in (*notes, *forgiven):
+        for note in (*notes, *forgiven, *unheeded(routing)):
             click.echo(f"  note: {note}")
         await _until_told_to_stop()
     if listening is None:

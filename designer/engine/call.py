@@ -51,7 +51,7 @@ from designer.engine.lists import (
     reaches,
     walks_on,
 )
-from designer.engine.pick import pick, share_of, turn_key
+from designer.engine.pick import keeper, kept, pick, share_of, turn_key
 from designer.engine.screens import Throughput, answered, screened, sent
 from designer.engine.semantics import Phase, Row, Semantics, Stage, status_of
 from designer.engine.world import World
@@ -395,8 +395,12 @@ class _Walk:
                     able = self._able(call, node, barred)
                     if not able:
                         return self._unwind(call, Fault("cooling"))
-                    index = pick(node, able, self.world, self.at, self.draws)
-                    if node.pick == "round_robin":
+                    who = self._keeper(call)
+                    if who:
+                        index = kept(node, able, who)
+                    else:
+                        index = pick(node, able, self.world, self.at, self.draws)
+                    if node.pick == "round_robin" and not who:
                         key = turn_key(node)
                         self.effects.append(Turned(key, self.world.turn(key) + 1))
                     call = _push(call, Frame(node, index))
@@ -449,6 +453,12 @@ class _Walk:
                 return Fault(failure, row=row)
             left = found
         return frozenset(here if healthy else ()) - set(left)
+
+    def _keeper(self, call: Call) -> str:
+        """Who is kept to one child of each pool; empty for nobody."""
+        if not self.semantics.sticks:
+            return ""
+        return keeper(self.routing.route(call.asked).sticky, call.request)
 
     def _able(self, call: Call, pool: Pool, barred: frozenset[str]) -> list[int]:
         """Children of which something may be asked."""

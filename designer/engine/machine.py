@@ -28,7 +28,7 @@ from designer.engine.events import (
     Usage,
 )
 from designer.engine.lists import is_good
-from designer.engine.pick import WINDOW_S, least, share_of
+from designer.engine.pick import keeper, kept, least, share_of, window_of
 from designer.engine.program import (
     Again,
     Ask,
@@ -44,7 +44,7 @@ from designer.engine.program import (
 from designer.engine.screens import Throughput, answered, screened, sent
 from designer.engine.semantics import Phase, status_of
 from designer.engine.world import Health, World
-from designer.ir import NOTHING_LEFT, Deployment, Guardrail
+from designer.ir import NOTHING_LEFT, Deployment, Guardrail, Pool
 
 
 class Next(IntEnum):
@@ -148,6 +148,9 @@ class Machine:
         """From then on nothing cools, if nothing else happens."""
         self._has_teams = bool(compiled.routing.teams)
         self._screens = self.semantics.screens
+        routes = compiled.routing.routes if self.semantics.sticks else ()
+        self._sticky = {route.name: route.sticky for route in routes if route.sticky != "none"}
+        """By route, what keeps a caller to one child of a pool."""
         self._may_skip = any(row.skips for row in self.semantics.rows)
         self._effects: list[Effect] = []
         self._blamed: dict[int, int] = {}
@@ -430,6 +433,8 @@ class Machine:
             able = _fresh(call, choice, able)
         if not able:
             return None
+        if self._sticky and (who := keeper(self._sticky.get(call.asked.name, ""), call.request)):
+            return kept(choice.pool, able, who)
         kind, count = choice.pool.pick, len(able)
         if count == 1:
             index = able[0]
@@ -444,17 +449,17 @@ class Machine:
         elif kind == "usage":
             index = least(able, [self._used(choice.reach[i]) for i in able], self.draws)
         else:
-            index = min(able, key=lambda i: self._rank(kind, choice.reach[i]))
+            index = min(able, key=lambda i: self._rank(choice.pool, choice.reach[i]))
         if kind == "round_robin":
             turn = self.world.turn(choice.turn_key) + 1
             self._effects.append(Turned(choice.turn_key, turn))
         return index
 
-    def _rank(self, kind: str, reach: tuple[int, ...]) -> float:
+    def _rank(self, pool: Pool, reach: tuple[int, ...]) -> float:
         ids = [self._ids[n] for n in reach]
-        if kind == "least_busy":
+        if pool.pick == "least_busy":
             return sum(self.world.in_flight(id_) for id_ in ids)
-        seen = [self.world.latency_s(id_, self.at - WINDOW_S) for id_ in ids]
+        seen = [self.world.latency_s(id_, self.at - window_of(pool)) for id_ in ids]
         return min((s for s in seen if s is not None), default=0.0)
 
     def _used(self, reach: tuple[int, ...]) -> int:

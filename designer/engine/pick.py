@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from math import inf, log
 
 from designer.engine.events import Request
 from designer.engine.world import World
@@ -32,7 +33,36 @@ def pick(
         case "least_busy":
             return min(candidates, key=lambda i: _busy(pool.children[i], world))
         case "fastest":
-            return min(candidates, key=lambda i: _latency_s(pool.children[i], world, at))
+            since = at - window_of(pool)
+            return min(candidates, key=lambda i: _latency_s(pool.children[i], world, since))
+
+
+def keeper(sticky: str, request: Request) -> str:
+    """Whom a sticky route keeps to one child; empty where the request does not say."""
+    match sticky:
+        case "user":
+            return request.user
+        case "session":
+            return str(request.metadata.get("session_id", ""))
+        case _:
+            return ""
+
+
+def kept(pool: Pool, candidates: Sequence[int], who: str) -> int:
+    """The candidate that `who` keeps to: the same in every process, and after a restart.
+
+    Weighted rendezvous hashing: while a candidate is out, only those who were kept to it move.
+    """
+    return min(candidates, key=lambda index: _distance(pool, index, who))
+
+
+def _distance(pool: Pool, index: int, who: str) -> float:
+    weight = pool.weights[index] if pool.weights else 1.0
+    if weight <= 0:
+        return inf
+    child = "|".join(deployments_of(pool.children[index]))
+    digest = hashlib.sha256(f"{child}\0{who}".encode()).digest()
+    return -log((int.from_bytes(digest[:8]) + 0.5) / 2**64) / weight
 
 
 def share_of(split: Split, request: Request, draws: Iterator[float]) -> int:
@@ -95,11 +125,15 @@ def _used(child: Node, world: World, at: float) -> int:
 
 
 WINDOW_S = 300.0
-"""How far back `fastest` looks."""
+"""How far back `fastest` looks where a pool does not say."""
 
 
-def _latency_s(child: Node, world: World, at: float) -> float:
+def window_of(pool: Pool) -> float:
+    return WINDOW_S if pool.window_s is None else pool.window_s
+
+
+def _latency_s(child: Node, world: World, since: float) -> float:
     """Unmeasured children come first, so that each is measured once."""
-    seen = [world.latency_s(id_, at - WINDOW_S) for id_ in deployments_of(child)]
+    seen = [world.latency_s(id_, since) for id_ in deployments_of(child)]
     known = [s for s in seen if s is not None]
     return min(known) if known else 0.0

@@ -117,6 +117,9 @@ class Semantics(Struct, frozen=True):
     """Whether finding only cooling deployments hides the failure that came before."""
     tells_no_route: bool = False
     """Whether finding no case of a switch to hold hides the failure that came before."""
+    sticks: bool = False
+    """Whether a route's `sticky` is obeyed by hashing, without a memory. Gateways that remember whom they sent
+    where do so in their own ways, which are not simulated."""
     guesses_task: bool = False
     """Whether a request that does not say its task is given the one that its prompt looks like."""
     compares: Literal["values", "javascript"] = "values"

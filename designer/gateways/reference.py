@@ -59,6 +59,7 @@ REFERENCE = Semantics(
     retry_after=RetryAfter(on=failures(429, 503), at_most_s=20.0, gives_up_above=True),
     cooldown=CooldownRule(lasts_s=30.0, share=0.5, least_requests=5, obeys_retry_after=True),
     reports="last",
+    sticks=True,
     guesses_task=True,
     overlooks=frozenset({"no_done", "malformed_chunk"}),  # a bad chunk is left out (S10, S11)
 )

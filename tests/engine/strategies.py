@@ -53,7 +53,8 @@ def _pools(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
         picks = st.sampled_from(
             ["weighted", "round_robin", "least_busy", "cheapest", "fastest", "usage"]
         )
-        return st.builds(Pool, st.just(tuple(children)), weights, picks)
+        windows = st.sampled_from([None, 0.5, 60.0])
+        return st.builds(Pool, st.just(tuple(children)), weights, picks, windows)
 
     return st.lists(inner, min_size=1, max_size=3).flatmap(weighted)
 
@@ -107,6 +108,7 @@ def routings(draw: st.DrawFn) -> Routing:
             deadline_s=draw(st.sampled_from([None, 2.0, 20.0])),
             attempts_limit=draw(st.sampled_from([None, 1, 3])),
             mid_stream=draw(st.sampled_from(["error", "buffer"])),
+            sticky=draw(st.sampled_from(["none", "none", "user", "session"])),
         )
         for name in ROUTES
     ]
@@ -162,6 +164,7 @@ def semantics(draw: st.DrawFn) -> Semantics:
         counts_overrule=draw(st.booleans()),
         tells_cooling=draw(st.booleans()),
         visits_once=draw(st.booleans()),
+        sticks=draw(st.booleans()),
     )
 
 
@@ -189,7 +192,7 @@ answers: st.SearchStrategy[dict[str, list[Outcome]]] = st.fixed_dictionaries(
 requests = st.builds(
     Request,
     stream=st.booleans(),
-    metadata=st.sampled_from([{}, {"tier": "gold"}, {"tier": "free"}]),
+    metadata=st.sampled_from([{}, {"tier": "gold"}, {"tier": "free", "session_id": "s1"}]),
     user=st.sampled_from(["", "u1", "u2"]),
     team=st.sampled_from([{}, {"name": "blue"}]),
 )

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from designer.catalog import load_catalog
 from designer.engine.call import Program
+from designer.engine.semantics import Semantics
 from designer.gateways.reference import REFERENCE
 from designer.ir import (
     ANY,
@@ -76,22 +77,27 @@ class Running(Struct):
 
 
 @contextlib.asynccontextmanager
-async def runtime_on(tmp_path: Path, routing: Routing | None = None) -> AsyncIterator[Running]:
+async def runtime_on(
+    tmp_path: Path, routing: Routing | None = None, semantics: Semantics = REFERENCE
+) -> AsyncIterator[Running]:
     routing = routing or two_deployments()
     state = tmp_path / "state.sqlite"
     priced = {i: Priced(o.provider, o.model, o.price, "d") for i, o in OFFERINGS.items()}
     async with StubServer(deployments=labels(routing)) as stub:
         found, notes = stub_endpoints(routing, CATALOG, stub)
-        program = Program(routing, REFERENCE)
+        program = Program(routing, semantics)
         async with running(program, found, Books(state, priced), stub=stub, notes=notes) as service:
             yield Running(service, stub, state)
 
 
 def served(
-    tmp_path: Path, test: Callable[[Running], Awaitable[None]], routing: Routing | None = None
+    tmp_path: Path,
+    test: Callable[[Running], Awaitable[None]],
+    routing: Routing | None = None,
+    semantics: Semantics = REFERENCE,
 ) -> None:
     async def main() -> None:
-        async with runtime_on(tmp_path, routing) as running_:
+        async with runtime_on(tmp_path, routing, semantics) as running_:
             await test(running_)
 
     asyncio.run(main())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,6 +23,7 @@ from designer.gateways.registry import GATEWAYS
 from designer.ir import Routing
 from designer.load import load_config
 from tests.engine import strategies
+from tests.runtime.served import FIRST, HELLO, SECOND, Running, served
 from tests.runtime.test_driver_and_simulator import performed, rounded, simulated
 
 TABLES = {
@@ -65,6 +67,24 @@ def test_the_runtime_does_what_the_simulator_says_under_every_gateways_table(
 
     assert rounded(done) == rounded(said)
     assert own_world == world
+
+
+@pytest.mark.parametrize("name", ["litellm", "reference"])
+def test_an_empty_stream_looks_whole_where_the_gateway_passes_it_on(
+    tmp_path: Path, name: str
+) -> None:
+    async def test(running: Running) -> None:
+        for deployment in (FIRST, SECOND):
+            running.stub.script(deployment, [Outcome(kind="empty")])
+        body = {"model": "chat", "messages": HELLO, "stream": True}
+        async with httpx.AsyncClient(trust_env=False) as client:
+            answer = await client.post(f"{running.service.url}/v1/chat/completions", json=body)
+        is_silent = name == "litellm"
+        assert (answer.status_code == 200) == is_silent
+        assert ("error" in answer.text) != is_silent
+        assert ("[DONE]" in answer.text) == is_silent
+
+    served(tmp_path, test, semantics=TABLES[name])
 
 
 @pytest.fixture
