@@ -212,12 +212,16 @@ def _run(serving: Coroutine[None, None, None]) -> None:
 
 
 def _announce(config: Config, url: str, state: Path) -> None:
+    from runtime.unheeded import notes as unheeded
+
     semantics = config.parsed.semantics
     of = (
         "" if semantics.name == REFERENCE.name else f" as {semantics.name} {semantics.version} does"
     )
     click.echo(f"serving {', '.join(r.name for r in config.parsed.routing.routes)}{of}")
     click.echo(f"  at {url}/v1   ledger {state}")
+    for note in (*_forgiven(semantics), *unheeded(config.parsed.routing)):
+        click.echo(f"  note: {note}")
 
 
 def _forgiven(semantics: Semantics) -> list[str]:
@@ -257,12 +261,10 @@ async def _serve(
     from runtime.books import Books
     from runtime.serve import endpoints, labels, running, stub_endpoints
     from runtime.stub import StubServer
-    from runtime.unheeded import notes as unheeded
 
     routing = config.parsed.routing
     program = Program(routing, config.parsed.semantics)
     catalog = load_catalog()
-    forgiven = _forgiven(config.parsed.semantics)
     async with contextlib.AsyncExitStack() as stack:
         server, notes = None, tuple[str, ...]()
         if stub:
@@ -280,7 +282,7 @@ async def _serve(
             _announce(config, service.url, state)
         if server is not None:
             click.echo(f"  stub providers at {server.url}   faults: POST {server.url}/stub/faults")
-        for note in (*notes, *forgiven, *unheeded(routing)):
+        for note in notes:
             click.echo(f"  note: {note}")
         await _until_told_to_stop()
     if listening is None:

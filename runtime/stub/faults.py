@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
@@ -11,7 +11,14 @@ DELAYS: Final = frozenset({"latency", "slow_first_token"})
 STREAM_KINDS: Final = frozenset(
     {"cut_stream", "stall_stream", "malformed_chunk", "no_done", "stream_error"}
 )
-"""Kinds that leave answers alone which come in one piece."""
+"""Kinds of which a stream shows where they struck; an answer in one piece is broken as a whole."""
+_UNSTREAMED: Final = {
+    "cut_stream": "reset",
+    "stall_stream": "timeout",
+    "stream_error": "http",
+    "malformed_chunk": "malformed",
+}
+"""What they are to an answer in one piece, as on paper (`designer.engine.outcomes`); `no_done` is nothing."""
 KINDS: Final = (
     DELAYS
     | STREAM_KINDS
@@ -67,6 +74,13 @@ class Fault:
             and fnmatchcase(provider, self.provider)
             and fnmatchcase(model, self.model)
         )
+
+
+def unstreamed(fault: Fault) -> Fault | None:
+    """What a stream's fault is to an answer in one piece."""
+    kind = _UNSTREAMED.get(fault.kind)
+    status = 500 if fault.kind == "stream_error" else None
+    return None if kind is None else replace(fault, kind=kind, status=status)
 
 
 def fault_of(description: Any) -> Fault:

@@ -26,7 +26,15 @@ import orjson
 from designer.engine.outcomes import Outcome
 from designer.errors import NetworkError
 from runtime.stub.answers import Answer, Question, answer_to
-from runtime.stub.faults import DELAYS, STREAM_KINDS, Fault, FaultError, Faults, fault_of
+from runtime.stub.faults import (
+    DELAYS,
+    STREAM_KINDS,
+    Fault,
+    FaultError,
+    Faults,
+    fault_of,
+    unstreamed,
+)
 from runtime.stub.http import BadRequestError, HttpRequest, Reply, read_request
 from runtime.stub.scripts import Scripts
 from runtime.stub.wires import EMBEDDINGS, WIRES, Wire
@@ -337,7 +345,9 @@ class _Exchange:
     async def _embed(self, name: str, answer: bytes, faults: list[Fault]) -> bool:
         wire = next(wire for wire in WIRES if wire.name == name)
         await _sleep(sum(fault.delay_s for fault in faults if fault.kind in DELAYS))
-        failed = next((f for f in faults if f.kind not in DELAYS | STREAM_KINDS), None)
+        failed = next((f for f in faults if f.kind not in DELAYS), None)
+        if failed is not None and failed.kind in STREAM_KINDS:
+            failed = unstreamed(failed)
         if failed is not None and failed.kind != "reject_prefill":
             return await self._fail(wire, failed)
         await self.reply.whole(200, answer)
@@ -347,6 +357,8 @@ class _Exchange:
         await _sleep(sum(fault.delay_s for fault in faults if fault.kind == "latency"))
         first_token_s = sum(fault.delay_s for fault in faults if fault.kind == "slow_first_token")
         fault = next((f for f in faults if f.kind not in DELAYS), None)
+        if fault is not None and fault.kind in STREAM_KINDS and not question.is_stream:
+            fault = unstreamed(fault)
         status = 200
         if fault is not None and fault.kind == "http" and _is_good(fault):
             status, fault = fault.status or 200, None

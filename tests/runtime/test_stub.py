@@ -159,6 +159,9 @@ FAILURES = [
     (Fault("empty"), "empty", 200),
     (Fault("reset"), "reset", None),
     (Fault("refuse_connection"), "reset", None),
+    (Fault("cut_stream"), "reset", None),
+    (Fault("stream_error"), "500", 500),
+    (Fault("malformed_chunk"), "malformed", 200),
 ]
 
 
