@@ -19,7 +19,7 @@ from designer.conform.installed import Installed, find
 from designer.conform.observed import MARK, Answered, Asked, Reached, observed
 from designer.conform.rehearsal import rehearsal
 from designer.conform.staging import RUNTIME, runtime, standing, until_quiet
-from designer.conform.worlds import Fault, Met, Played, Real, as_text, compared
+from designer.conform.worlds import Fault, Met, Pace, Played, Real, as_text, compared
 from designer.diagnostics import Report
 from designer.engine.call import Program
 from designer.engine.outcomes import Outcome
@@ -97,7 +97,7 @@ def against(
         semantics=f"{config.parsed.semantics.name} {config.parsed.semantics.version}",
         scenario=scenario.name,
         seed=seed,
-        pairs=tuple(compared(program, played, faults, bounds.tolerance_s)),
+        pairs=tuple(compared(program, played, faults, bounds.tolerance_s, _paces(config))),
         lasted_s=visits[-1].at,
         at_least=bounds.at_least,
         tolerance_s=bounds.tolerance_s,
@@ -178,6 +178,21 @@ def _faults(config: Config, scenario: Scenario) -> dict[str, list[Fault]]:
             kinds = frozenset(fault.kind for fault in faults_of(outcome))
             fault = Fault(acting.from_s, acting.to_s, acting.share, outcome, kinds)
             found.setdefault(deployment.id, []).append(fault)
+    return found
+
+
+def _paces(config: Config) -> dict[str, Pace]:
+    """What a stub says names its deployment, so that each says as much as its name is long."""
+    from runtime.stub.answers import Question, answer_to
+    from runtime.stub.wires import WIRES
+
+    wire = next(wire for wire in WIRES if wire.name == "openai")
+    found = {}
+    for deployment in config.parsed.routing.deployments:
+        question = Question("", deployment.id, ("hello",), is_stream=True, body={})
+        pieces = wire.pieces(question, answer_to(question))
+        count = sum(has_content for _, has_content in pieces)
+        found[deployment.id] = Pace(count, BETWEEN_CHUNKS_S)
     return found
 
 

@@ -31,6 +31,7 @@ from designer.engine.events import (
     Reserve,
     Reserved,
     Send,
+    Usage,
     Wait,
     Woke,
 )
@@ -57,6 +58,13 @@ class Fault(Struct, frozen=True):
     outcome: Outcome
     kinds: frozenset[str]
     """What the stub provider calls it."""
+
+
+class Pace(Struct, frozen=True):
+    """How a deployment's stub streams its answer."""
+
+    pieces: int
+    between_s: float
 
 
 class Met(Struct, frozen=True):
@@ -96,9 +104,10 @@ def compared(
     played: Sequence[Real],
     faults: Mapping[str, Sequence[Fault]],
     tolerance_s: float = TOLERANCE_S,
+    paces: Mapping[str, Pace] | None = None,
 ) -> list[Pair]:
-    """In the order of `played`. `faults` are by deployment, in the scenario's order."""
-    runs = _Paper(program, played, faults, tolerance_s).perform()
+    """In the order of `played`. `faults` are by deployment, in the scenario's order; so are `paces`."""
+    runs = _Paper(program, played, faults, paces or {}, tolerance_s).perform()
     unsteady = _unsteady(program.routing)
     jitter_s = program.semantics.backoff.jitter_s
     pairs = []
@@ -121,9 +130,6 @@ def agreement(pairs: Sequence[Pair]) -> float:
 
 
 def _lateness(paper: Trace, real: Real, tolerance_s: float) -> Iterator[str]:
-    """Of whole answers: how fast the pieces of a stream come is the stub's own affair."""
-    if real.stream:
-        return
     waits = max(len(paper.attempts) - 1, 0)
     above_s = tolerance_s + waits * paper.jitter_s[1]
     if not -tolerance_s <= real.took_s - paper.final.at_s <= above_s:
@@ -200,6 +206,7 @@ class _Paper(Struct):
     program: Program
     played: Sequence[Real]
     faults: Mapping[str, Sequence[Fault]]
+    paces: Mapping[str, Pace]
     tolerance_s: float
     world: World = field(default_factory=World)
 
@@ -288,13 +295,20 @@ class _Paper(Struct):
         for fault in self.faults.get(send.deployment, ()):
             if self._strikes(fault, at, same):
                 outcome = _both(outcome, fault.outcome)
-        return outcome
+        pace = self.paces.get(send.deployment) if flight.real.stream else None
+        return outcome if pace is None else _paced(outcome, pace)
 
     def _strikes(self, fault: Fault, at: float, met: Met | None) -> bool:
         edges = (abs(at - fault.from_s), abs(at - fault.to_s))
         if met is not None and (fault.share < 1.0 or min(edges) <= self.tolerance_s):
             return bool(fault.kinds & met.faults)
         return fault.from_s <= at < fault.to_s and fault.share >= 0.5
+
+
+def _paced(outcome: Outcome, pace: Pace) -> Outcome:
+    begins_s = max(outcome.delay_s, outcome.first_token_s or 0.0)
+    ends_s = begins_s + pace.pieces * pace.between_s
+    return replace(outcome, ends_s=ends_s, usage=Usage(completion_tokens=pace.pieces))
 
 
 def _is_sent_to(taken: Step, deployment: str) -> bool:

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from designer.cli import run
 from designer.cli.worlds import Bounds, against
+from designer.conform.worlds import Played, as_text
 from designer.diagnostics import Report
 from designer.load import load_config
 from designer.simulate import load_scenario
@@ -75,17 +77,49 @@ def test_a_scenario_ends_alike_on_paper_and_on_the_real_gateway(
     assert any(a["faults"] for request in said["requests"] for a in request["real"]["attempts"])
 
 
+CUTS = """\
+version: 1
+name: streams break
+traffic: {rate: 4/s, for: 12s}
+faults:
+  - {target: {deployment: a}, from: 1s, to: 11s, kind: cut_stream, after_chunks: 2}
+"""
+
+
+def test_streams_that_break_make_nobody_cool_in_litellm(tmp_path: Path) -> None:
+    settings = {"num_retries": 1, "cooldown_time": 30, "allowed_fails": 0}
+    both = played(tmp_path, LITELLM | {"router_settings": settings}, CUTS, "own", 2.0, STREAMED)
+
+    assert both.agrees, as_text(both)
+    assert all(pair.real.stream for pair in both.pairs)
+    assert len([pair for pair in both.pairs if pair.real.seen.told]) > 10
+
+
+STREAMED = [{"alias": "chat", "needs": ["streaming"], "traffic": {"rate": "4/s"}}]
+
+
+def played(
+    folder: Path,
+    content: Any,
+    scenario: str,
+    semantics: str,
+    tolerance_s: float,
+    workloads: list[Any],
+) -> Played:
+    (folder / "config.json").write_text(json.dumps(content))
+    report = Report()
+    config = load_config(str(folder / "config.json"), report)
+    read = load_scenario(scenario, "s.yaml", report)
+    assert config is not None
+    assert read is not None
+    simulated = replace(config.with_semantics(semantics), profile={"workloads": workloads})
+    bounds = Bounds(60, 12.0, 1.0, tolerance_s, 0.95)
+    return against(simulated, read, str(GATEWAYS / "litellm"), "own", 0, bounds, report)
+
+
 def test_a_gateway_that_is_simulated_as_another_is_found_out(tmp_path: Path) -> None:
     """Retried without a wait and left alone at once: LiteLLM, and not a careful engineer's wish."""
-    (tmp_path / "config.json").write_text(json.dumps(LITELLM))
-    report = Report()
-    config = load_config(str(tmp_path / "config.json"), report)
-    scenario = load_scenario(SCENARIO, "s.yaml", report)
-    assert config is not None
-    assert scenario is not None
-    wrong = config.with_semantics("reference")
-    bounds = Bounds(60, 10.0, 60.0, 0.4, 0.95)
-
-    both = against(wrong, scenario, str(GATEWAYS / "litellm"), "own", 0, bounds, report)
+    scenario = SCENARIO.replace("10m", "10s").replace("m,", "s,")
+    both = played(tmp_path, LITELLM, scenario, "reference", 0.4, [])
 
     assert not both.agrees

@@ -23,18 +23,21 @@ _CONTENT: frozenset[Phase] = frozenset({"content"})
 _SILENT: frozenset[Phase] = frozenset({"silent"})
 _NEVER_COOLS = failures(403, 409)
 
+_NEVER_BY_STREAMS = (
+    "no stream that broke ever made a deployment cool, not with `allowed_fails: 0` (2026-11-24)"
+)
+
 _BREAKS_EARLY = Row(
-    f"{_MEASURED}: a stream that breaks before its first chunk goes to the fallback at once",
+    f"{_MEASURED}: a stream that breaks before its first chunk goes to the fallback at once; "
+    f"{_NEVER_BY_STREAMS}",
     _RETRIED,
     phases=_SILENT,
-    cools="rate",
 )
 _ROWS = (
     Row(
         f"{_MEASURED}: after content was sent neither retry nor fallback, an error event in the "
-        "stream under status 200",
+        f"stream under status 200; {_NEVER_BY_STREAMS}",
         phases=_CONTENT,
-        cools="rate",
         falls=False,
         status=200,
     ),
