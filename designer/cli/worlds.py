@@ -1,5 +1,6 @@
 """`designer simulate --against`: one scenario on paper and on a real gateway, the difference request by request."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -18,7 +19,7 @@ from designer.cli.stubbed import UNPLAYED, is_unplayed, stub_faults
 from designer.conform.installed import Installed, find
 from designer.conform.observed import MARK, Answered, Asked, Reached, observed
 from designer.conform.rehearsal import rehearsal
-from designer.conform.staging import RUNTIME, runtime, standing, until_quiet
+from designer.conform.staging import RUNTIME, runtime, standing
 from designer.conform.worlds import Fault, Met, Pace, Played, Real, as_text, compared
 from designer.diagnostics import Report
 from designer.engine.call import Program
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 BETWEEN_CHUNKS_S = 0.05
 _SETTLES_S = 0.3
+"""After the last answer: an attempt that nobody waited for may still arrive."""
 _BEGINS_AFTER_S = 0.5
 
 
@@ -85,7 +87,7 @@ def against(
             for fault, after_s in stub_faults(config, scenario, report):
                 stub.add_fault(fault, after_s + _BEGINS_AFTER_S)
             answers = stood.answers(requests)
-            until_quiet(_SETTLES_S)
+            time.sleep(_SETTLES_S)
             met = _met(stub, began_s)
     played = [
         _real(visit, asked, answer, met.get(mark, ()))

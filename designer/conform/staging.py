@@ -6,7 +6,6 @@ Whose process it is, LiteLLM's, Portkey's or the runtime's own, is said by a `St
 
 import json
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -134,8 +133,3 @@ _STARTS: Mapping[str, Callable[[Installed, Rehearsal, Path], tuple[Start, _Put]]
 def runtime(semantics: str, version: str) -> Installed:
     """The runtime of this very installation, behaving as `semantics` says."""
     return Installed(RUNTIME, version, (sys.executable, "-m", "designer", "serve"), semantics)
-
-
-def until_quiet(seconds: float) -> None:
-    """After the last answer: an attempt that nobody waited for may still arrive."""
-    time.sleep(seconds)
