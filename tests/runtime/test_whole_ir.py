@@ -250,7 +250,7 @@ _RAILS = (
     "acted on in runtime/guard.py and runtime/redact/, tested in test_serve.py and test_redact.py"
 )
 ELSEWHERE: dict[str, str] = {
-    "Deployment.region": "told on the wires of Bedrock and Vertex, which are spoken by their own dialects or refused",
+    "Deployment.region": "where Bedrock and Vertex are reached: runtime/accounts.py, tested in test_accounts.py",
     "Remote.child": "refused before the start: performed by its vendor (test_a_vendors_chain_is_not_performed_twice)",
     "Team.routes": "test_a_team_asks_only_for_its_own_routes_by_its_own_names_from_its_own_region",
     "Team.region": "test_a_team_asks_only_for_its_own_routes_by_its_own_names_from_its_own_region",
