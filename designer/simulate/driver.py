@@ -478,8 +478,9 @@ def _assumptions(
 def _unbound(parsed: Parsed, scenario: Scenario) -> Iterator[str]:
     """Limits that no request of this dry run meets."""
     routing, screens = parsed.routing, parsed.semantics.screens
-    limits = (*routing.budgets, *routing.rate_limits)
-    idle = {one.of for one in limits if one.scope == "team"} - scenario.traffic.teams.keys()
+    bound = {budget.of for budget in routing.budgets if budget.scope == "team"}
+    bound |= {limit.of for limit in routing.rate_limits if limit.scope == "team"}
+    idle = bound - scenario.traffic.teams.keys()
     if idle:
         names = ", ".join(sorted(idle))
         yield f"no request is of {names}: `traffic.teams` says how many are, and their limits then bind"

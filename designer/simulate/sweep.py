@@ -126,11 +126,14 @@ def _dask(workers: Workers) -> Iterator[None]:
 @contextmanager
 def _ray(workers: Workers) -> Iterator[None]:
     ray = import_module("ray")
-    ray.init(address=workers.address)
-    import_module("ray.util.joblib").register_ray()
-    with import_module("joblib").parallel_config(backend="ray"):
-        yield
-    ray.shutdown()
+    size = {} if workers.address else {"num_cpus": workers.count}
+    ray.init(address=workers.address, **size)
+    try:
+        import_module("ray.util.joblib").register_ray()
+        with import_module("joblib").parallel_config(backend="ray"):
+            yield
+    finally:
+        ray.shutdown()
 
 
 _CLUSTERS = {"loky": _processes, "dask": _dask, "ray": _ray}

@@ -138,12 +138,13 @@ def of_teams(
 
 def tell_unknown_teams(scenario: Scenario, routing: Routing, report: Report) -> None:
     known = [team.name for team in routing.teams]
-    known += [o.of for o in (*routing.budgets, *routing.rate_limits) if o.scope == "team"]
-    for name in scenario.traffic.teams if known else ():
-        if name not in known:
-            listed = tuple(dict.fromkeys(known))
-            said = {"team": name, "guess": guess(name, listed), "known": ", ".join(listed)}
-            report.add(UNKNOWN_TEAM, scenario.traffic.teams_place, **said)
+    known += [budget.of for budget in routing.budgets if budget.scope == "team"]
+    known += [limit.of for limit in routing.rate_limits if limit.scope == "team"]
+    listed, place = tuple(dict.fromkeys(known)), scenario.traffic.teams_place
+    for name in scenario.traffic.teams if listed else ():
+        if name not in listed:
+            near = guess(name, listed)
+            report.add(UNKNOWN_TEAM, place, team=name, guess=near, known=", ".join(listed))
 
 
 class _Asked:

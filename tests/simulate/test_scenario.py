@@ -226,3 +226,29 @@ def test_an_unknown_name_is_an_error() -> None:
     assert finding.message == (
         "there is no scenario called `provider-outtage` (did you mean `provider-outage`?)"
     )
+
+
+EVERYTHING = """\
+version: 1
+name: everything
+replicas: 3
+traffic: {from: profile, rate: 20/s, for: 30m, factor: 2, curve: daily, teams: {web: 60%, batch: 0.1}}
+faults:
+  - {target: {cache: exact}, kind: down, share: 40%, inferred: true}
+"""
+
+
+def test_the_schema_knows_what_is_read_besides() -> None:
+    document = read_yaml(EVERYTHING, "s.yaml", Report())
+    assert document is not None
+
+    jsonschema.validate(document.value, SCHEMA)
+
+    assert read(EVERYTHING).traffic.teams == {"web": 0.6, "batch": 0.1}
+
+
+def test_more_than_all_requests_cannot_be_of_teams() -> None:
+    report = Report()
+
+    assert load_scenario("traffic: {teams: {web: 60%, batch: 50%}}", "s.yaml", report) is None
+    assert [finding.place.path for finding in report] == ["traffic.teams"]

@@ -45,6 +45,14 @@ def test_a_dask_cluster_says_the_same_bytes() -> None:
     assert on_cluster == said(Workers(1))
 
 
+@pytest.mark.slow
+def test_a_ray_cluster_says_the_same_bytes() -> None:
+    """Ray is no part of the development environment: 79 MB for this one test."""
+    pytest.importorskip("ray")
+
+    assert said(Workers(2, "ray")) == said(Workers(1))
+
+
 def test_one_seed_is_the_run_itself() -> None:
     (result,) = sweep(jobs(OUTAGE), [7], Report())
 
