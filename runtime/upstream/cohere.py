@@ -77,8 +77,8 @@ def request(target: Target, body: Body) -> Translated:
         translated["stop_sequences"] = [stop] if isinstance(stop, str) else stop
     if body.get("tools"):
         translated |= _tools(body, dropped)
-    if form := _form(body.get("response_format") or {}):
-        translated["response_format"] = form
+    if answer := _form(body.get("response_format") or {}):
+        translated["response_format"] = answer
     if effort := body.get("reasoning_effort"):
         translated["thinking"] = {"type": "disabled" if effort == "none" else "enabled"}
         dropped |= (
@@ -88,7 +88,9 @@ def request(target: Target, body: Body) -> Translated:
         dropped -= {"n"}
     if body.get("parallel_tool_calls") is not False:
         dropped -= {"parallel_tool_calls"}
-    sent = json_request(target, _url(target, "chat"), _auth(target), translated)
+    # Version 1 sent bare lines of JSON to who did not ask for events; asking leaves no doubt.
+    accepted = {"accept": "text/event-stream"} if body.get("stream") else {}
+    sent = json_request(target, _url(target, "chat"), {**_auth(target), **accepted}, translated)
     return Translated(sent, tuple(sorted(dropped)))
 
 

@@ -67,6 +67,14 @@ def test_cohere_gets_openais_messages_with_a_few_words_of_its_own() -> None:
     }  # fmt: skip
 
 
+def test_cohere_is_asked_for_a_stream_of_server_sent_events() -> None:
+    stream, _ = _sent("cohere", {**DIALOGUE, "stream": True}, COHERE)
+    whole, _ = _sent("cohere", DIALOGUE, COHERE)
+
+    assert stream.request.headers["accept"] == "text/event-stream"
+    assert "accept" not in whole.request.headers
+
+
 def test_one_tool_is_chosen_at_cohere_by_giving_no_other() -> None:
     other = {"type": "function", "function": {"name": "other"}}
     choice = {"type": "function", "function": {"name": "weather"}}
