@@ -1,7 +1,7 @@
 """The transport that the runtime uses: HTTP/1.1 over one pool of kept connections.
 
 It follows no redirect (the secret would go along), keeps no cookie, reads no proxy from the
-environment, never retries, and asks for no compression. Why it is our own: docs/decisions/0008.
+environment, never retries, and asks for no compression. Why it is our own: docs/decisions/0009.
 """
 
 import asyncio

@@ -36,6 +36,8 @@ class EventParser:
     def feed(self, chunk: bytes) -> list[Event]:
         if not chunk:
             return []
+        if self._is_first and not (self._parts or chunk.startswith(b"\xef")):
+            self._is_first = False  # no byte order mark
         if self._after_cr and chunk.startswith(b"\n"):
             chunk = chunk[1:]
         self._after_cr = chunk.endswith(b"\r")
