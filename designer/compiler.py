@@ -29,13 +29,19 @@ from designer.plan import Plan, as_json, documents
 from designer.planner.accounts import Candidate, accounts, candidates, with_own_models
 from designer.planner.acts import ACTS, acts_on
 from designer.planner.ahead import NewPrice, ahead
-from designer.planner.capacity import Load, with_load
+from designer.planner.capacity import Load, must_carry, with_load
 from designer.planner.chain import Bounds, Chosen, Variant, choose_chain
 from designer.planner.choose import Verdict, compare
 from designer.planner.examples import try_examples
 from designer.planner.forecast import CacheMode, Course, bill, course, forecast
 from designer.planner.lock import Lock, lock_path, lock_text, read_lock
-from designer.planner.requirements import Conflict, cost_per_request_usd, requirements
+from designer.planner.requirements import (
+    PEAK,
+    PRICE,
+    Conflict,
+    cost_per_request_usd,
+    requirements,
+)
 from designer.planner.routing import CARRIED, build_routing, terms
 from designer.planner.variants import arms, regions
 from designer.primary import Primary, primaries
@@ -47,7 +53,7 @@ from designer.validate import check_files, read_back
 INFEASIBLE = Rule(
     "PLN102",
     Severity.ERROR,
-    "no deployment meets the requirements of {alias} together: {says}",
+    "nothing meets the requirements of {alias} together: {says}",
     "The requirements listed are the smallest set that cannot be met together; leaving out any one "
     "of them is enough.",
     help="{relax}",
@@ -407,7 +413,11 @@ def _choose_chains(
         wanted = requirements(loaded, workload, index, catalog, as_of)
         reconsidered = options.replan is None or workload.alias in options.replan
         locked = () if reconsidered else lock.chains.get(workload.alias, ())
-        bounds = _bounds(loaded.profile, workload, load)
+        places = {
+            PEAK: loaded.positions.place(f"workloads[{index}].{PEAK}"),
+            PRICE: loaded.positions.place(PRICE),
+        }
+        bounds = replace(_bounds(loaded.profile, workload, load), places=places)
         chosen = choose_chain(workload, pool, wanted, catalog, locked, bounds)
         if isinstance(chosen, Conflict):
             _tell_conflict(chosen, report)
@@ -441,7 +451,8 @@ def bounds_of(profile: Profile, decision: Decision, chosen: Chosen) -> Bounds:
 def _bounds(profile: Profile, workload: Workload, load: Load) -> Bounds:
     limit = profile.cost.max_per_request
     policy = policy_of(profile, workload).routing
-    return Bounds(policy, None if limit is None else float(limit.usd), load)
+    max_usd = None if limit is None else float(limit.usd)
+    return Bounds(policy, max_usd, load, must_carry(workload, load))
 
 
 def _tell_better(chosen: Chosen, report: Report) -> None:

@@ -17,7 +17,7 @@ from designer.reading import BAD_VALUE, Reader
 FILE = "designer.yaml"
 
 _LISTS = ("profiles", "scenarios", "tests")
-_TEXTS = ("out", "fail-on", "baseline", "overlay", "properties")
+_TEXTS = ("out", "fail-on", "baseline", "overlay", "catalog", "properties")
 KEYS = ("version", *_LISTS, *_TEXTS)
 
 
@@ -31,6 +31,8 @@ class Project(Struct, frozen=True):
     baseline: str = ""
     overlay: str = ""
     """Facts of one's own, over the catalog's."""
+    catalog: str = ""
+    """A catalog of another day instead of the packaged one."""
     properties: str = ""
     scenarios: tuple[str, ...] = ()
     """Files, or names of scenarios that come along."""
@@ -41,6 +43,10 @@ class Project(Struct, frozen=True):
     @property
     def overlay_path(self) -> Path | None:
         return Path(self.overlay) if self.overlay else None
+
+    @property
+    def catalog_path(self) -> Path | None:
+        return Path(self.catalog) if self.catalog else None
 
     def place(self, *path: str | int) -> Place:
         return self.document.place(*path)

@@ -38,8 +38,8 @@ NOT_OBTAINED = Rule(
 def check(wanted: Wanted) -> Iterator[Step]:
     """One step of `STEPS` after the other; only the first where the profile cannot be read."""
     report = Report()
-    overlay = wanted.project.overlay
-    catalog = load_catalog(Path(overlay) if overlay else None, report)
+    project = wanted.project
+    catalog = load_catalog(project.overlay_path, report, file=project.catalog_path)
     loaded = load_profile(wanted.profile, wanted.text, report=report)
     if loaded is None:
         yield Step("plan", "the profile cannot be read", tuple(report), cannot=2)

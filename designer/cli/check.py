@@ -42,6 +42,13 @@ Examples:
     metavar="FILE",
     help="Your own facts over the catalog's, as for plan [what designer.yaml says].",
 )
+@click.option(
+    "--catalog",
+    "catalog_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="A catalog of another day, as for plan [what designer.yaml says].",
+)
 @click.option("--diff", is_flag=True, help="Show what planning again would change in DIR.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the findings below --fail-on too.")
 @click.option(
@@ -59,6 +66,7 @@ def check(
     fail_on: str | None,
     gateway: str | None,
     overlay: Path | None,
+    catalog_file: Path | None,
     diff: bool,
     verbose: bool,
     allow_inconclusive: bool,
@@ -74,6 +82,8 @@ def check(
     project = _project()
     if overlay is not None:
         project = replace(project, overlay=str(overlay))
+    if catalog_file is not None:
+        project = replace(project, catalog=str(catalog_file))
     terms = Terms(fail_on or project.fail_on, allow_inconclusive)
     profiles = (profile,) if profile else project.profiles
     if not profiles:

@@ -42,7 +42,7 @@ def evidence(folder: Path, out: Path, as_of: datetime | None, format_: str) -> N
     """
     report = Report()
     project = read_project(report)
-    catalog = load_catalog(Path(project.overlay) if project.overlay else None, report)
+    catalog = load_catalog(project.overlay_path, report, file=project.catalog_path)
     day = as_of.date() if as_of else None
     gathered = None if report.has_errors else gather(folder, catalog, day, report)
     if gathered is None:

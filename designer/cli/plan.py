@@ -96,7 +96,9 @@ def plan(
     if loaded is None or report.has_errors:
         _end(report, format_, code=2)
     project = read_project(report)
-    catalog = load_catalog(overlay or project.overlay_path, report, file=catalog_file)
+    catalog = load_catalog(
+        overlay or project.overlay_path, report, file=catalog_file or project.catalog_path
+    )
     if report.has_errors:
         _end(report, format_, code=2)
     name, path = loaded.profile.name, Path(profile)

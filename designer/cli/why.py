@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from designer.catalog import load_catalog
+from designer.catalog import Catalog, load_catalog
 from designer.cli.output import echo_json, format_option, tell
 from designer.compiler import Decision, Options, bounds_of, decide, lock_for
 from designer.diagnostics import Report
@@ -18,6 +18,7 @@ from designer.planner.chain import Chosen
 from designer.planner.lock import Lock
 from designer.planner.requirements import is_named
 from designer.profile.load import LoadedProfile, load_profile, values_of
+from designer.project import read_project
 from designer.why.edits import in_full
 from designer.why.flip import Flip, Wins, smallest_flip
 from designer.why.reasons import Against, against_deployments, against_gateway, facts, pareto
@@ -40,6 +41,19 @@ Examples:
 @click.option(
     "--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Which facts count [the catalog's day]."
 )
+@click.option(
+    "--overlay",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Your own facts over the catalog's, as for plan [what designer.yaml says].",
+)
+@click.option(
+    "--catalog",
+    "catalog_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="A catalog of another day, as for plan [what designer.yaml says].",
+)
 @format_option()
 def why(
     plan: str | None,
@@ -48,6 +62,8 @@ def why(
     flip: str | None,
     pareto: bool,
     as_of: datetime | None,
+    overlay: Path | None,
+    catalog_file: Path | None,
     format_: str,
 ) -> None:
     """Say why PLAN is as it is: a profile, a folder that `designer plan` wrote, or its plan.json.
@@ -63,7 +79,8 @@ def why(
             raise UsageError(f"--not, --flip and --pareto plan anew: name the profile of {path}")
         _tell(_recorded(path, alias), format_)
         return
-    asked = _Asked(path, alias, Options(as_of=as_of.date() if as_of else None))
+    catalog = _catalog(overlay, catalog_file)
+    asked = _Asked(path, alias, Options(as_of=as_of.date() if as_of else None), catalog)
     if flip:
         found = asked.flip(flip)
         _tell(found, format_)
@@ -82,12 +99,25 @@ def _only_plan() -> Path:
     return found[0]
 
 
+def _catalog(overlay: Path | None, file: Path | None) -> Catalog:
+    """As `designer plan` would plan with."""
+    report = Report()
+    project = read_project(report)
+    catalog = load_catalog(
+        overlay or project.overlay_path, report, file=file or project.catalog_path
+    )
+    if report.has_errors:
+        tell(report)
+        raise click.exceptions.Exit(2)
+    return catalog
+
+
 class _Asked:
     """A profile, decided once."""
 
-    def __init__(self, path: Path, alias: str | None, options: Options) -> None:
+    def __init__(self, path: Path, alias: str | None, options: Options, catalog: Catalog) -> None:
         report = Report()
-        self.path, self.options, self.catalog = path, options, load_catalog()
+        self.path, self.options, self.catalog = path, options, catalog
         loaded = load_profile(path, report=report)
         lock = lock_for(path, loaded.profile.name, report) if loaded else Lock()
         if loaded is None or report.has_errors:

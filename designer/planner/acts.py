@@ -24,7 +24,7 @@ ACTS: Mapping[str, str] = {
     "workloads.traffic": "the forecast, and the traffic of a dry run",
     "workloads.prefer": "what decides between models that all will do",
     "workloads.models": "which deployments may serve, and which is the first",
-    "cost.max_per_request": "a limit on each deployment's price, and a wish for the worst path",
+    "cost.max_per_request": "a limit on the price of the worst path, where every try is billed",
     "compliance.residency": "which deployments may serve",
     "compliance.frameworks": "which providers may serve",
     "compliance.retention": "which deployments may serve",

@@ -37,6 +37,8 @@ class Load(Struct, frozen=True):
     """What the aliases chosen so far use."""
 
     shares: Shares = field(default_factory=dict)
+    is_assumed: bool = False
+    """The profile does not tell all of their peaks."""
 
 
 def quota_of(rung: Candidate) -> Held | None:
@@ -91,7 +93,12 @@ def with_load(
     shares = dict(load.shares)
     for down in (NOTHING, *domains):
         shares |= _served(workload, rungs, load.shares, down)[1]
-    return Load(shares)
+    return Load(shares, load.is_assumed or workload.traffic.peak_rps is None)
+
+
+def must_carry(workload: Workload, load: Load) -> bool:
+    """Where all peaks are the profile's own: nothing is refused because of an assumption."""
+    return workload.traffic.peak_rps is not None and not load.is_assumed
 
 
 def _served(

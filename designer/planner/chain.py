@@ -5,14 +5,19 @@ from itertools import combinations
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from designer.catalog import Catalog
+from designer.diagnostics import Place
 from designer.planner import capacity
 from designer.planner.accounts import Candidate
 from designer.planner.domains import outages_shared, stands_apart
 from designer.planner.forecast import availability_of
 from designer.planner.preference import committed, is_pinned, ranking
 from designer.planner.requirements import (
+    HOLDS,
+    PEAK,
+    PRICE,
     Conflict,
     Rejected,
     Requirement,
@@ -27,7 +32,6 @@ from designer.planner.search import (
     best_chain,
     may_follow,
     value_of,
-    worst_path_usd,
 )
 from designer.profile.model import RoutingPolicy, Workload
 
@@ -106,10 +110,14 @@ def choose_chain(
         else:
             rejected.append(Rejected(candidate, *failure))
     if not feasible:
-        return conflict(workload.alias, pool, wanted)
+        return _conflict(workload, pool, wanted, catalog, bounds)
     ranked = one_a_deployment(workload, feasible, catalog)
-    kept = tuple(c for id_ in locked for c in ranked if c.id == id_)
     picked = best_chain(workload, ranked, catalog, bounds)
+    if not value_of(workload, picked, catalog, bounds).is_kept:
+        return _conflict(workload, pool, wanted, catalog, bounds)
+    kept = tuple(c for id_ in locked for c in ranked if c.id == id_)
+    if kept and not value_of(workload, kept, catalog, bounds).is_kept:
+        kept = ()
     rungs = kept if len(kept) == len(locked) > 0 else picked
     # A lock that changes nothing says nothing: the same profile gives the same files.
     by_lock = rungs != picked
@@ -125,6 +133,49 @@ def choose_chain(
         wanted=tuple(wanted),
         better=picked if by_lock else (),
     )
+
+
+def _of_the_whole(workload: Workload, bounds: Bounds) -> list[Requirement]:
+    """What no deployment alone breaks, and a chain may."""
+
+    def whole(key: str, says: str) -> Requirement:
+        return Requirement(key, says, bounds.places.get(key, Place()), lambda candidate: HOLDS)
+
+    found = []
+    if bounds.must_carry:
+        peak = f"room for {capacity.peak_rps(workload):g} requests/s in every single failure"
+        found.append(whole(PEAK, peak))
+    if bounds.max_usd is not None:
+        price = f"at most {bounds.max_usd:g} USD per request, every try billed"
+        found.append(whole(PRICE, price))
+    return found
+
+
+def _conflict(
+    workload: Workload,
+    pool: Sequence[Candidate],
+    wanted: Sequence[Requirement],
+    catalog: Catalog,
+    bounds: Bounds,
+) -> Conflict:
+    whole = _of_the_whole(workload, bounds)
+    told = {requirement.key for requirement in whole}  # a price of all tries is one of the first
+    alone = [requirement for requirement in wanted if requirement.key not in told]
+
+    def have_chain(passing: Sequence[Candidate], rest: Sequence[Requirement]) -> bool:
+        asked = {requirement.key for requirement in rest} & told
+        if not asked:
+            return True
+        less = replace(
+            bounds,
+            must_carry=PEAK in asked,
+            max_usd=bounds.max_usd if PRICE in asked else None,
+        )
+        ranked = one_a_deployment(workload, passing, catalog)
+        picked = best_chain(workload, ranked, catalog, less)
+        return value_of(workload, picked, catalog, less).is_kept
+
+    return conflict(workload.alias, pool, [*alone, *whole], have_chain)
 
 
 def one_a_deployment(
@@ -204,10 +255,6 @@ def _doubts(
     value = value_of(workload, rungs, catalog, bounds)
     if value.overload:
         yield f"{value.overload:.0%} of the peak finds no room within the quotas in the worst single failure"
-    if value.dearer and bounds.max_usd is not None:
-        costs = [float(cost_per_request_usd(rung, workload)) for rung in rungs]
-        worst = worst_path_usd(costs, bounds.routing)
-        yield f"a request whose every try is billed costs {worst:.4f} USD, over {bounds.max_usd:g} USD"
     goal = workload.availability
     if goal is not None and (reached := availability_of(rungs, catalog).low) < goal:
         yield f"availability {reached:.3%} by prior is below the {goal:.3%} asked for"

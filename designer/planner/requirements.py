@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from fnmatch import fnmatchcase
+from typing import Final
 
 from msgspec import Struct
 
@@ -32,6 +33,10 @@ class Verdict(Struct, frozen=True):
 
 HOLDS = Verdict(True)
 
+PEAK: Final = "traffic.peak_rps"
+PRICE: Final = "cost.max_per_request"
+"""Kept to by a chain as a whole, beside what each of its deployments must satisfy."""
+
 
 class Requirement(Struct, frozen=True):
     key: str
@@ -39,6 +44,7 @@ class Requirement(Struct, frozen=True):
     says: str
     place: Place
     test: Callable[[Candidate], Verdict]
+    """Of what a chain must keep to as a whole it says nothing: each deployment may be part of one."""
 
 
 class Rejected(Struct, frozen=True):
@@ -102,7 +108,7 @@ def requirements(
         add("compliance.training", "training forbid", _fact(catalog, "no_training", as_of))
     limit = profile.cost.max_per_request
     if limit is not None:
-        add("cost.max_per_request", f"at most {limit} per request", _cheap(workload, limit.usd))
+        add(PRICE, f"at most {limit} per request", _cheap(workload, limit.usd))
     return found
 
 
@@ -278,7 +284,7 @@ def typical_seconds(candidate: Candidate, workload: Workload) -> float:
 
 
 class Conflict(Struct, frozen=True):
-    """Requirements of one workload that no candidate satisfies together; none can be left out."""
+    """Requirements of one workload that nothing satisfies together; none can be left out."""
 
     alias: str
     requirements: tuple[Requirement, ...]
@@ -296,16 +302,29 @@ def first_failure(
     return None
 
 
-def conflict(alias: str, pool: Sequence[Candidate], wanted: Sequence[Requirement]) -> Conflict:
-    """Drop requirements while the rest still has no candidate: what stays is minimal."""
+HaveChain = Callable[[Sequence[Candidate], Sequence[Requirement]], bool]
+"""Whether some chain of these deployments keeps to those requirements as a whole."""
+
+
+def conflict(
+    alias: str,
+    pool: Sequence[Candidate],
+    wanted: Sequence[Requirement],
+    have_chain: HaveChain = lambda passing, rest: True,
+) -> Conflict:
+    """Drop requirements while nothing meets the rest: what stays is minimal."""
+
+    def meeting(rest: Sequence[Requirement]) -> tuple[Candidate, ...]:
+        passing = tuple(c for c in pool if first_failure(c, rest) is None)
+        return passing if passing and have_chain(passing, rest) else ()
+
     kept = list(wanted)
     for requirement in reversed(wanted):
         rest = [r for r in kept if r is not requirement]
-        if not any(first_failure(c, rest) is None for c in pool):
+        if not meeting(rest):
             kept = rest
     relaxed = []
     for requirement in kept:
         rest = [r for r in wanted if r is not requirement]
-        passing = tuple(c for c in pool if first_failure(c, rest) is None)
-        relaxed.append((requirement, passing))
+        relaxed.append((requirement, meeting(rest)))
     return Conflict(alias, tuple(kept), tuple(relaxed))

@@ -4,14 +4,15 @@
 deployment alone must satisfy has been tested before; reasons are made afterwards, in `chain`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, product
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from designer.catalog import Catalog
 from designer.catalog.model import Incidents
+from designer.diagnostics import Place
 from designer.planner.accounts import Candidate
 from designer.planner.capacity import Load, lacking, quota_of
 from designer.planner.domains import cloud_region, stands_apart
@@ -35,19 +36,25 @@ class Bounds(Struct, frozen=True):
     """Of one request, however many of its tries are billed."""
     load: Load = Load()
     """Of the aliases served before."""
+    must_carry: bool = False
+    """The quotas have to carry the peak in every single failure; else they had better."""
+    places: Mapping[str, Place] = {}
+    """Where the profile says so, by key."""
 
 
 class Value(Struct, frozen=True, order=True):
-    """Lower is better, from the first field to the last."""
+    """Lower is better, from the first field to the last. Beyond nothing in the first two it is no chain."""
 
+    without_room: float
+    """Share of the peak without room in the worst single failure, where the chain must carry it."""
+    dearer: float
+    """By how much the worst path goes beyond the price of a request, as a share of it."""
     unpinned: bool
     """The first deployment is not the one that `models.first` names."""
     unanswered: float
     """By how much availability stays below what was asked."""
     overload: float
-    """Share of the peak without room in the worst single failure."""
-    dearer: float
-    """By how much the worst path goes beyond the price of a request, as a share of it."""
+    """Share of the peak without room in the worst single failure, where that is a wish."""
     first: Rank
     alone: bool
     together: int
@@ -60,8 +67,14 @@ class Value(Struct, frozen=True, order=True):
     names: tuple[str, ...]
 
     @property
-    def breaches(self) -> tuple[float, float, float]:
-        return self.unanswered, self.overload, self.dearer
+    def is_kept(self) -> bool:
+        """Whether the chain keeps to what it must."""
+        return not (self.without_room or self.dearer)
+
+    @property
+    def is_content(self) -> bool:
+        """Whether no goal is missed."""
+        return self.is_kept and not (self.unanswered or self.overload)
 
 
 class Option(Struct, frozen=True, eq=False):
@@ -97,16 +110,37 @@ def best_chain(
     """
     task = Task(workload, catalog, bounds, {})
     options = _undominated(task, _options(task, feasible))
-    pinned = [option for option in options if option.is_pinned]
     best: tuple[Option, ...] = ()
     value: Value | None = None
-    for first in sorted(pinned or options, key=lambda o: (o.rank, o.name)):
-        if value is not None and not any(value.breaches) and first.rank > value.first:
-            break  # nothing is breached, and no later chain starts as well
+    for first in sorted(options, key=lambda o: (not o.is_pinned, o.rank, o.name)):
+        if value is not None and _is_settled(value, first, best):
+            break
         found, worth = _best_from(task, first, options, value)
         if value is None or worth < value:
             best, value = found, worth
     return tuple(option.candidate for option in best)
+
+
+def best_chain_from(
+    first: Candidate,
+    workload: Workload,
+    others: Iterable[Candidate],
+    catalog: Catalog,
+    bounds: Bounds,
+) -> tuple[Candidate, ...]:
+    """The best one that begins there, whether or not it keeps to what it must."""
+    task = Task(workload, catalog, bounds, {})
+    [option] = _options(task, [first])
+    best, _ = _best_from(task, option, _undominated(task, _options(task, others)), None)
+    return tuple(option.candidate for option in best)
+
+
+def _is_settled(value: Value, first: Option, best: Sequence[Option]) -> bool:
+    """No chain from here on is better: those before were pinned, or nothing is missed and no later
+    one starts as well."""
+    if value.is_kept and best[0].is_pinned and not first.is_pinned:
+        return True
+    return value.is_content and first.rank > value.first
 
 
 def value_of(
@@ -147,7 +181,7 @@ def _best_from(
     best: tuple[Option, ...] = (first,)
     value = _value(task, best)
     for length in range(1, MOST_RUNGS):
-        if length > 1 and not any(value.breaches) and not value.together:
+        if length > 1 and value.is_content and not value.together:
             break
         most = value if bound is None else min(value, bound)
         for tail in _tails(task, first, others, length, most):
@@ -161,13 +195,16 @@ def _tails(
     task: Task, first: Option, others: Sequence[Option], length: int, most: Value
 ) -> Iterator[tuple[Option, ...]]:
     """Without those whose availability alone makes the chain worth less than `most`."""
+    unpinned = _is_unpinned(task, first)
+    dearer = _dearer(task, (first,))
     houses: dict[str, list[Option]] = {}
     for option in others:
         houses.setdefault(option.house, []).append(option)
     for kinds in product(houses.values(), repeat=length):
         some = (first, *(kind[0] for kind in kinds))
         unanswered = _unanswered(task, [option.candidate for option in some])
-        if (unanswered, 0.0, 0.0, first.rank) <= (*most.breaches, most.first):
+        least = (0.0, dearer, unpinned, unanswered, 0.0, first.rank)
+        if least <= structs.astuple(most)[: len(least)]:
             yield from (t for t in product(*kinds) if len({o.account for o in t}) == length)
 
 
@@ -222,9 +259,13 @@ def _options(task: Task, candidates: Iterable[Candidate]) -> list[Option]:
 def _value(task: Task, chain: Sequence[Option]) -> Value:
     rungs = [option.candidate for option in chain]
     pairs = list(combinations(chain, 2))
+    overload = lacking(task.workload, rungs, task.bounds.load)
     return Value(
-        task.workload.models.first is not None and not chain[0].is_pinned,
-        *_breaches(task, chain),
+        overload if task.bounds.must_carry else 0.0,
+        _dearer(task, chain),
+        _is_unpinned(task, chain[0]),
+        _unanswered(task, rungs),
+        0.0 if task.bounds.must_carry else overload,
         chain[0].rank,
         len(chain) == 1,
         sum(not stands_apart(a, b) for a, b in combinations(rungs, 2)),
@@ -235,13 +276,15 @@ def _value(task: Task, chain: Sequence[Option]) -> Value:
     )
 
 
-def _breaches(task: Task, chain: Sequence[Option]) -> tuple[float, float, float]:
-    rungs, bounds = [option.candidate for option in chain], task.bounds
-    overload = lacking(task.workload, rungs, bounds.load)
-    if bounds.max_usd is None:
-        return _unanswered(task, rungs), overload, 0.0
-    worst = worst_path_usd([option.usd for option in chain], bounds.routing)
-    return _unanswered(task, rungs), overload, max(0.0, worst / bounds.max_usd - 1)
+def _is_unpinned(task: Task, first: Option) -> bool:
+    return task.workload.models.first is not None and not first.is_pinned
+
+
+def _dearer(task: Task, chain: Sequence[Option]) -> float:
+    if task.bounds.max_usd is None:
+        return 0.0
+    worst = worst_path_usd([option.usd for option in chain], task.bounds.routing)
+    return max(0.0, worst / task.bounds.max_usd - 1)
 
 
 def _unanswered(task: Task, rungs: Sequence[Candidate]) -> float:

@@ -239,8 +239,8 @@ class Cost(Section):
     monthly_budget: MonthlyMoney | None = None
     """For all workloads together, per month. Left out: no limit, the cheapest that will do."""
     max_per_request: PerRequestMoney | None = None
-    """The most one average request may cost: on any deployment, and as far as that can be, on the
-    worst path through the chain, where every try is billed."""
+    """The most one average request may cost on the worst path through its chain, where every try is
+    billed."""
 
 
 class Compliance(Section):

@@ -11,7 +11,7 @@ from designer.planner.chain import Bounds, Chosen
 from designer.planner.choose import Verdict
 from designer.planner.preference import quality_of
 from designer.planner.requirements import cost_per_request_usd, is_named, typical_seconds
-from designer.planner.search import Value, best_chain, value_of
+from designer.planner.search import Value, best_chain_from, value_of
 from designer.profile.model import BenchQuality
 
 
@@ -70,10 +70,11 @@ def _broken(chosen: Chosen, candidate: Candidate) -> Iterator[str]:
 
 
 _WISHES: Final = {
+    "without_room": "no chain that begins with it carries the peak in every single failure",
+    "dearer": "the worst path of every chain that begins with it goes beyond cost.max_per_request",
     "unpinned": "models.first names another",
     "unanswered": "its chains stay further below the availability that is asked",
     "overload": "its chains leave more of the peak without room in a single failure",
-    "dearer": "the worst path of its chains goes further beyond cost.max_per_request",
     "first": "{prefer} prefers the other",
     "alone": "it has no fallback",
     "together": "its chains go down together",
@@ -91,10 +92,7 @@ def _worse(
     ranked = [*chosen.rungs, *(c for c, _ in chosen.runners_up if c not in chosen.rungs)]
     others = [c for c in ranked if c.id != candidate.id]
     workload = chosen.workload
-    pinned = workload.model_copy(
-        update={"models": workload.models.model_copy(update={"first": candidate.id})}
-    )
-    theirs = best_chain(pinned, [candidate, *others], decision.catalog, bounds)
+    theirs = best_chain_from(candidate, workload, others, decision.catalog, bounds)
     ours = value_of(workload, chosen.rungs, decision.catalog, bounds)
     wish = first_difference(ours, value_of(workload, theirs, decision.catalog, bounds))
     yield f"its best chain is {' → '.join(map(str, theirs))}: " + _WISHES[wish].format(

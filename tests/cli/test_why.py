@@ -134,3 +134,31 @@ def test_an_infeasible_profile_tells_its_conflict(
 
     assert run(["why", str(profile)]) == 3
     assert "PLN102" in capsys.readouterr().err
+
+
+OURS = (
+    "prices: [{applies_to: openai/gpt-5.4, input: 0.01, output: 0.01, source: our contract, "
+    "observed_on: 2026-11-01}]\n"
+)
+
+
+@pytest.mark.parametrize("by", ["option", "designer.yaml"])
+def test_the_users_own_facts_are_argued_with_too(
+    by: str, profile: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (profile.parent / "ours.yaml").write_text(OURS, "utf-8")
+    if by == "designer.yaml":
+        (profile.parent / "designer.yaml").write_text("overlay: ours.yaml\n", "utf-8")
+    option = ["--overlay", "ours.yaml"] if by == "option" else []
+
+    assert run(["why", str(profile), "chat", "--not", "openai/gpt-5.4", *option]) == 0
+
+    assert "a request costs 0.00001 USD" in _out(capsys)
+
+
+def test_a_catalog_of_another_day_is_argued_with(
+    profile: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["why", str(profile), "--catalog", "nowhere.json"]) == 2
+
+    assert "nowhere.json" in capsys.readouterr().err

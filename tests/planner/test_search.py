@@ -14,9 +14,10 @@ from msgspec.structs import replace
 
 from designer.catalog import Catalog, load_catalog
 from designer.planner.accounts import Account, Candidate
-from designer.planner.capacity import Load, lacking, peak_rps, with_load
+from designer.planner.capacity import Load, lacking, must_carry, peak_rps, with_load
 from designer.planner.chain import MOST_RUNGS, Bounds, Chosen, choose_chain
 from designer.planner.forecast import availability_of
+from designer.planner.requirements import PEAK, PRICE, Conflict, cost_per_request_usd
 from designer.planner.search import best_chain, worst_path_usd
 from designer.profile.model import ProviderAccount, RoutingPolicy, Workload
 
@@ -33,6 +34,7 @@ class Drawn:
         self.workload = _workload(chance)
         self.bounds = _bounds(chance, self.workload)
         self.pool = _pool(chance, self.catalog)
+        self.bounds = replace(self.bounds, must_carry=chance.random() < 0.5)
 
 
 def _small(chance: Random) -> Catalog:
@@ -119,11 +121,13 @@ def _worth(chain: Sequence[Candidate], drawn: Drawn) -> tuple[Any, ...]:
         for i in range(2)
     ]
     families = [catalog.models[c.offering.model].family for c in chain]
+    without_room = _without_room(chain, drawn)
     return (
+        without_room if bounds.must_carry else 0.0,
+        0.0 if limit is None else max(0.0, dearest / limit - 1),
         not named,
         0.0 if goal is None else max(0.0, goal - reached),
-        _without_room(chain, drawn),
-        0.0 if limit is None else max(0.0, dearest / limit - 1),
+        0.0 if bounds.must_carry else without_room,
         ranks[0],
         len(chain) == 1,
         sum(_one_outage_stops_both(a, b) for a, b in combinations(chain, 2)),
@@ -200,12 +204,30 @@ def _every_chain(drawn: Drawn) -> Iterable[tuple[Candidate, ...]]:
 
 
 def _compare(seed: int) -> None:
+    """The chain that is chosen, or a conflict where every chain breaks what it must keep to."""
     drawn = Drawn(seed)
 
     found = best_chain(drawn.workload, drawn.pool, drawn.catalog, drawn.bounds)
+    chosen = choose_chain(drawn.workload, drawn.pool, [], drawn.catalog, bounds=drawn.bounds)
 
-    best = min(_every_chain(drawn), key=lambda chain: _worth(chain, drawn))
-    assert [str(c) for c in found] == [str(c) for c in best]
+    worths = {tuple(map(str, chain)): _worth(chain, drawn) for chain in _every_chain(drawn)}
+    best = min(worths.values())
+    assert worths[tuple(map(str, found))] == best
+    assert isinstance(chosen, Conflict) == any(best[:2])
+    if isinstance(chosen, Conflict):
+        _is_minimal([requirement.key for requirement in chosen.requirements], worths.values())
+
+
+def _is_minimal(keys: Sequence[str], worths: Iterable[tuple[Any, ...]]) -> None:
+    """No chain keeps to all of them, and one does to all but any one."""
+    every = list(worths)
+
+    def are_kept(some: Iterable[str]) -> bool:
+        places = [(PEAK, PRICE).index(key) for key in some]
+        return any(not any(worth[place] for place in places) for worth in every)
+
+    assert not are_kept(keys)
+    assert all(are_kept(key for key in keys if key != left_out) for left_out in keys)
 
 
 @pytest.mark.parametrize("seed", QUICK)
@@ -254,12 +276,50 @@ def test_quotas_that_carry_the_peak_only_together_lead_to_three_rungs() -> None:
     assert not any("no room" in doubt for doubt in chosen.warnings)
 
 
-def test_a_peak_that_no_quota_carries_is_a_doubt_with_its_share() -> None:
+def test_an_assumed_peak_that_no_quota_carries_is_a_doubt_with_its_share() -> None:
+    """A rate's peak is a guess, and nothing is refused for a guess."""
     pool = [_candidate(MINI, quota={"rpm": 60}), _candidate(NANO, quota={"rpm": 60})]
 
-    chosen = _chosen({"traffic": {"peak_rps": 4}}, pool)
+    chosen = _chosen({"traffic": {"rate": "115200/day"}}, pool)
 
     assert any("75% of the peak finds no room" in doubt for doubt in chosen.warnings)
+
+
+def test_a_peak_of_the_profile_that_no_quota_carries_is_a_conflict() -> None:
+    asked = {"alias": "a", "task": "chat", "traffic": {"peak_rps": 4}}
+    pool = [_candidate(MINI, quota={"rpm": 60}), _candidate(NANO, quota={"rpm": 60})]
+
+    found = choose_chain(
+        Workload.model_validate(asked), pool, [], CATALOG, bounds=Bounds(must_carry=True)
+    )
+
+    assert isinstance(found, Conflict)
+    assert [r.says for r in found.requirements] == ["room for 4 requests/s in every single failure"]
+
+
+def test_a_peak_is_insisted_on_where_every_alias_that_shares_a_quota_tells_its_own() -> None:
+    told, guessed = (
+        Workload.model_validate({"alias": "a", "task": "chat", "traffic": traffic})
+        for traffic in ({"peak_rps": 4}, {"rate": "1k/day"})
+    )
+    rungs = [_candidate(MINI, quota={"rpm": 600})]
+
+    assert must_carry(told, Load())
+    assert must_carry(told, with_load(Load(), told, rungs, []))
+    assert not must_carry(told, with_load(Load(), guessed, rungs, []))
+    assert not must_carry(guessed, Load())
+
+
+def test_a_locked_chain_that_no_longer_carries_the_peak_is_chosen_anew() -> None:
+    asked = {"alias": "a", "task": "chat", "traffic": {"peak_rps": 4}}
+    pool = [_candidate(MINI, quota={"rpm": 60}), _candidate(NANO, quota={"rpm": 600})]
+
+    found = choose_chain(
+        Workload.model_validate(asked), pool, [], CATALOG, (MINI,), Bounds(must_carry=True)
+    )
+
+    assert isinstance(found, Chosen)
+    assert [rung.id for rung in found.rungs] == ["azure/gpt-5.4-nano"]
 
 
 def test_without_quotas_capacity_is_not_checked_and_the_report_says_so() -> None:
@@ -308,8 +368,19 @@ def test_the_price_limit_counts_every_try_that_may_be_billed() -> None:
     assert worst_path_usd([0.01, 0.04, 0.5], policy) == pytest.approx(2 * 0.01 + 0.04)
 
     pool = [_candidate("anthropic/claude-opus-5"), _candidate("openai/gpt-5.4")]
-    chosen = _chosen({"prefer": "quality"}, pool, routing=policy, max_usd=0.012)
-    assert any("every try is billed costs" in doubt for doubt in chosen.warnings)
+    within = _chosen({"prefer": "quality"}, pool, routing=policy, max_usd=0.05)
+    assert (
+        worst_path_usd(
+            [float(cost_per_request_usd(r, within.workload)) for r in within.rungs], policy
+        )
+        <= 0.05
+    )
+    asked = Workload.model_validate({"alias": "a", "task": "chat"})
+    found = choose_chain(asked, pool, [], CATALOG, bounds=Bounds(policy, max_usd=0.0001))
+    assert isinstance(found, Conflict)
+    assert [r.says for r in found.requirements] == [
+        "at most 0.0001 USD per request, every try billed"
+    ]
 
 
 def test_a_hang_that_uses_up_the_deadline_is_told_with_the_timeout_that_fits() -> None:
