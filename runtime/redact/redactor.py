@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from runtime.redact.find import ENTITIES, Span, find
+from runtime.redact.find import ENTITIES, KNOWN, Span, find
 
 PLACEHOLDER: Final = re.compile(
-    rf"\[(?:{'|'.join(entity.upper() for entity in ENTITIES)})_[0-9]{{1,9}}\]"
+    rf"\[(?:{'|'.join(entity.upper() for entity in KNOWN)})_[0-9]{{1,9}}\]"
 )
 
 

@@ -1,7 +1,7 @@
 """Labelled prompts in four languages: 600 a set, drawn from a seed.
 
-`SEEN` was looked at while the recognisers were worked on; `HELD_OUT` has other sentences, another seed, and
-was not: what is published is measured on it.
+`FIRST`, `SECOND` and `THIRD` were looked at while the recognisers were worked on; `HELD_OUT` has other sentences,
+another seed, and was not: what is published is measured on it. One person wrote them all.
 """
 
 import random
@@ -59,7 +59,7 @@ def _filled(sentence: str, language: str, rng: random.Random) -> Prompt:
     return Prompt(language, text + sentence[at:], tuple(labels))
 
 
-SEEN: Final = Templates(
+FIRST: Final = Templates(
     20261124,
     {
         "en": (
@@ -158,7 +158,7 @@ SEEN: Final = Templates(
     },
 )
 
-HELD_OUT: Final = Templates(
+SECOND: Final = Templates(
     48151623,
     {
         "en": (
@@ -253,6 +253,179 @@ HELD_OUT: Final = Templates(
             "Titular {national_id}, {email}, {phone}",
             "Transferir {figure} EUR a {iban}, por favor.",
             "Escribe a {email}; no a {email}.",
+        ),
+    },
+)
+
+THIRD: Final = Templates(
+    271828,
+    {
+        "en": (
+            "Reminder: Dr Roe's practice moved, new number {phone}, new mail {email}.",
+            'POST /charge {"pan": "{credit_card}", "amount": {figure}}',
+            "The landlord wants my SSN ({us_ssn}) and a deposit by {date}.",
+            "Blocked {ip_address} after 40 failed logins; agent {version}.",
+            "DATABASE_PASSWORD=hunter2\nTOKEN={api_key}\nBUILD={hash}",
+            "Send the refund to {iban}, holder J. Roe, purchase {order}.",
+            "The NHS number {national_id} appears twice in the export of {date}.",
+            "EU sales list: {vat}, {vat}, {vat}.",
+            "Text {phone} if the courier is late, warehouse job {order}.",
+            "Draft an apology to {email} and copy {email}.",
+            "Policy {order} expires on {date}; premium {figure}.",
+            "Booking {order}, seat {product}, departs {date}.",
+            "Lot {order} failed inspection, part {product}.",
+            "Rollback to {version}: migration {hash} broke on {date}.",
+            "Span {uuid} took {figure} us.",
+            "The form rejects {bad_card}; is that right?",
+            "Why is {bad_iban} not accepted?",
+            "Example only: {bad_ssn}.",
+            "Membership {order} was renewed with {credit_card}.",
+            "whois {ip_address} shows abuse contact {email}",
+            "Dial {phone} and quote job {order}.",
+            "Convert {figure} to words.",
+            "Row: {order};{date};{figure};{product}",
+            "Pinned {version}, found {version}, digest {hash}.",
+            "Her numbers: {phone} (home), {phone} (work).",
+        ),
+        "de": (
+            "Neue Durchwahl: {phone}. Bitte weitergeben.",
+            "Sehr geehrte Damen und Herren, meine E-Mail-Adresse ist {email}, die alte {email}.",
+            "Kaution bitte auf {iban} einzahlen, Mietvertrag {order}.",
+            "Identifikationsnummer {national_id} laut Bescheid vom {date}.",
+            "Der Lieferant f\u00fchrt die Nummer {vat}; Betrag {figure} EUR.",
+            "Die Visakarte {credit_card} wurde gestohlen.",
+            "Host {ip_address} und Host {ip_address} antworten nicht.",
+            "Zugangsschl\u00fcssel {api_key} l\u00e4uft am {date} ab.",
+            "Im Antrag steht die SSN {us_ssn}.",
+            "Pflegedienst {phone}, Station {product}",
+            "Versicherungsnummer {order}, Schaden vom {date}.",
+            "Buchung {order}, Abreise {date}.",
+            "Charge {order} gesperrt, Teil {product}.",
+            "Update {version} auf {version}, Digest {hash}.",
+            "Die Bank lehnt {bad_iban} ab.",
+            "Pr\u00fcffall {bad_card} muss scheitern.",
+            "Ger\u00e4t {uuid}, Messwert {figure}.",
+            "Inventarnummer {order}, Raum {product}, angeschafft {date}.",
+            "Sie ist privat unter {phone} und dienstlich unter {phone} zu erreichen.",
+            "Mitglied {order} zahlt {figure} EUR.",
+        ),
+        "fr": (
+            "Nouveau num\u00e9ro : {phone}. Merci de le noter.",
+            "Copie \u00e0 {email} et \u00e0 {email}, s'il vous pla\u00eet.",
+            "Versez la caution sur {iban}, bail {order}.",
+            "Carte vitale {national_id}, remboursement de {figure} EUR.",
+            "L'entreprise {vat} nous doit {figure} EUR.",
+            "Ma carte {credit_card} a \u00e9t\u00e9 vol\u00e9e le {date}.",
+            "Bloquer {ip_address} sur le pare-feu.",
+            "Le jeton {api_key} expire le {date}.",
+            "SSN am\u00e9ricain {us_ssn}.",
+            "Infirmi\u00e8re {phone}, chambre {product}",
+            "Police {order}, sinistre du {date}.",
+            "R\u00e9servation {order}, d\u00e9part {date}.",
+            "Lot {order} bloqu\u00e9, pi\u00e8ce {product}.",
+            "Passage de {version} \u00e0 {version}, condensat {hash}.",
+            "La banque refuse {bad_iban}.",
+            "Le cas {bad_card} doit \u00e9chouer.",
+            "Appareil {uuid}, mesure {figure}.",
+            "Num\u00e9ro d'inventaire {order}, achet\u00e9 le {date}.",
+            "On la joint au {phone}, sinon au {phone}.",
+            "L'adh\u00e9rent {order} paie {figure} EUR.",
+        ),
+        "es": (
+            "Nuevo n\u00famero: {phone}. Tome nota, por favor.",
+            "Copia a {email} y a {email}, gracias.",
+            "Abone la fianza en {iban}, alquiler {order}.",
+            "Firmante con documento {national_id}, fecha {date}.",
+            "La empresa {vat} nos debe {figure} EUR.",
+            "Me robaron la tarjeta {credit_card} el {date}.",
+            "Bloquear {ip_address} en el cortafuegos.",
+            "El token {api_key} caduca el {date}.",
+            "SSN estadounidense {us_ssn}.",
+            "Enfermera {phone}, habitaci\u00f3n {product}",
+            "P\u00f3liza {order}, siniestro del {date}.",
+            "Reserva {order}, salida {date}.",
+            "Lote {order} bloqueado, pieza {product}.",
+            "De {version} a {version}, resumen {hash}.",
+            "El banco rechaza {bad_iban}.",
+            "El caso {bad_card} debe fallar.",
+            "Aparato {uuid}, medida {figure}.",
+            "N\u00famero de inventario {order}, comprado el {date}.",
+            "Est\u00e1 en el {phone} o en el {phone}.",
+            "El socio {order} paga {figure} EUR.",
+        ),
+    },
+)
+
+HELD_OUT: Final = Templates(
+    3141,
+    {
+        "en": (
+            "Out of office. Urgent matters: {phone}, or {email}.",
+            "Visa or not? {credit_card}. It was used for voucher {order}.",
+            "Payroll needs your social security number; mine is {us_ssn}.",
+            "traceroute to {ip_address}, build {version}, sensor {uuid}",
+            "Is {api_key} still active? It was created on {date}.",
+            "Standing order: {iban}, starting {date}.",
+            "Hospital form, NHS number: {national_id}; ward {product}.",
+            "Reverse charge applies to {vat}, total {figure}.",
+            "My sister's phone is {phone}, mine is {phone}.",
+            "Prescription {order} was filled on {date}.",
+            "Licence {order} covers release {version}.",
+            "Digest mismatch: {hash} vs {hash} in {product}.",
+            "Rejected by the terminal: {bad_card}. By the bank: {bad_iban}.",
+            "Exam candidate {order}, score {figure}, sat on {date}.",
+            "{email} wrote: see {uuid}, then ping {ip_address}.",
+        ),
+        "de": (
+            "Hausmeister: {phone}. Nachbarin: {phone}.",
+            "Leite das bitte an {email} weiter, Frist {date}.",
+            "Dauerauftrag auf {iban} \u00fcber {figure} EUR.",
+            "Elster fragt nach der IdNr {national_id}; Gutschein {order}.",
+            "Innergemeinschaftliche Lieferung an {vat}.",
+            "Mastercard {credit_card}, g\u00fcltig bis 11/29.",
+            "Der Drucker hat die Adresse {ip_address}, Firmware {version}.",
+            "Bitte {api_key} nicht einchecken, siehe {hash}.",
+            "Visumsantrag, SSN {us_ssn}, Termin {date}.",
+            "Rufen Sie mich an: {phone}",
+            "Rezept {order} wurde am {date} eingel\u00f6st.",
+            "Lizenz {order} gilt ab Version {version}.",
+            "Terminal meldet {bad_card}, Bank meldet {bad_iban}.",
+            "Z\u00e4hler {order}, Stand {figure}, abgelesen {date}.",
+            "Pr\u00fcfling {product}, Protokoll {uuid}.",
+        ),
+        "fr": (
+            "Gardien : {phone}. Voisine : {phone}.",
+            "Transf\u00e8re ceci \u00e0 {email} avant le {date}.",
+            "Virement permanent vers {iban} de {figure} EUR.",
+            "Num\u00e9ro de s\u00e9cu {national_id}, bon {order}.",
+            "Livraison intracommunautaire \u00e0 {vat}.",
+            "Mastercard {credit_card}, valable jusqu'au 11/29.",
+            "L'imprimante est en {ip_address}, micrologiciel {version}.",
+            "Ne commite pas {api_key}, voir {hash}.",
+            "Demande de visa, SSN {us_ssn}, rendez-vous {date}.",
+            "Appelez-moi : {phone}",
+            "Ordonnance {order} d\u00e9livr\u00e9e le {date}.",
+            "Licence {order} \u00e0 partir de la version {version}.",
+            "Le terminal refuse {bad_card}, la banque {bad_iban}.",
+            "Compteur {order}, index {figure}, relev\u00e9 le {date}.",
+            "\u00c9chantillon {product}, protocole {uuid}.",
+        ),
+        "es": (
+            "Conserje: {phone}. Vecina: {phone}.",
+            "Reenv\u00eda esto a {email} antes del {date}.",
+            "Transferencia peri\u00f3dica a {iban} de {figure} EUR.",
+            "Carn\u00e9 {national_id}, vale {order}.",
+            "Entrega intracomunitaria a {vat}.",
+            "Mastercard {credit_card}, v\u00e1lida hasta 11/29.",
+            "La impresora est\u00e1 en {ip_address}, firmware {version}.",
+            "No subas {api_key}, mira {hash}.",
+            "Solicitud de visado, SSN {us_ssn}, cita {date}.",
+            "Ll\u00e1meme: {phone}",
+            "Receta {order} dispensada el {date}.",
+            "Licencia {order} desde la versi\u00f3n {version}.",
+            "El terminal rechaza {bad_card}, el banco {bad_iban}.",
+            "Contador {order}, lectura {figure}, le\u00eddo el {date}.",
+            "Muestra {product}, protocolo {uuid}.",
         ),
     },
 )
