@@ -96,6 +96,7 @@ class Books:
                 failed_attempts=sum(t.outcome != "200" for t in done.tried),
                 redactions=done.redactions,
                 arm=done.arm,
+                unchecked=",".join(done.unchecked),
             )
         )
         return "unknown" if cost is None else usd_text(cost)

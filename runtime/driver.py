@@ -4,9 +4,12 @@ All decisions are the compiled program's. This module sends, sleeps, inspects an
 """
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec.structs import replace
 
 from designer.engine.call import Program
 from designer.engine.events import (
@@ -25,6 +28,7 @@ from designer.engine.events import (
     Reserve,
     Reserved,
     Send,
+    Usage,
     Wait,
     Woke,
 )
@@ -32,9 +36,9 @@ from designer.engine.live import Live
 from designer.engine.machine import Machine
 from designer.engine.program import compiled
 from designer.engine.world import World
-from designer.ir import Split, walk
+from designer.ir import Guardrail, Split, walk
 from runtime.attempt import Attempt, Endpoint
-from runtime.guard import inspect, joined
+from runtime.guard import Guard, Verdict
 from runtime.upstream import Chunk, Upstream, UpstreamFailure, read_chunks
 
 Body = dict[str, Any]
@@ -76,6 +80,10 @@ class Done:
     dropped: tuple[str, ...] = ()
     arm: str = ""
     """Of each experiment that the call met, the arm it took: `name/arm`."""
+    unchecked: tuple[str, ...] = ()
+    """Guardrails that could not look, and let pass."""
+    refusal: str = ""
+    """What the guardrail that refused has to say about it."""
 
 
 @dataclass(slots=True)
@@ -95,49 +103,60 @@ class Driver:
     def __post_init__(self) -> None:
         self.machine = Machine(compiled(self.program), self.world, self.draws)
 
+    def guard(self, route: str, request: Request, *, restores: bool = False) -> Guard:
+        """The guardrails of one call, by the route that the engine will find for it."""
+        name = self._meant(route, request)
+        return Guard(self.program.routing.guardrails, name, restores=restores)
+
     async def perform(
-        self, route: str, request: Request, body: Body, passes: bool = False
+        self,
+        route: str,
+        request: Request,
+        body: Body,
+        passes: bool = False,
+        guard: Guard | None = None,
     ) -> AsyncGenerator[Piece | Done, None]:
         """Pieces of a stream as they may go out, then `Done`; of anything else only `Done`.
 
         Closing the iterator early gives up the connection to the provider. `passes` lets chunks of
-        a stream that nobody here has to look into stay the text that they came as.
+        a stream that nobody here has to look into stay the text that they came as. `guard` keeps
+        what its placeholders stand for; what comes from here still holds them.
         """
         live = Live(self.machine, route, request)
         event: Event = Began(self.clock())
         attempt: Attempt | None = None
         tried: list[Tried] = []
-        redactions, finished = 0, False
-        meant = self._meant(route, request)
-        embeds = self._embeds(meant)
-        holds = request.stream and self._inspects_output(meant)
+        guard = guard or self.guard(route, request)
+        ready: list[Chunk] = []
+        finished = False
+        embeds = self._embeds(self._meant(route, request))
         try:
             while True:
                 match command := live.step(event):
-                    case Inspect(guardrail=rail, stage=stage):
-                        looked_at = body if stage == "input" else _whole(attempt)
-                        inspection = inspect(rail, stage, looked_at)
-                        redactions += inspection.found
-                        if stage == "input":
-                            body = inspection.body
-                        else:
-                            _change(attempt, inspection.body)
+                    case Inspect(guardrail=rail, stage="input"):
+                        inspection = guard.ask(rail, body)
+                        body = inspection.body
                         event = Inspected(self.clock(), inspection.verdict)
+                    case Inspect(guardrail=rail):
+                        assert attempt is not None
+                        ready += guard.rest(attempt.take())
+                        event = Inspected(self.clock(), _judged(guard, rail, attempt))
                     case Lookup():
                         event = LookedUp(self.clock(), hit=False)
                     case Reserve():
                         event = Reserved(self.clock())
                     case Send():
-                        attempt = self._open(command, embeds, passes and not holds)
+                        attempt = self._open(command, embeds, passes and not guard.reads_streams)
+                        guard.begin()
                         event = await attempt.begin(command, body)
                         tried += _ended(command.deployment, event)
                     case Listen(hold=hold):
                         assert attempt is not None
                         heard: Event | None = None
                         while heard is None:
-                            if not hold and not holds and (chunks := attempt.take()):
+                            if not hold and (chunks := guard.passed(attempt.take())):
                                 yield Piece(chunks, live.deployment)
-                            heard = await attempt.listen()
+                            heard = self._cut_short(guard) or await attempt.listen()
                         event = heard
                         tried += _ended(live.deployment, event)
                     case Wait(seconds=seconds, jitter_s=jitter_s):
@@ -146,11 +165,13 @@ class Driver:
                         event = Woke(self.clock())
                     case Finish():
                         served = attempt if command.failure is None else None
-                        if served is not None and (chunks := served.take()):
+                        if served is not None and (chunks := [*ready, *guard.rest(served.take())]):
                             yield Piece(chunks, live.deployment)
+                        if guard.is_stopped and command.failure is None:  # nobody asked about it
+                            command = replace(command, failure="guardrail", in_band=True, told=True)
                         finished = True
                         arm = self._arm(live.arms)
-                        yield _done(command, attempt, tuple(tried), redactions, arm)
+                        yield _done(command, attempt, tuple(tried), guard, arm)
                         return
         finally:
             if not finished:  # the client has gone, or this task is being cancelled
@@ -180,12 +201,9 @@ class Driver:
         named = {split.name: split.arms for split in splits}
         return " ".join(f"{name}/{named[name][index].name}" for name, index in arms)
 
-    def _inspects_output(self, route: str) -> bool:
-        """Whether a stream has to be whole before any of it may go out."""
-        return any(
-            "output" in rail.stages and rail.covers(route)
-            for rail in self.program.routing.guardrails
-        )
+    def _cut_short(self, guard: Guard) -> Ended | None:
+        """A stream that a guardrail has stopped is over, through no fault of its deployment."""
+        return Ended(self.clock(), Usage()) if guard.is_stopped else None
 
 
 def left_early(deployment: str) -> Done:
@@ -204,34 +222,33 @@ def _ended(deployment: str, event: Event) -> list[Tried]:
             return []
 
 
-def _whole(attempt: Attempt | None) -> Body:
-    assert attempt is not None
-    if attempt.answer is not None:
-        return attempt.answer
-    return {"chunks": joined(read_chunks(attempt.chunks))}
-
-
-def _change(attempt: Attempt | None, body: Body) -> None:
-    assert attempt is not None
-    if attempt.answer is not None:
-        attempt.answer = body
-    else:
-        attempt.chunks = body["chunks"]
+def _judged(guard: Guard, rail: Guardrail, attempt: Attempt) -> Verdict:
+    """A rail on the answer, which then is what the rail makes of it."""
+    if attempt.answer is None:
+        return guard.heard(rail)
+    inspection = guard.answer(rail, attempt.answer)
+    attempt.answer = inspection.body
+    return inspection.verdict
 
 
 def _done(
-    finish: Finish, attempt: Attempt | None, tried: tuple[Tried, ...], redactions: int, arm: str
+    finish: Finish, attempt: Attempt | None, tried: tuple[Tried, ...], guard: Guard, arm: str
 ) -> Done:
-    if attempt is None:
-        return Done(finish, tried=tried, redactions=redactions, arm=arm)
-    served = finish.failure is None
-    return Done(
+    told = Done(
         finish,
-        attempt.answer if served else None,
-        attempt.usage,
-        tried,
-        redactions,
-        None if served else attempt.failure,
-        attempt.dropped,
-        arm,
+        tried=tried,
+        redactions=guard.redactions,
+        arm=arm,
+        unchecked=guard.unchecked,
+        refusal=guard.refusal,
+    )
+    if attempt is None:
+        return told
+    served = finish.failure is None
+    return dataclasses.replace(
+        told,
+        answer=attempt.answer if served else None,
+        usage=attempt.usage,
+        failure=None if served else attempt.failure,
+        dropped=attempt.dropped,
     )

@@ -61,6 +61,8 @@ class Row:
     failed_attempts: int = 0
     redactions: int = 0
     arm: str = ""
+    unchecked: str = ""
+    """Guardrails that could not look, and let pass: by name, with commas."""
 
 
 _COLUMNS: Final = tuple(f.name for f in fields(Row))

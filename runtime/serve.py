@@ -127,15 +127,18 @@ async def running(
     stub: StubServer | None = None,
     notes: tuple[str, ...] = (),
     listening: socket.socket | None = None,
+    restores: bool = False,
 ) -> AsyncIterator[Service]:
     """The runtime on `host:port` (0 takes a free one), or on a socket that listens already.
+
+    With `restores` callers get their own values back where an answer names their placeholders.
 
     Raises NetworkError when the port is taken.
     """
     upstream = HttpUpstream()
     draws = iter(random.Random().random, None)
     driver = Driver(program, World(), found, Authorized(upstream), time.monotonic, draws)
-    app = App(driver, books, time.time)
+    app = App(driver, books, time.time, restores)
     listening = listening or listen(host, port)
     config = uvicorn.Config(
         app,

@@ -127,6 +127,11 @@ Examples:
     show_default=True,
     help="Processes to answer with; each has cooldowns of its own.",
 )
+@click.option(
+    "--restore",
+    is_flag=True,
+    help="Give callers their own values back where an answer names their placeholders.",
+)
 def serve(
     config: str | None,
     stub: bool,
@@ -137,6 +142,7 @@ def serve(
     state: Path,
     semantics: str,
     workers: int,
+    restore: bool,
 ) -> None:
     """Run CONFIG (an emitted folder or a gateway's file) as an OpenAI-compatible gateway.
 
@@ -155,9 +161,9 @@ def serve(
     if stub_only or loaded is None:
         _run(_serve_stub(loaded, faults, host, port))
     elif workers > 1:
-        _serve_with_workers(loaded, host, port, state, workers)
+        _serve_with_workers(loaded, host, port, state, workers, restore)
     else:
-        _run(_serve(loaded, stub, host, port, state, faults))
+        _run(_serve(loaded, stub, host, port, state, faults, restore=restore))
 
 
 def _faults(config: Config, name: str) -> list[Timed]:
@@ -187,7 +193,9 @@ async def _serve_stub(config: Config | None, faults: list[Timed], host: str, por
     click.echo("stopped")
 
 
-def _serve_with_workers(config: Config, host: str, port: int, state: Path, workers: int) -> None:
+def _serve_with_workers(
+    config: Config, host: str, port: int, state: Path, workers: int, restore: bool
+) -> None:
     from runtime.serve import endpoints, listen
     from runtime.state import connect
     from runtime.workers import run_workers
@@ -199,7 +207,7 @@ def _serve_with_workers(config: Config, host: str, port: int, state: Path, worke
         _announce(config, f"http://{host}:{listening.getsockname()[1]}", state)
 
         def work() -> None:
-            _run(_serve(config, False, host, port, state, [], listening))
+            _run(_serve(config, False, host, port, state, [], listening, restore))
 
         run_workers(workers, listening, work)
     click.echo("stopped")
@@ -256,9 +264,11 @@ async def _serve(
     state: Path,
     faults: list[Timed],
     listening: "socket.socket | None" = None,
+    restore: bool = False,
 ) -> None:
     """`listening` is a socket shared with other workers, for all of whom somebody else has spoken."""
     from runtime.books import Books
+    from runtime.guard import unfit
     from runtime.serve import endpoints, labels, running, stub_endpoints
     from runtime.stub import StubServer
 
@@ -276,13 +286,13 @@ async def _serve(
             found = endpoints(routing, catalog, os.environ)
         books = Books(state, _priced(config))
         service = await stack.enter_async_context(
-            running(program, found, books, host, port, server, notes, listening)
+            running(program, found, books, host, port, server, notes, listening, restore)
         )
         if listening is None:
             _announce(config, service.url, state)
         if server is not None:
             click.echo(f"  stub providers at {server.url}   faults: POST {server.url}/stub/faults")
-        for note in notes:
+        for note in (*notes, *unfit(routing.guardrails)):
             click.echo(f"  note: {note}")
         await _until_told_to_stop()
     if listening is None:

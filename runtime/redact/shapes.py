@@ -288,9 +288,8 @@ def _phones(text: str, context: str, numbers: list[re.Match[str]]) -> Iterator[_
             if _is_trunk_call(match[0]) and not _is_mere_number(text, *match.span(), context):
                 yield match.span()
         digits = sum(character.isdigit() for character in number[0][:60])
-        if digits <= 15 and (is_key or _is_named(_PHONE_NAME, text, number.start())):
-            yield number.span()
-        elif HAS_PHONENUMBERS and 9 <= digits <= 12 and _is_grouped_as_dialled(text, number):
+        is_named = digits <= 15 and (is_key or _is_named(_PHONE_NAME, text, number.start()))
+        if is_named or (9 <= digits <= 12 and _is_grouped_as_dialled(text, number)):
             yield number.span()
 
 
@@ -318,7 +317,7 @@ def _is_grouped_as_dialled(text: str, number: re.Match[str]) -> bool:
         number[0].isdigit() or text[start - 1 : start].isalnum() or text[end : end + 1].isalnum()
     )
     is_longer = _goes_on(text, start) or _JOINED.search(text, max(0, start - 3), start)
-    if is_bare or is_longer or _MONEY.match(text, end):
+    if not HAS_PHONENUMBERS or is_bare or is_longer or _MONEY.match(text, end):
         return False
     return is_dialled(number[0])
 

@@ -31,6 +31,7 @@ from runtime.books import Books, Priced
 from runtime.serve import Service, labels, running, stub_endpoints
 from runtime.state.sqlite import connect
 from runtime.stub import StubServer
+from runtime.stub.answers import Question
 
 CATALOG = load_catalog()
 FIRST, SECOND, VECTORS = "chat/one/gpt", "chat/two/claude", "search/one/embed"
@@ -78,15 +79,23 @@ class Running(Struct):
 
 @contextlib.asynccontextmanager
 async def runtime_on(
-    tmp_path: Path, routing: Routing | None = None, semantics: Semantics = REFERENCE
+    tmp_path: Path,
+    routing: Routing | None = None,
+    semantics: Semantics = REFERENCE,
+    *,
+    says: Callable[[Question], str] | None = None,
+    restores: bool = False,
 ) -> AsyncIterator[Running]:
     routing = routing or two_deployments()
     state = tmp_path / "state.sqlite"
     priced = {i: Priced(o.provider, o.model, o.price, "d") for i, o in OFFERINGS.items()}
-    async with StubServer(deployments=labels(routing)) as stub:
+    async with StubServer(deployments=labels(routing), says=says) as stub:
         found, notes = stub_endpoints(routing, CATALOG, stub)
         program = Program(routing, semantics)
-        async with running(program, found, Books(state, priced), stub=stub, notes=notes) as service:
+        books = Books(state, priced)
+        async with running(
+            program, found, books, stub=stub, notes=notes, restores=restores
+        ) as service:
             yield Running(service, stub, state)
 
 
@@ -95,9 +104,14 @@ def served(
     test: Callable[[Running], Awaitable[None]],
     routing: Routing | None = None,
     semantics: Semantics = REFERENCE,
+    *,
+    says: Callable[[Question], str] | None = None,
+    restores: bool = False,
 ) -> None:
     async def main() -> None:
-        async with runtime_on(tmp_path, routing, semantics) as running_:
+        async with runtime_on(
+            tmp_path, routing, semantics, says=says, restores=restores
+        ) as running_:
             await test(running_)
 
     asyncio.run(main())
