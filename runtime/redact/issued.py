@@ -14,6 +14,7 @@ from typing import Final
 HAS_STDNUM: Final = find_spec("stdnum") is not None
 
 _Range = tuple[int, int]
+_DIGITS: Final = re.compile(r"\d\D{0,3}\d")
 _BETWEEN: Final = (
     r"(?:[ _-]?(?:number|no|nr|num|n\u00ba))?[^\w\[\]]{0,4}(?:\w{1,4}[^\w\[\]]{1,3}){0,2}\Z"
 )
@@ -41,6 +42,8 @@ _BRITISH: Final = re.compile(r"(?<![A-Za-z0-9])GB[ ]?\d{3} ?\d{4} ?\d{2}(?:\d{3}
 
 
 def national_ids(text: str, context: str = "") -> Iterator[_Range]:
+    if not _DIGITS.search(text):
+        return
     for shape, module, name in _NATIONAL_IDS:
         for match in shape.finditer(text):
             is_named = name is None or _is_named(name, text, match.start(), context)
@@ -49,6 +52,8 @@ def national_ids(text: str, context: str = "") -> Iterator[_Range]:
 
 
 def vats(text: str, context: str = "") -> Iterator[_Range]:
+    if not _DIGITS.search(text):
+        return
     for match in _VAT.finditer(text):
         yield from _longest_vat(text, *match.span())
     for match in _BRITISH.finditer(text):
