@@ -353,6 +353,8 @@ class Budget(Struct, frozen=True):
     """Share of the limit at which somebody is told."""
     refuses: bool = True
     """Whether requests are refused once it is spent."""
+    downgrades: bool = False
+    """Whether a request that it has no room for is first tried on cheaper deployments of its route."""
 
 
 class RateLimit(Struct, frozen=True):

@@ -8,9 +8,10 @@ a request goes is decided by the configuration alone; nothing that a client send
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import msgspec
 import orjson
 
 from designer.engine.events import Request as Asked
@@ -32,6 +33,7 @@ from runtime.asgi import (
 from runtime.books import Books, Caller
 from runtime.driver import Done, Driver, Piece, left_early
 from runtime.guard import Guard
+from runtime.limits.tab import Refusal, Tab
 from runtime.openapi import document
 from runtime.state import StateError
 from runtime.surface import SURFACES, Body, StreamShape, Surface
@@ -49,9 +51,13 @@ class _Exchange:
     route: str
     caller: Caller
     asked: Asked
-    trace: str
+    tab: Tab
     dropped: tuple[str, ...]
     guard: Guard
+
+    @property
+    def trace(self) -> str:
+        return self.tab.id
 
 
 @dataclass(slots=True)
@@ -152,22 +158,32 @@ class App:
             task=self._task(caller.team, body["model"], messages),
             input_tokens=estimated_tokens(messages),
         )
-        trace = _trace(self.wall_clock())
-        route = body["model"]
+        route, now = body["model"], self.wall_clock()
+        tab = self.books.open(_trace(now), caller, route, chat.body, now)
         guard = self.driver.guard(route, asked, restores=self.restores)
-        exchange = _Exchange(surface, body, route, caller, asked, trace, chat.dropped, guard)
+        exchange = _Exchange(surface, body, route, caller, asked, tab, chat.dropped, guard)
         passes = surface.passed is not None and not self.restores
-        items = self.driver.perform(route, asked, chat.body, passes, guard)
-        first = await anext(items)
+        items = self.driver.perform(route, asked, chat.body, tab, passes, guard)
+        first = await self._first(items, exchange)
         if isinstance(first, Done):
             if first.finish.told:
                 return await self._whole(first, exchange)
             # A gateway's habit: an empty stream that looks whole.
             items = _only(first)
             first = Piece([], first.finish.served_by or "")
-        told = {"x-designer-served-by": first.deployment, "x-designer-trace": trace}
+        told = {"x-designer-served-by": first.deployment, "x-designer-trace": tab.id}
         await send_stream(receive, send, told, self._events(first, items, exchange))
         return None
+
+    async def _first(
+        self, items: AsyncGenerator[Piece | Done, None], exchange: _Exchange
+    ) -> Piece | Done:
+        try:
+            return await anext(items)
+        except asyncio.CancelledError:  # the runtime stops: what was sent is owed all the same
+            await items.aclose()
+            await asyncio.shield(self._settle(left_early(""), exchange))
+            raise
 
     def _task(self, team: str, model: str, messages: list[Any]) -> str:
         """What the prompt is for, where the route asks."""
@@ -218,10 +234,10 @@ class App:
             return _refusal(exchange.surface, 503, _not_booked(error), "ledger")
         headers = _headers(done, exchange) | {"x-designer-cost-usd": cost}
         if done.answer is None:
-            retry_after_s = done.failure.retry_after_s if done.failure is not None else None
+            retry_after_s = _retry_after_s(done, exchange.tab)
             if retry_after_s is not None:
                 headers["retry-after"] = str(max(1, round(retry_after_s)))
-            return _refusal(exchange.surface, *_failure(done), headers)
+            return _refusal(exchange.surface, *_failure(done, exchange.tab), headers)
         restored = exchange.guard.restored(done.answer)
         answer = exchange.surface.whole(exchange.body, restored)
         return Whole(200, orjson.dumps(answer), headers)
@@ -256,7 +272,7 @@ class App:
                 yield shape.failed(503, _not_booked(error), "ledger")
                 return
             is_told = done.finish.in_band and done.finish.told
-            end = shape.failed(*_failure(done)) if is_told else shape.end()
+            end = shape.failed(*_failure(done, exchange.tab)) if is_told else shape.end()
             headers = _headers(done, exchange) | {"x-designer-cost-usd": cost}
             yield end + f": {' '.join(f'{k}={v}' for k, v in headers.items())}\n\n".encode()
         finally:
@@ -266,8 +282,11 @@ class App:
 
     async def _settle(self, done: Done, exchange: _Exchange) -> str:
         now, user = self.wall_clock(), exchange.guard.alias(exchange.asked.user)
+        refusal = _refusal_behind(done, exchange.tab)
+        if refusal is not None and not done.finish.in_band:
+            done = replace(done, finish=msgspec.structs.replace(done.finish, status=refusal.status))
         return await self.books.settle(
-            done, exchange.route, exchange.trace, exchange.caller, user, now
+            done, exchange.tab, exchange.route, exchange.caller, user, now
         )
 
 
@@ -342,6 +361,8 @@ def _headers(done: Done, exchange: _Exchange) -> dict[str, str]:
         headers["x-designer-served-by"] = done.finish.served_by
     if done.arm:
         headers["x-designer-experiment-arm"] = done.arm
+    if not exchange.tab.is_counted:
+        headers["x-designer-limits"] = "not-counted"
     if done.unchecked:
         headers["x-designer-unchecked"] = ",".join(_printable(name) for name in done.unchecked)
     if dropped := (*map(exchange.guard.alias, exchange.dropped), *done.dropped):
@@ -354,8 +375,26 @@ def _printable(name: str) -> str:
     return "".join(c if 32 < ord(c) < 127 and c not in ",=" else "_" for c in name)[:64]
 
 
-def _failure(done: Done) -> tuple[int, str, str]:
+_NO_ROOM = frozenset({"budget", "limit", "barred"})
+
+
+def _refusal_behind(done: Done, tab: Tab) -> Refusal | None:
+    """Why there was no room, where that is what the caller is told."""
+    return tab.refusal if done.finish.failure in _NO_ROOM else None
+
+
+def _retry_after_s(done: Done, tab: Tab) -> float | None:
+    refusal = _refusal_behind(done, tab)
+    if refusal is not None:
+        return refusal.retry_after_s
+    return done.failure.retry_after_s if done.failure is not None else None
+
+
+def _failure(done: Done, tab: Tab) -> tuple[int, str, str]:
     """Status, message and code: a provider's own words only where the request was at fault."""
+    refusal = _refusal_behind(done, tab)
+    if refusal is not None:
+        return refusal.status, refusal.message, refusal.code
     failure = done.finish.failure or "unknown"
     status = done.finish.status
     if done.finish.in_band:  # under a 200 that has gone out already

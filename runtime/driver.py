@@ -7,7 +7,7 @@ import asyncio
 import dataclasses
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec.structs import replace
 
@@ -86,6 +86,35 @@ class Done:
     """What the guardrail that refused has to say about it."""
 
 
+class Purse(Protocol):
+    """What a call may use, and what it did."""
+
+    async def reserve(self) -> str | None:
+        """The failure token of what has no room for the call; None when it may go on."""
+        ...
+
+    async def admit(self, deployment: str, body: Body) -> Body | None:
+        """The body as it may be sent there; None when there is no room for that."""
+        ...
+
+    def ended(self, event: Event, usage: Body | None) -> None:
+        """An event of the attempt that was admitted last."""
+        ...
+
+
+class NoLimits:
+    """A purse that is never empty, and forgets."""
+
+    async def reserve(self) -> str | None:
+        return None
+
+    async def admit(self, deployment: str, body: Body) -> Body | None:
+        return body
+
+    def ended(self, event: Event, usage: Body | None) -> None:
+        return None
+
+
 @dataclass(slots=True)
 class Driver:
     """What every call of a runtime shares."""
@@ -113,6 +142,7 @@ class Driver:
         route: str,
         request: Request,
         body: Body,
+        purse: Purse,
         passes: bool = False,
         guard: Guard | None = None,
     ) -> AsyncGenerator[Piece | Done, None]:
@@ -144,11 +174,16 @@ class Driver:
                     case Lookup():
                         event = LookedUp(self.clock(), hit=False)
                     case Reserve():
-                        event = Reserved(self.clock())
+                        event = Reserved(self.clock(), await purse.reserve())
                     case Send():
+                        admitted = await purse.admit(command.deployment, body)
+                        if admitted is None:
+                            event = Failed(self.clock(), "barred")
+                            continue
                         attempt = self._open(command, embeds, passes and not guard.reads_streams)
                         guard.begin()
-                        event = await attempt.begin(command, body)
+                        event = await attempt.begin(command, admitted)
+                        purse.ended(event, attempt.usage)
                         tried += _ended(command.deployment, event)
                     case Listen(hold=hold):
                         assert attempt is not None
@@ -158,6 +193,7 @@ class Driver:
                                 yield Piece(chunks, live.deployment)
                             heard = self._cut_short(guard) or await attempt.listen()
                         event = heard
+                        purse.ended(event, attempt.usage)
                         tried += _ended(live.deployment, event)
                     case Wait(seconds=seconds, jitter_s=jitter_s):
                         jitter_s *= next(self.draws) if jitter_s else 0.0

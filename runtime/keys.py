@@ -1,7 +1,7 @@
 """Virtual keys: what callers show instead of a provider's secret.
 
 Only a digest is kept, so a key can be shown once, when it is made. A key is 256 random bits, so one
-round of SHA-256 without salt is as good as many. What a key may do is the routes' affair.
+round of SHA-256 without salt is as good as many. What a key may use is `runtime.limits`' affair.
 """
 
 import hashlib
@@ -84,6 +84,17 @@ def list_keys(db: sqlite3.Connection) -> list[KeyRecord]:
     """All that ever were, the oldest first."""
     rows = db.execute(f"SELECT {_COLUMNS} FROM keys ORDER BY created_ms, id")
     return [_record(row) for row in rows]
+
+
+def find(db: sqlite3.Connection, name_or_id: str) -> KeyRecord:
+    """The live key of that name or id. Raises KeyNameError where there is none."""
+    row = db.execute(
+        f"SELECT {_COLUMNS} FROM keys WHERE (name = ? OR id = ?) AND revoked_ms IS NULL",
+        (name_or_id, name_or_id),
+    ).fetchone()
+    if row is None:
+        raise KeyNameError(f"there is no live key {name_or_id!r}")
+    return _record(row)
 
 
 def revoke(db: sqlite3.Connection, name_or_id: str, *, at: datetime) -> KeyRecord:

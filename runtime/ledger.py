@@ -1,14 +1,12 @@
 """What every request cost and who asked for it: one row each, committed before the caller's reply.
 
 Money is a whole number of nano-dollars. A price that is not known is no price: the row says so
-(`cost_nano_usd` None) and `spend` counts it apart, so that nothing is ever booked as free. A row
+(`cost_nano_usd` None) and `spend` counts it apart, so that nothing is ever booked as free. Where a
+provider does not say what was used, the row holds the most that it can have been and says so. A row
 that cannot be written is an exception and never forgotten.
 """
 
-import asyncio
-import sqlite3
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -19,14 +17,32 @@ from typing import Any, Final
 
 from designer.catalog import Price
 from designer.engine.events import Usage
-from runtime.state.sqlite import BUSY_S, StateError, connect, state_error, state_errors
+from runtime.state.base import StateError
+from runtime.state.sqlite import BUSY_S, SqliteDatabase
+from runtime.state.sqlite_writer import SqliteWriter
+from runtime.state.writer import Database, Writer, Writing
 
 NANO: Final = Decimal(1_000_000_000)
-_LOCKED_S: Final = 0.002
-"""Between two tries to write while another process does: its commits are shorter."""
-_MOVED_AT: Final = 2_000
-"""Rows after which SQLite's log is emptied: some megabytes."""
-_MOVES_WITHIN_MS: Final = 100
+
+
+def _quoted(columns: Iterable[str]) -> list[str]:
+    """PostgreSQL has a `user` of its own."""
+    return [f'"{column}"' for column in columns]
+
+
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """An attempt that did not answer, and what it cost or may have cost at most."""
+
+    deployment: str
+    provider: str
+    model: str
+    outcome: str
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    is_estimated: int = 0
+    cost_nano_usd: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +60,10 @@ class Row:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
-    is_estimated: bool = False
-    """The provider did not say how many tokens there were."""
+    is_estimated: int = 0
+    """1: somebody did not say how many tokens there were, and the cost is the most that it can be."""
     cost_nano_usd: int | None = None
-    """None: nobody knows the price."""
+    """Of all attempts. None: nobody knows the price."""
     price_input: str = ""
     """USD per million tokens, as it was when the row was written."""
     price_output: str = ""
@@ -63,13 +79,25 @@ class Row:
     arm: str = ""
     unchecked: str = ""
     """Guardrails that could not look, and let pass: by name, with commas."""
+    extra_nano_usd: int = 0
+    """What of the cost was billed for attempts that did not answer."""
+    saved_nano_usd: int = 0
+    """What more it would have cost without the provider's prompt cache."""
+    failed: tuple[Billed, ...] = ()
+    """The attempts that did not answer and may have been billed all the same."""
 
 
-_COLUMNS: Final = tuple(f.name for f in fields(Row))
+_COLUMNS: Final = tuple(f.name for f in fields(Row) if f.name != "failed")
 _VALUES: Final = attrgetter(*_COLUMNS)
 _INSERT: Final = (
-    f"INSERT INTO ledger ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "
+    f"INSERT INTO ledger ({', '.join(_quoted(_COLUMNS))}) VALUES ({', '.join('?' * len(_COLUMNS))}) "
     "ON CONFLICT (request_id) DO NOTHING"
+)
+_ATTEMPT_COLUMNS: Final = tuple(f.name for f in fields(Billed))
+_ATTEMPT_VALUES: Final = attrgetter(*_ATTEMPT_COLUMNS)
+_INSERT_ATTEMPT: Final = (
+    f"INSERT INTO attempts (request_id, number, {', '.join(_ATTEMPT_COLUMNS)}) "
+    f"VALUES (?, ?, {', '.join('?' * len(_ATTEMPT_COLUMNS))})"
 )
 
 
@@ -90,6 +118,18 @@ def _count(value: Any) -> int:
     return value if isinstance(value, int) and value > 0 else 0
 
 
+def written_tokens(usage: Mapping[str, Any] | None) -> int:
+    """Of the prompt, what the provider wrote into its cache."""
+    details = usage.get("prompt_tokens_details") if usage else None
+    return _count(details.get("cache_creation_tokens")) if isinstance(details, Mapping) else 0
+
+
+def usd_text(nano_usd: int) -> str:
+    """Digits without an exponent: `0.0000205`."""
+    text = format(Decimal(nano_usd) / NANO, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def cost_nano_usd(
     price: Price, usage: Usage, *, cache_write_tokens: int = 0, at: datetime | None = None
 ) -> int:
@@ -107,38 +147,28 @@ def cost_nano_usd(
 # --- writing -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    row: Row
-    written: "asyncio.Future[bool]"
-
-
 class Ledger:
-    """Writes on the loop of those who record, and whatever has come in one of its rounds at once.
+    """Open until `close`, which writes what is still waiting."""
 
-    A commit takes less time than waking a thread for it would. What can take long is kept off the
-    loop: another process's lock is waited for in small sleeps, and moving what was committed out of
-    SQLite's log, which waits for the disk, is a thread's. Belongs to the thread that made it, until
-    `close`, which writes what is still waiting.
-    """
+    def __init__(
+        self,
+        where: Path | Database[Any],
+        writer: SqliteWriter | None = None,
+        *,
+        busy_s: float = BUSY_S,
+    ) -> None:
+        """A state file, or another database with these tables; `writer` is one that is shared.
 
-    def __init__(self, path: Path, busy_s: float = BUSY_S) -> None:
-        """`busy_s` is how long another process may keep the file to itself."""
-        self._path = path
-        self._busy_s = busy_s
-        self._db = connect(path)  # what is wrong with the file is told here, not at a request
-        self._db.execute("PRAGMA busy_timeout = 0")
-        self._db.execute("PRAGMA wal_autocheckpoint = 0")
-        self._inode = path.stat().st_ino
-        self._waiting: list[_Job] = []
-        self._writes_on: asyncio.AbstractEventLoop | None = None
-        """Which loop will write what is waiting."""
-        self._locked_since: float | None = None
-        self._unmoved = 0
-        """Rows since the log was last emptied."""
-        self._mover: asyncio.Future[None] | None = None
-        self._why_unmoved: str | None = None
-        self._is_closed = False
+        `busy_s` is how long another process may keep a state file to itself. Raises StateError when
+        it cannot be used.
+        """
+        self._database: Database[Any] = SqliteDatabase(where) if isinstance(where, Path) else where
+        if isinstance(self._database, SqliteDatabase):
+            self._writer: Writing = writer or SqliteWriter(self._database, busy_s)
+        else:
+            self._writer = Writer(self._database)
+        self._insert = self._database.sql(_INSERT)
+        self._insert_attempt = self._database.sql(_INSERT_ATTEMPT)
 
     async def record(self, row: Row) -> bool:
         """Returns once the row is committed: True, or False when its request was in already.
@@ -146,126 +176,36 @@ class Ledger:
         Raises `StateError` when it could not be written. Giving up on the call does not take the
         row back.
         """
-        if self._is_closed:
-            raise StateError(f"{self._path}: the ledger is closed")
-        loop = asyncio.get_running_loop()
-        job = _Job(row, loop.create_future())
-        self._waiting.append(job)
-        if self._writes_on is not loop:
-            self._writes_on = loop
-            loop.call_soon(self._write)
-        return await job.written
+        if self._writer.is_closed:
+            raise StateError(f"{self._database.name}: the ledger is closed")
+        return await self._writer.do(lambda db: self._write(db, row))
+
+    def _write(self, db: Any, row: Row) -> bool:
+        is_new: bool = db.execute(self._insert, _VALUES(row)).rowcount == 1
+        if is_new:
+            for number, attempt in enumerate(row.failed):
+                values = (row.request_id, number, *_ATTEMPT_VALUES(attempt))
+                db.execute(self._insert_attempt, values)
+        return is_new
+
+    async def cost_of(self, request_id: str) -> int | None:
+        """What a request that was booked cost in nano-dollars; None where that is not known."""
+        sql = self._database.sql("SELECT cost_nano_usd FROM ledger WHERE request_id = ?")
+        row = await self._writer.do(lambda db: db.execute(sql, (request_id,)).fetchone())
+        return None if row is None else row[0]
 
     def trouble(self) -> str | None:
         """Why rows cannot be written, as far as that shows without writing one."""
-        try:
-            self._check_that_the_file_is_there()
-        except StateError as error:
-            return str(error)
-        return "the ledger is closed" if self._is_closed else self._why_unmoved
+        return "the ledger is closed" if self._writer.is_closed else self._writer.trouble()
 
     def close(self) -> None:
-        if self._is_closed:
-            return
-        self._is_closed = True
-        self._db.execute(f"PRAGMA busy_timeout = {round(self._busy_s * 1000)}")
-        self._busy_s = 0.0
-        self._write()
-        self._db.close()
+        self._writer.close()
 
     def spend(
         self, by: str, since: datetime | None = None, until: datetime | None = None
     ) -> list["Spend"]:
-        with closing(connect(self._path)) as db:
-            return spend(db, by, since, until)
-
-    def _write(self) -> None:
-        jobs = self._waiting
-        if not jobs:
-            return
-        try:
-            self._check_that_the_file_is_there()
-            with state_errors(self._path):
-                if not self._has_begun():
-                    asyncio.get_running_loop().call_later(_LOCKED_S, self._write)
-                    return
-                answers = [self._inserted(job.row) for job in jobs]
-                self._db.execute("COMMIT")
-        except StateError as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            answers = [error] * len(jobs)
-        self._waiting, self._writes_on = [], None
-        _answer(jobs, answers)
-        self._unmoved += len(jobs)
-        if self._unmoved >= _MOVED_AT and not self._is_closed:
-            self._move()
-
-    def _has_begun(self) -> bool:
-        """False while another process is writing and may still do so."""
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            since = self._locked_since = self._locked_since or time.monotonic()
-            is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-            if is_busy and time.monotonic() - since < self._busy_s:
-                return False
-            self._locked_since = None
-            raise
-        self._locked_since = None
-        return True
-
-    def _inserted(self, row: Row) -> bool | StateError:
-        """One row that cannot be written must not take the others with it."""
-        try:
-            return self._db.execute(_INSERT, _VALUES(row)).rowcount == 1
-        except sqlite3.Error as error:
-            if not self._db.in_transaction:  # then the others have gone, too
-                raise
-            return state_error(self._path, error)
-        except (OverflowError, UnicodeEncodeError) as error:
-            return StateError(f"{self._path}: a row that SQLite cannot hold: {error}")
-
-    def _move(self) -> None:
-        if self._mover is None or self._mover.done():
-            self._unmoved = 0
-            moving = asyncio.get_running_loop().run_in_executor(
-                None, _move_out_of_the_log, self._path
-            )
-            moving.add_done_callback(self._moved)
-            self._mover = moving
-
-    def _moved(self, moving: "asyncio.Future[None]") -> None:
-        error = None if moving.cancelled() else moving.exception()
-        self._why_unmoved = None if error is None else str(error)
-
-    def _check_that_the_file_is_there(self) -> None:
-        """SQLite goes on writing happily into a file that somebody has removed."""
-        try:
-            is_same = self._path.stat().st_ino == self._inode
-        except OSError as error:
-            raise StateError(f"{self._path}: has gone away: {error}") from error
-        if not is_same:
-            raise StateError(f"{self._path}: has been replaced by another file; restart to use it")
-
-
-def _answer(jobs: Sequence[_Job], answers: Sequence[bool | StateError]) -> None:
-    for job, answer in zip(jobs, answers, strict=True):
-        written = job.written
-        if written.done() or written.get_loop().is_closed():
-            continue  # nobody waits any more
-        if isinstance(answer, StateError):
-            written.set_exception(answer)
-        else:
-            written.set_result(answer)
-
-
-def _move_out_of_the_log(path: Path) -> None:
-    """Most of it while others write; then what is left, while they wait, so that it begins anew."""
-    with state_errors(path), closing(connect(path)) as db:
-        db.execute("PRAGMA wal_checkpoint(PASSIVE)")
-        db.execute(f"PRAGMA busy_timeout = {_MOVES_WITHIN_MS}")
-        db.execute("PRAGMA wal_checkpoint(RESTART)")
+        with closing(self._database.connect()) as db:
+            return spend(db, by, since, until, self._database)
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -273,7 +213,7 @@ def _move_out_of_the_log(path: Path) -> None:
 # How each grouping is read from the tables; a key by its name, which is what people know.
 _GROUPS: Final = {
     "key": "coalesce((SELECT name || ' (' || id || ')' FROM keys WHERE id = key_id), key_id)",
-    "user": "user",
+    "user": '"user"',
     "team": "team",
     "project": "project",
     "model": "model",
@@ -298,29 +238,60 @@ class Spend:
     unpriced: int
     """Requests that used tokens whose price nobody knows: the cost is too low by theirs."""
     estimated: int
+    """Answers and attempts booked at the most that they can have cost: nobody said what was used."""
+    saved_nano_usd: int
+    """What more it would have cost without the providers' prompt caches."""
 
     @property
     def cost_usd(self) -> Decimal:
         return Decimal(self.cost_nano_usd) / NANO
 
+    @property
+    def saved_usd(self) -> Decimal:
+        return Decimal(self.saved_nano_usd) / NANO
+
 
 def spend(
-    db: sqlite3.Connection, by: str, since: datetime | None = None, until: datetime | None = None
+    db: Any,
+    by: str,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    database: Database[Any] | None = None,
 ) -> list[Spend]:
-    """The dearest first. `since` is included, `until` is not; both know their time zone."""
-    rows = db.execute(
-        f"""
-        SELECT {_GROUPS[by]} AS grouped, count(*), sum(status >= 400),
-            sum(prompt_tokens), sum(completion_tokens), sum(cached_tokens),
-            coalesce(sum(cost_nano_usd), 0),
-            sum(cost_nano_usd IS NULL AND prompt_tokens + completion_tokens > 0),
-            sum(is_estimated)
+    """The dearest first. `since` is included, `until` is not; both know their time zone.
+
+    Attempts that did not answer are counted where they were made, and not as requests. `database`
+    is what `db` is a connection to; a state file where it is left out.
+    """
+    group = _GROUPS[by] if database is None or database.keeps_keys or by != "key" else "key_id"
+    statement = _SPEND.format(by=group)
+    between = (_ms(since, -(2**62)), _ms(until, 2**62))
+    rows = db.execute(database.sql(statement) if database else statement, between * 2)
+    return [Spend(str(group), *map(int, sums)) for group, *sums in rows]
+
+
+# What was used at once and what was billed besides, as one table; `by` may be a column of either.
+_SPEND: Final = """
+    SELECT grouped, sum(one), sum(has_failed), sum(tokens_in), sum(tokens_out), sum(cached), coalesce(sum(cost), 0),
+        sum(CASE WHEN cost IS NULL AND tokens_in + tokens_out + guessed > 0 THEN 1 ELSE 0 END),
+        sum(guessed), sum(saved)
+    FROM (
+        SELECT {by} AS grouped, 1 AS one, CASE WHEN status >= 400 THEN 1 ELSE 0 END AS has_failed,
+            prompt_tokens AS tokens_in, completion_tokens AS tokens_out, cached_tokens AS cached,
+            cost_nano_usd - extra_nano_usd AS cost, saved_nano_usd AS saved,
+            CASE WHEN is_estimated = 1 AND NOT EXISTS (
+                SELECT 1 FROM attempts AS a
+                WHERE a.request_id = ledger.request_id AND a.is_estimated = 1
+            ) THEN 1 ELSE 0 END AS guessed
         FROM ledger WHERE at_ms >= ? AND at_ms < ?
-        GROUP BY grouped ORDER BY 7 DESC, grouped
-        """,
-        (_ms(since, -(2**62)), _ms(until, 2**62)),
-    )
-    return [Spend(*row) for row in rows]
+        UNION ALL
+        SELECT {by} AS grouped, 0, 0, attempts.prompt_tokens, attempts.completion_tokens,
+            attempts.cached_tokens, attempts.cost_nano_usd, 0, attempts.is_estimated
+        FROM (SELECT request_id, at_ms, route, key_id, "user", team, project, arm FROM ledger) AS l
+        JOIN attempts ON attempts.request_id = l.request_id WHERE at_ms >= ? AND at_ms < ?
+    ) AS booked
+    GROUP BY grouped ORDER BY 7 DESC, grouped
+"""
 
 
 def _ms(moment: datetime | None, otherwise: int) -> int:

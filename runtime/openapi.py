@@ -51,6 +51,7 @@ _HEADERS = {
     "x-designer-redactions": "How many values were taken out of the request and the answer.",
     "x-designer-experiment-arm": "The arm of each experiment that the call took.",
     "x-designer-dropped": "What the provider, or this gateway, had no word for.",
+    "x-designer-limits": "`not-counted` while limits cannot be counted and requests go on.",
     "x-designer-trace": "The request's id in the ledger.",
 }
 _STATUSES = {
@@ -59,6 +60,7 @@ _STATUSES = {
     "404": "There is no such route.",
     "408": "The request did not come, or was not answered, in time.",
     "413": "The body is too large.",
+    "402": "A budget has no room for it: the message says which, `retry-after` when to come again.",
     "429": "All deployments are busy, or a limit is reached.",
     "500": "No deployment answered.",
     "502": "No deployment answered.",

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 import uvicorn
+from msgspec.structs import replace
 
 from designer.catalog import Catalog
 from designer.engine.call import Program
@@ -99,6 +100,14 @@ def stub_endpoints(
     return found, notes
 
 
+def reserving(program: Program) -> Program:
+    """Whatever the semantics are of: nothing here is sent before there is room for it."""
+    semantics = program.semantics
+    if "reserve" in semantics.stages:
+        return program
+    return replace(program, semantics=replace(semantics, stages=("reserve", *semantics.stages)))
+
+
 def labels(routing: Routing) -> dict[str, Labels]:
     return {d.id: Labels(d.provider, d.model) for d in routing.deployments}
 
@@ -136,6 +145,8 @@ async def running(
     Raises NetworkError when the port is taken.
     """
     upstream = HttpUpstream()
+    program = reserving(program)
+    books.bind(program.routing)
     draws = iter(random.Random().random, None)
     driver = Driver(program, World(), found, Authorized(upstream), time.monotonic, draws)
     app = App(driver, books, time.time, restores)

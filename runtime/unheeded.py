@@ -37,17 +37,9 @@ UNHEEDED: tuple[Unheeded, ...] = (
         "caches: every request is asked",
     ),
     Unheeded(
-        (
-            "Routing.budgets",
-            *_of("Budget", "scope", "of", "limit_usd", "per", "alert", "refuses"),
-        ),
-        _says("budgets"),
-        "budgets: what is spent is booked, and nobody is refused",
-    ),
-    Unheeded(
-        ("Routing.rate_limits", *_of("RateLimit", "scope", "of", "rpm", "tpm")),
-        _says("rate_limits"),
-        "rate limits: nobody is refused",
+        _of("Budget", "alert"),
+        lambda routing: any(budget.alert is not None for budget in routing.budgets),
+        "alerts of budgets: nobody is told before requests are refused",
     ),
     Unheeded(
         ("Routing.telemetry", *_of("Telemetry", "exporters", "prompts")),

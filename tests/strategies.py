@@ -279,6 +279,7 @@ def budgets(scope: str, of: str) -> st.SearchStrategy[Budget]:
         st.sampled_from(["hour", "day", "week", "month", "year"]),
         st.none() | st.sampled_from([0.5, 0.8]),
         st.booleans(),
+        st.booleans(),
     )
 
 

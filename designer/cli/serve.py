@@ -9,8 +9,11 @@ from collections.abc import Callable, Coroutine, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
+from msgspec import Struct
+from msgspec.structs import replace
 
 from designer import resources
 from designer.catalog import Price, load_catalog
@@ -23,12 +26,13 @@ from designer.engine.call import Program
 from designer.engine.semantics import Semantics
 from designer.errors import DesignerError, UsageError
 from designer.gateways.reference import REFERENCE
+from designer.ir import Routing, deployments_of
 from designer.load import Config, load_config
 
 if TYPE_CHECKING:
     import socket
 
-    from runtime.books import Priced
+    from runtime.books import Books, Priced
     from runtime.demo import Shown
 
 
@@ -52,17 +56,22 @@ def _load(path: str, semantics: str = "reference") -> Config:
 
 def _priced(config: Config) -> "Mapping[str, Priced]":
     """What the ledger books per deployment: the catalog's price, or the one the file says."""
-    from runtime.books import Priced
+    from runtime.books import Priced, terms_of
 
     catalog = load_catalog()
+    routing = config.parsed.routing
+    embedding = {id_ for r in routing.routes if r.embeds for id_ in deployments_of(r.node)}
     found = {}
-    for deployment in config.parsed.routing.deployments:
+    for deployment in routing.deployments:
         offering = config.offering(deployment)
+        params = dict(deployment.params)
+        own = params.get("max_completion_tokens") or params.get("max_tokens")
         found[deployment.id] = Priced(
             deployment.provider,
             deployment.model,
             offering.price if offering else _own_price(config, deployment.id),
             str(catalog.date),
+            terms_of(offering, deployment.id in embedding, own if isinstance(own, int) else None),
         )
     return found
 
@@ -121,6 +130,29 @@ Examples:
 )
 @semantics_option("reference")
 @click.option(
+    "--limits",
+    metavar="redis://…",
+    help="Where what is used up of limits is counted; several hosts share a Redis. Default: --state.",
+)
+@click.option(
+    "--ledger",
+    metavar="postgresql://…",
+    help="Where the ledger is kept, for several hosts. Default: --state.",
+)
+@click.option(
+    "--uncounted",
+    type=click.Choice(["refuse", "serve"]),
+    default="refuse",
+    show_default=True,
+    help="What becomes of limited requests while nothing can be counted.",
+)
+@click.option(
+    "--zone",
+    default="UTC",
+    show_default=True,
+    help="Time zone in which a budget's days, weeks and months begin, like Europe/Berlin.",
+)
+@click.option(
     "--workers",
     type=click.IntRange(1, 64),
     default=1,
@@ -141,6 +173,10 @@ def serve(
     port: int,
     state: Path,
     semantics: str,
+    limits: str | None,
+    ledger: str | None,
+    uncounted: str,
+    zone: str,
     workers: int,
     restore: bool,
 ) -> None:
@@ -150,6 +186,7 @@ def serve(
     it. With --stub, faults are set at POST /stub/faults of the stub's own address.
     """
     _need_runtime()
+    kept = _Kept(state, limits, ledger, uncounted == "serve", _zone(zone))
     if scenario and not (stub or stub_only):
         raise UsageError("--scenario is played by stub providers: add --stub or --stub-only")
     if config is None and (scenario or not stub_only):
@@ -161,9 +198,83 @@ def serve(
     if stub_only or loaded is None:
         _run(_serve_stub(loaded, faults, host, port))
     elif workers > 1:
-        _serve_with_workers(loaded, host, port, state, workers, restore)
+        _serve_with_workers(loaded, host, port, kept, workers, restore)
     else:
-        _run(_serve(loaded, stub, host, port, state, faults, restore=restore))
+        _run(_serve(loaded, stub, host, port, kept, faults, restore=restore))
+
+
+class _Kept(Struct, frozen=True):
+    """Where keys, limits and the ledger are."""
+
+    state: Path
+    limits: str | None
+    ledger: str | None
+    fails_open: bool
+    zone: ZoneInfo
+
+    @property
+    def where(self) -> str:
+        """Without what a database's address may hold besides: a password."""
+        return str(self.state) if self.ledger is None else "in PostgreSQL"
+
+    def books(self, priced: "Mapping[str, Priced]") -> "Books":
+        from runtime.books import Books
+
+        ledger, counters = None, None
+        if self.ledger is not None:
+            _need("psycopg", "postgres")
+            from runtime.ledger import Ledger
+            from runtime.state.postgres import PostgresDatabase
+
+            ledger = Ledger(PostgresDatabase(self.ledger))
+        if self.limits is not None:
+            _need("redis", "redis")
+            from runtime.state.redis import RedisCounters
+
+            counters = RedisCounters(self.limits)
+        return Books(
+            self.state,
+            priced,
+            counters=counters,
+            ledger=ledger,
+            zone=self.zone,
+            fails_open=self.fails_open,
+        )
+
+    def check(self) -> None:
+        """Raises UsageError for a file or a database that cannot be used."""
+        from runtime.state import connect
+
+        connect(self.state).close()
+        if self.ledger is not None:
+            _need("psycopg", "postgres")
+            from runtime.state.postgres import PostgresDatabase
+
+            PostgresDatabase(self.ledger)
+
+
+def _need(module: str, extra: str) -> None:
+    if not find_spec(module):
+        raise UsageError(f"{module} is missing: pip install 'llm-gateway-designer[{extra}]'")
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise UsageError(f"there is no time zone {name!r}; write one like Europe/Berlin") from error
+
+
+def _with_its_limits(config: Config) -> Routing:
+    """With the limits of the profile beside it, also those that its gateway has no word for."""
+    routing = config.parsed.routing
+    if not config.profile:
+        return routing
+    from designer.planner.policies import with_policies
+    from designer.profile.kept import read_kept
+
+    asked = with_policies(routing, read_kept(config.profile))
+    return replace(routing, budgets=asked.budgets, rate_limits=asked.rate_limits)
 
 
 def _faults(config: Config, name: str) -> list[Timed]:
@@ -194,20 +305,19 @@ async def _serve_stub(config: Config | None, faults: list[Timed], host: str, por
 
 
 def _serve_with_workers(
-    config: Config, host: str, port: int, state: Path, workers: int, restore: bool
+    config: Config, host: str, port: int, kept: _Kept, workers: int, restore: bool
 ) -> None:
     from runtime.serve import endpoints, listen
-    from runtime.state import connect
     from runtime.workers import run_workers
 
     # What is wrong with the secrets or the file is told once, before there are workers.
     endpoints(config.parsed.routing, load_catalog(), os.environ)
-    connect(state).close()
+    kept.check()
     with listen(host, port) as listening:
-        _announce(config, f"http://{host}:{listening.getsockname()[1]}", state)
+        _announce(config, f"http://{host}:{listening.getsockname()[1]}", kept)
 
         def work() -> None:
-            _run(_serve(config, False, host, port, state, [], listening, restore))
+            _run(_serve(config, False, host, port, kept, [], listening, restore))
 
         run_workers(workers, listening, work)
     click.echo("stopped")
@@ -219,7 +329,7 @@ def _run(serving: Coroutine[None, None, None]) -> None:
         runner.run(serving)
 
 
-def _announce(config: Config, url: str, state: Path) -> None:
+def _announce(config: Config, url: str, kept: _Kept) -> None:
     from runtime.unheeded import notes as unheeded
 
     semantics = config.parsed.semantics
@@ -227,7 +337,7 @@ def _announce(config: Config, url: str, state: Path) -> None:
         "" if semantics.name == REFERENCE.name else f" as {semantics.name} {semantics.version} does"
     )
     click.echo(f"serving {', '.join(r.name for r in config.parsed.routing.routes)}{of}")
-    click.echo(f"  at {url}/v1   ledger {state}")
+    click.echo(f"  at {url}/v1   ledger {kept.where}")
     for note in (*_forgiven(semantics), *unheeded(config.parsed.routing)):
         click.echo(f"  note: {note}")
 
@@ -261,18 +371,17 @@ async def _serve(
     stub: bool,
     host: str,
     port: int,
-    state: Path,
+    kept: _Kept,
     faults: list[Timed],
     listening: "socket.socket | None" = None,
     restore: bool = False,
 ) -> None:
     """`listening` is a socket shared with other workers, for all of whom somebody else has spoken."""
-    from runtime.books import Books
     from runtime.guard import unfit
     from runtime.serve import endpoints, labels, running, stub_endpoints
     from runtime.stub import StubServer
 
-    routing = config.parsed.routing
+    routing = _with_its_limits(config)
     program = Program(routing, config.parsed.semantics)
     catalog = load_catalog()
     async with contextlib.AsyncExitStack() as stack:
@@ -284,12 +393,12 @@ async def _serve(
             found, notes = stub_endpoints(routing, catalog, server)
         else:
             found = endpoints(routing, catalog, os.environ)
-        books = Books(state, _priced(config))
+        books = kept.books(_priced(config))
         service = await stack.enter_async_context(
             running(program, found, books, host, port, server, notes, listening, restore)
         )
         if listening is None:
-            _announce(config, service.url, state)
+            _announce(config, service.url, kept)
         if server is not None:
             click.echo(f"  stub providers at {server.url}   faults: POST {server.url}/stub/faults")
         for note in (*notes, *unfit(routing.guardrails)):

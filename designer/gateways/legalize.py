@@ -176,6 +176,13 @@ BUDGETS = Feature(
     lambda routing: replace(routing, budgets=()),
     keys=("workloads.budget", "teams.budget", "cost.monthly_budget"),
 )
+DOWNGRADES = Feature(
+    "cheaper deployments for what a budget has no room for",
+    lambda routing: replace(
+        routing, budgets=tuple(replace(budget, downgrades=False) for budget in routing.budgets)
+    ),
+    keys=("workloads.budget.when_spent", "teams.budget.when_spent"),
+)
 RATE_LIMITS = Feature(
     "rate limits", lambda routing: replace(routing, rate_limits=()), keys=("teams.rate_limit",)
 )

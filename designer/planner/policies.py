@@ -76,9 +76,9 @@ def _budgets(profile: Profile) -> Iterator[Budget]:
 
 
 def _budget(scope: Scope, of: str, asked: AskedBudget) -> Budget:
-    refuses = asked.when_spent == "refuse"
+    refuses, downgrades = asked.when_spent != "continue", asked.when_spent == "downgrade"
     per = cast(Period, asked.limit.per)  # the profile's form leaves no other
-    return Budget(scope, of, asked.limit.usd, per, asked.alert, refuses)
+    return Budget(scope, of, asked.limit.usd, per, asked.alert, refuses, downgrades)
 
 
 def _telemetry(operations: Operations) -> Telemetry | None:

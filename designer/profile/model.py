@@ -187,8 +187,9 @@ class Budget(Section):
     """The amount and its period, for example `30 USD/day`."""
     alert: SomeShare | None = None
     """Share of the limit at which somebody is told. Left out: nobody is."""
-    when_spent: Literal["refuse", "continue"] = "refuse"
-    """What happens to requests once it is spent: refused, or served all the same."""
+    when_spent: Literal["refuse", "downgrade", "continue"] = "refuse"
+    """What happens to requests once it is spent: refused, first tried on cheaper deployments of their
+    chain (`downgrade`, in the runtime), or served all the same (`continue`)."""
 
 
 class RateLimit(Section):

@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from designer.errors import UsageError
+from runtime.state.base import StateError
 
 BUSY_S: Final = 5.0
 """How long a writer waits for another one."""
@@ -58,11 +58,54 @@ MIGRATIONS: Final = (
     CREATE UNIQUE INDEX keys_live_name ON keys (name) WHERE revoked_ms IS NULL;
     """,
     "ALTER TABLE ledger ADD COLUMN unchecked TEXT NOT NULL DEFAULT ''",
+    """
+    ALTER TABLE ledger ADD COLUMN extra_nano_usd INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE ledger ADD COLUMN saved_nano_usd INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE attempts (
+        request_id TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        deployment TEXT NOT NULL,
+        provider TEXT NOT NULL,
+        model TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        prompt_tokens INTEGER NOT NULL,
+        completion_tokens INTEGER NOT NULL,
+        cached_tokens INTEGER NOT NULL,
+        is_estimated INTEGER NOT NULL,
+        cost_nano_usd INTEGER,
+        PRIMARY KEY (request_id, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE limits (
+        scope TEXT NOT NULL,
+        name TEXT NOT NULL,
+        budgets TEXT NOT NULL,
+        rpm INTEGER,
+        tpm INTEGER,
+        PRIMARY KEY (scope, name)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE accounts (
+        name TEXT NOT NULL,
+        starts_ms INTEGER NOT NULL,
+        ends_ms INTEGER NOT NULL,
+        spent INTEGER NOT NULL,
+        held INTEGER NOT NULL,
+        PRIMARY KEY (name, starts_ms)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE holds (
+        id TEXT NOT NULL,
+        name TEXT NOT NULL,
+        starts_ms INTEGER NOT NULL,
+        amount INTEGER NOT NULL,
+        PRIMARY KEY (id, name)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE holders (
+        id TEXT PRIMARY KEY,
+        owner TEXT NOT NULL,
+        note TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE leases (owner TEXT PRIMARY KEY, until_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    """,
 )
-
-
-class StateError(UsageError):
-    """The file cannot be opened, read or written. What should have been written was not."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -102,6 +145,55 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
         db.execute("ROLLBACK")
         raise
     db.execute("COMMIT")
+
+
+class SqliteDatabase:
+    """The file as a `Database`. Removed or replaced, it is an error and not a new file."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises StateError when the file cannot be used."""
+        self.path = path
+        connect(path).close()  # what is wrong with the file is told here, not at the first request
+        self._inode = path.stat().st_ino
+
+    @property
+    def name(self) -> str:
+        return str(self.path)
+
+    def connect(self) -> sqlite3.Connection:
+        self.check()  # to connect would make a new one
+        return connect(self.path)
+
+    def is_open(self, _db: sqlite3.Connection) -> bool:
+        return True
+
+    @contextmanager
+    def transaction(self, db: sqlite3.Connection) -> Iterator[None]:
+        self.check()
+        try:
+            with state_errors(self.path), transaction(db):
+                yield
+        except (OverflowError, UnicodeEncodeError) as error:
+            raise StateError(f"{self.path}: a row that SQLite cannot hold: {error}") from error
+
+    def close(self, db: sqlite3.Connection) -> None:
+        db.close()
+
+    @property
+    def keeps_keys(self) -> bool:
+        return True
+
+    def sql(self, statement: str) -> str:
+        return statement
+
+    def check(self) -> None:
+        """SQLite goes on writing happily into a file that somebody has removed."""
+        try:
+            is_same = self.path.stat().st_ino == self._inode
+        except OSError as error:
+            raise StateError(f"{self.path}: has gone away: {error}") from error
+        if not is_same:
+            raise StateError(f"{self.path}: has been replaced by another file; restart to use it")
 
 
 def _migrate(db: sqlite3.Connection, path: Path) -> None:

@@ -53,6 +53,8 @@ _STATUS_OF_KIND: Final = {
     "content_policy": 400,
     "reject_prefill": 400,
 }
+_BILLED_ALL_THE_SAME: Final = STREAM_KINDS | {"timeout", "reset", "malformed", "empty"}
+"""Faults that strike when the work is done, or going on: a provider that means ill bills all of it."""
 _MESSAGE_OF_KIND: Final = {
     "rate_limit": "Rate limit reached. Please slow down.",
     "exhausted": "You exceeded your current quota, please check your plan and billing details.",
@@ -102,6 +104,17 @@ class Received:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What the provider wants to be paid for one request."""
+
+    deployment: str
+    user: str
+    """As the request named its user."""
+    prompt_tokens: int
+    completion_tokens: int
+
+
 class StubServer:
     """Runs in the event loop it is started in, from `start` to `close`."""
 
@@ -121,6 +134,8 @@ class StubServer:
         self.faults = Faults()
         self._scripts = Scripts()
         self.received: deque[Received] = deque(maxlen=keep)
+        self.bills: deque[Bill] = deque(maxlen=keep)
+        """The provider's own account, whatever it told the client."""
         self._deployments = deployments or {}
         self._host = host
         self._port = port
@@ -292,6 +307,10 @@ class StubServer:
     def answer(self, question: Question) -> Answer:
         return answer_to(question, self._says)
 
+    def bill(self, deployment: str, body: Any, prompt_tokens: int, completion_tokens: int) -> None:
+        user = str(body.get("user") or "") if isinstance(body, dict) else ""
+        self.bills.append(Bill(deployment, user, prompt_tokens, completion_tokens))
+
     async def pause(self) -> None:
         if self._between_chunks_s:
             await asyncio.sleep(self._between_chunks_s)
@@ -368,9 +387,12 @@ class _Exchange:
             and not question.ends_with_assistant
         ):
             fault = None
+        answer = self.server.answer(question)
+        if fault is None or fault.kind in _BILLED_ALL_THE_SAME:
+            into, out = answer.prompt_tokens, answer.completion_tokens
+            self.server.bill(self.deployment, question.body, into, out)
         if fault is not None and fault.kind not in STREAM_KINDS and fault.kind != "empty":
             return await self._fail(wire, fault)
-        answer = self.server.answer(question)
         if fault is not None and fault.kind == "empty":
             answer = Answer("", None, answer.prompt_tokens, 0)
         if question.is_stream:

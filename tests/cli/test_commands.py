@@ -121,3 +121,26 @@ def test_spend_of_a_state_file_that_is_not_there_is_exit_2(
 ) -> None:
     assert run(["spend", "--state", str(tmp_path / "none.sqlite")]) == 2
     assert "designer serve" in capsys.readouterr().err
+
+
+def test_limits_of_keys_and_projects_are_said_listed_and_taken_away(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = ["--state", str(tmp_path / "s.sqlite")]
+    asked = ["--budget", "30 USD/day", "--budget", "0.05 USD/request", "--rpm", "600"]
+    assert run(["keys", "mint", "web", "--project", "search", *asked, *state]) == 0
+    limits = ["--budget", "500 USD/month", "--when-spent", "downgrade"]
+    assert run(["keys", "limit", "project", "search", *limits, *state]) == 0
+    capsys.readouterr()
+
+    assert run(["keys", "list", *state]) == 0
+    listed = capsys.readouterr().out
+    assert "project=search   30 USD/day, 0.05 USD/request, 600 rpm\n" in listed
+    assert "project search   500 USD/month, downgrades\n" in listed
+
+    assert run(["keys", "limit", "key", "web", *state]) == 0
+    assert capsys.readouterr().out == "key web: no limits of its own\n"
+    assert run(["keys", "limit", "key", "nobody", *state]) == 2
+    assert run(["keys", "mint", "x", "--budget", "30 EUR", *state]) == 2
+    assert run(["keys", "mint", "x", "--budget", "30 USD", *state]) == 2
+    assert "say for how long" in capsys.readouterr().err

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from designer import resources
 from designer.cli import run
 from designer.cli.stubbed import stub_faults, unplayed
 from designer.diagnostics import Report
@@ -109,3 +110,26 @@ def test_options_that_do_not_go_together_are_told(
 ) -> None:
     assert run(["serve", *arguments]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_the_runtime_keeps_the_budgets_that_its_gateway_has_no_word_for(tmp_path: Path) -> None:
+    from designer.cli.serve import _with_its_limits
+
+    profile = resources.example("eu-support")
+    (tmp_path / "p.yaml").write_text(profile, encoding="utf-8")
+    assert run(["plan", str(tmp_path / "p.yaml"), "-o", str(tmp_path / "out")]) == 0
+
+    config = load_config(str(tmp_path / "out"), Report())
+
+    assert config is not None
+    assert config.parsed.routing.budgets == ()
+    assert [(b.scope, b.per, b.limit_usd) for b in _with_its_limits(config).budgets] == [
+        ("all", "month", 6000)
+    ]
+
+
+def test_a_time_zone_that_is_none_is_exit_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["serve", "x.yaml", "--zone", "Mars/Olympus"]) == 2
+    assert "there is no time zone 'Mars/Olympus'" in capsys.readouterr().err

@@ -3,8 +3,10 @@
 # .gateways/. Says what it does, is instant when nothing changed, and never leaves a half-made
 # folder that looks finished: the stamp is written last and names every pin it was made from.
 #
-#   bash tests/gateways/install.sh [litellm|portkey]...      (default: both)
+#   bash tests/gateways/install.sh [litellm|portkey|servers]...      (default: all)
 #
+# `servers` are the Redis and PostgreSQL of Debian's packages, which tests start on loopback. They are
+# installed where this user may; elsewhere the tests that need them are skipped, and say so.
 # PYTHON chooses the interpreter for LiteLLM (default: the repository's .venv, else python3).
 # GATEWAYS_DIR chooses another place (default: .gateways in the repository).
 set -euo pipefail
@@ -131,6 +133,23 @@ ensure() { # gateway
     say "$1 installed in $((SECONDS - started)) s"
 }
 
+ensure_servers() {
+    local missing=()
+    command -v redis-server >/dev/null || missing+=(redis-server)
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null || missing+=(postgresql)
+    if [ ${#missing[@]} -eq 0 ]; then
+        say "servers are there"
+    elif [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        say "no ${missing[*]} here, and no way to install them: their tests will be skipped"
+    else
+        say "installing ${missing[*]}"
+        # Debian starts a server as soon as it is installed; the tests start their own.
+        apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
+            say "${missing[*]} could not be installed: their tests will be skipped"
+    fi
+}
+
 mkdir -p "$gateways"
 # pip and npm want a home for their caches; CI containers sometimes have none.
 if [ -z "${HOME:-}" ] || [ ! -w "$HOME" ]; then
@@ -147,10 +166,11 @@ if command -v flock >/dev/null; then
     }
 fi
 
-[ $# -gt 0 ] || set -- litellm portkey
+[ $# -gt 0 ] || set -- litellm portkey servers
 for gateway in "$@"; do
     case $gateway in
         litellm | portkey) ensure "$gateway" ;;
-        *) fail "unknown gateway '$gateway' (litellm or portkey)" ;;
+        servers) ensure_servers ;;
+        *) fail "unknown gateway '$gateway' (litellm, portkey or servers)" ;;
     esac
 done

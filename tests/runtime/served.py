@@ -27,7 +27,7 @@ from designer.ir import (
     Target,
     failures,
 )
-from runtime.books import Books, Priced
+from runtime.books import Books, Priced, terms_of
 from runtime.serve import Service, labels, running, stub_endpoints
 from runtime.state.sqlite import connect
 from runtime.stub import StubServer
@@ -77,6 +77,12 @@ class Running(Struct):
             return [dict(zip(names, row, strict=True)) for row in found]
 
 
+PRICED = {
+    id_: Priced(o.provider, o.model, o.price, "d", terms_of(o, id_ == VECTORS))
+    for id_, o in OFFERINGS.items()
+}
+
+
 @contextlib.asynccontextmanager
 async def runtime_on(
     tmp_path: Path,
@@ -85,18 +91,21 @@ async def runtime_on(
     *,
     says: Callable[[Question], str] | None = None,
     restores: bool = False,
+    stub: StubServer | None = None,
+    **books: Any,
 ) -> AsyncIterator[Running]:
+    """`stub` is one that runs already; `books` is how limits are counted."""
     routing = routing or two_deployments()
     state = tmp_path / "state.sqlite"
-    priced = {i: Priced(o.provider, o.model, o.price, "d") for i, o in OFFERINGS.items()}
-    async with StubServer(deployments=labels(routing), says=says) as stub:
+    async with contextlib.AsyncExitStack() as stack:
+        own = StubServer(deployments=labels(routing), keep=100_000, says=says)
+        stub = stub or await stack.enter_async_context(own)
         found, notes = stub_endpoints(routing, CATALOG, stub)
-        program = Program(routing, semantics)
-        books = Books(state, priced)
-        async with running(
-            program, found, books, stub=stub, notes=notes, restores=restores
-        ) as service:
-            yield Running(service, stub, state)
+        program, kept = Program(routing, semantics), Books(state, PRICED, **books)
+        service = await stack.enter_async_context(
+            running(program, found, kept, stub=stub, notes=notes, restores=restores)
+        )
+        yield Running(service, stub, state)
 
 
 def served(
@@ -107,10 +116,11 @@ def served(
     *,
     says: Callable[[Question], str] | None = None,
     restores: bool = False,
+    **books: Any,
 ) -> None:
     async def main() -> None:
         async with runtime_on(
-            tmp_path, routing, semantics, says=says, restores=restores
+            tmp_path, routing, semantics, says=says, restores=restores, **books
         ) as running_:
             await test(running_)
 

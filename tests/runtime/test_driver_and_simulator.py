@@ -23,7 +23,7 @@ from designer.engine.world import World
 from designer.gateways.reference import REFERENCE
 from designer.ir import Routing
 from runtime.attempt import Endpoint
-from runtime.driver import Done, Driver
+from runtime.driver import Done, Driver, NoLimits
 from runtime.upstream import DIALECTS, Target
 from tests.engine import strategies
 from tests.engine.driving import Scripted, drive
@@ -60,7 +60,7 @@ def performed(
 
     async def one(route: str, request: Request) -> Done:
         body: dict[str, Any] = {"model": route, "messages": [], "stream": request.stream}
-        async with aclosing(driver.perform(route, request, body)) as said:
+        async with aclosing(driver.perform(route, request, body, NoLimits())) as said:
             async for piece in said:
                 if isinstance(piece, Done):
                     return piece

@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from designer.catalog import Price
 from designer.engine.events import Usage
 from runtime.keys import PREFIX, KeyNameError, check, list_keys, mint, revoke
-from runtime.ledger import SPEND_BY, Ledger, Row, cost_nano_usd, usage_of
+from runtime.ledger import SPEND_BY, Billed, Ledger, Row, cost_nano_usd, usage_of
 from runtime.state import StateError, connect
-from runtime.state.sqlite import MIGRATIONS
+from runtime.state.sqlite import MIGRATIONS, SqliteDatabase
+from runtime.state.writer import Writer
+from tests.runtime.servers import postgres_server
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ROW = Row(
@@ -42,6 +44,30 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def ledger(path: Path) -> Iterator[Ledger]:
     ledger = Ledger(path)
+    yield ledger
+    ledger.close()
+
+
+@pytest.fixture(scope="module")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with postgres_server(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def any_ledger(request: pytest.FixtureRequest, path: Path) -> Iterator[Ledger]:
+    """An empty one, in each database that there is."""
+    where: Any = path
+    if request.param == "postgres":
+        import psycopg
+
+        from runtime.state.postgres import PostgresDatabase
+
+        url = request.getfixturevalue("postgres_url")
+        with psycopg.connect(url) as db:
+            db.execute("DROP TABLE IF EXISTS ledger, attempts, designer_schema")
+        where = PostgresDatabase(url)
+    ledger = Ledger(where)
     yield ledger
     ledger.close()
 
@@ -114,30 +140,30 @@ def test_a_row_is_in_the_file_once_recorded(path: Path, ledger: Ledger) -> None:
         ]
 
 
-def test_the_same_request_is_booked_once(ledger: Ledger) -> None:
-    assert sorted(_record(ledger, ROW, replace(ROW, cost_nano_usd=9))) == [False, True]
-    assert _record(ledger, ROW) == [False]
+def test_the_same_request_is_booked_once(any_ledger: Ledger) -> None:
+    assert sorted(_record(any_ledger, ROW, replace(ROW, cost_nano_usd=9))) == [False, True]
+    assert _record(any_ledger, ROW) == [False]
 
-    (total,) = ledger.spend("team")
+    (total,) = any_ledger.spend("team")
     assert (total.requests, total.cost_nano_usd) == (1, 5_000)
 
 
-def test_many_rows_at_once_all_arrive(ledger: Ledger) -> None:
+def test_many_rows_at_once_all_arrive(any_ledger: Ledger) -> None:
     rows = [replace(ROW, request_id=f"r{n}") for n in range(1_000)]
 
-    assert all(_record(ledger, *rows))
+    assert all(_record(any_ledger, *rows))
 
-    (total,) = ledger.spend("route")
+    (total,) = any_ledger.spend("route")
     assert (total.requests, total.cost_nano_usd) == (1_000, 5_000_000)
 
 
-def test_a_row_that_cannot_be_written_does_not_take_others_with_it(ledger: Ledger) -> None:
+def test_a_row_that_cannot_be_written_does_not_take_others_with_it(any_ledger: Ledger) -> None:
     async def story() -> list[Any]:
         bad = replace(ROW, request_id="bad", prompt_tokens=2**70)
         odd = replace(ROW, request_id="odd", team="\ud800")
         wrong = replace(ROW, request_id="wrong", status="what")  # type: ignore[arg-type]
         rows = [ROW, bad, odd, wrong, replace(ROW, request_id="r2")]
-        return await asyncio.gather(*map(ledger.record, rows), return_exceptions=True)
+        return await asyncio.gather(*map(any_ledger.record, rows), return_exceptions=True)
 
     first, *bad, last = asyncio.run(story())
 
@@ -280,42 +306,90 @@ def test_processes_share_a_file_without_losing_a_row(path: Path) -> None:
 # --- reading -------------------------------------------------------------------------------------
 
 
-def test_spend_adds_up_by_every_grouping(ledger: Ledger) -> None:
-    _record(ledger, *(replace(ROW, request_id=str(n), team=f"t{n % 2}") for n in range(5)))
+def test_spend_adds_up_by_every_grouping(any_ledger: Ledger) -> None:
+    _record(any_ledger, *(replace(ROW, request_id=str(n), team=f"t{n % 2}") for n in range(5)))
 
-    assert [(s.group, s.cost_nano_usd) for s in ledger.spend("team")] == [
+    assert [(s.group, s.cost_nano_usd) for s in any_ledger.spend("team")] == [
         ("t0", 15_000),
         ("t1", 10_000),
     ]
     for by in SPEND_BY:
-        totals = ledger.spend(by)
+        totals = any_ledger.spend(by)
         assert sum(s.cost_nano_usd for s in totals) == 25_000
         assert sum(s.prompt_tokens for s in totals) == 500
 
 
-def test_an_unknown_price_is_not_a_price_of_nothing(ledger: Ledger) -> None:
+def test_an_unknown_price_is_not_a_price_of_nothing(any_ledger: Ledger) -> None:
     unpriced = replace(ROW, request_id="r2", cost_nano_usd=None)
     refused = replace(
         ROW, request_id="r3", status=503, cost_nano_usd=None, prompt_tokens=0, completion_tokens=0
     )
 
-    _record(ledger, ROW, unpriced, refused)
+    _record(any_ledger, ROW, unpriced, refused)
 
-    (total,) = ledger.spend("model")
+    (total,) = any_ledger.spend("model")
     assert (total.cost_usd, total.unpriced, total.failed) == (Decimal("0.000005"), 1, 1)
 
 
-def test_a_period_has_its_beginning_and_not_its_end(ledger: Ledger) -> None:
+def test_what_failed_attempts_cost_is_spent_where_they_were_made(any_ledger: Ledger) -> None:
+    lost = Billed("chat/b", "b", "mb", "reset", 40, 60, is_estimated=1, cost_nano_usd=700)
+    row = replace(
+        ROW,
+        deployment="chat/a",
+        is_estimated=1,
+        cost_nano_usd=5_700,
+        extra_nano_usd=700,
+        saved_nano_usd=50,
+        failed=(lost,),
+    )
+    _record(any_ledger, row, replace(row, failed=(lost, lost)))
+
+    by_model = {spend.group: spend for spend in any_ledger.spend("model")}
+    (by_team,) = any_ledger.spend("team")
+
+    assert (by_model["m"].cost_nano_usd, by_model["m"].estimated) == (5_000, 0)
+    assert (by_model["mb"].cost_nano_usd, by_model["mb"].estimated) == (700, 1)
+    assert (by_model["mb"].requests, by_model["m"].saved_nano_usd) == (0, 50)
+    assert (by_team.requests, by_team.cost_nano_usd, by_team.estimated) == (1, 5_700, 1)
+    assert asyncio.run(any_ledger.cost_of("r1")) == 5_700
+
+
+def test_a_file_of_the_first_version_is_brought_up_to_date(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(MIGRATIONS[0])
+        db.execute(
+            "INSERT INTO ledger VALUES ('old', 1, 200, 'chat', '', '', 'm', 1, 1, 0, 0, 5, "
+            "'', '', '', '', '', '', '', 1, 0, 0, '')"
+        )
+        db.execute("PRAGMA user_version = 1")
+        db.commit()
+
+    with closing(Ledger(path)) as ledger:
+        _record(ledger, ROW)
+        (total,) = ledger.spend("route")
+    assert (total.requests, total.cost_nano_usd, total.saved_nano_usd) == (2, 5_005, 0)
+
+
+def test_a_database_that_is_not_there_is_an_error_of_state() -> None:
+    from runtime.state.postgres import PostgresDatabase
+
+    with pytest.raises(StateError, match="PostgreSQL") as caught:
+        PostgresDatabase("postgresql://somebody:hush@127.0.0.1:1/none")
+    assert "hush" not in str(caught.value)
+
+
+def test_a_period_has_its_beginning_and_not_its_end(any_ledger: Ledger) -> None:
     hour = timedelta(hours=1)
     at = [NOON - hour, NOON, NOON + hour]
     _record(
-        ledger, *(replace(ROW, request_id=str(m), at_ms=round(m.timestamp() * 1000)) for m in at)
+        any_ledger,
+        *(replace(ROW, request_id=str(m), at_ms=round(m.timestamp() * 1000)) for m in at),
     )
 
-    assert ledger.spend("team", NOON, NOON + hour)[0].requests == 1
-    assert ledger.spend("team", since=NOON)[0].requests == 2
+    assert any_ledger.spend("team", NOON, NOON + hour)[0].requests == 1
+    assert any_ledger.spend("team", since=NOON)[0].requests == 2
     with pytest.raises(ValueError, match="time zone"):
-        ledger.spend("team", datetime(2026, 1, 1))  # noqa: DTZ001
+        any_ledger.spend("team", datetime(2026, 1, 1))  # noqa: DTZ001
 
 
 # --- keys ----------------------------------------------------------------------------------------
@@ -373,3 +447,17 @@ def test_spend_by_key_shows_the_name_people_know(db: sqlite3.Connection, ledger:
     _record(ledger, replace(ROW, key_id=record.id), replace(ROW, request_id="r2"))
 
     assert {s.group for s in ledger.spend("key")} == {f"web-prod ({record.id})", ""}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_nobody_waits_for_a_writer_that_has_broken_down(path: Path) -> None:
+    async def story() -> list[Any]:
+        writer = Writer(SqliteDatabase(path))
+        jobs = (writer.do(lambda db: 1 // 0), writer.do(lambda db: 1))
+        async with asyncio.timeout(10):
+            first = await asyncio.gather(*jobs, return_exceptions=True)
+            later = await asyncio.gather(writer.do(lambda db: 1), return_exceptions=True)
+        writer.close()
+        return [*first, *later]
+
+    assert {type(answer) for answer in asyncio.run(story())} == {StateError}

@@ -16,6 +16,7 @@ from designer.gateways.legalize import (
     ATTEMPTS_LIMIT,
     BUFFERING,
     DEADLINE,
+    DOWNGRADES,
     WINDOW,
     each_deployment,
     each_guardrail,
@@ -777,6 +778,11 @@ LACKS: tuple[Lack, ...] = (
     ),
     Lack(CACHE_TIMES, "it is rounded up", f"{_READ}: Redis keeps whole seconds"),
     Lack(CACHE_ORDER, "it is the same", _READ, told=False),
+    Lack(
+        DOWNGRADES,
+        "what the budget has no room for is refused, or goes to whichever deployment has money left",
+        f"{_READ}: a budget's check does not look at prices",
+    ),
     Lack(
         WHOLE_BUDGET,
         "it is left out: nothing stops the spending; set a limit at the providers",

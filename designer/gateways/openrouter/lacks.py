@@ -9,6 +9,7 @@ from designer.gateways.legalize import (
     ATTEMPTS_LIMIT,
     BUFFERING,
     COOLDOWN,
+    DOWNGRADES,
     FIRST_TOKEN,
     GUARDRAILS_BY_ROUTE,
     OUTPUT_GUARDRAILS,
@@ -334,6 +335,11 @@ _POLICIES = (
         "cache.ttl",
     ),
     _silent("caches by route", with_plain_caches),
+    Lack(
+        DOWNGRADES,
+        "what the budget has no room for is refused: a limit knows no models",
+        f"api_reference/limits ({_DOCS})",
+    ),
     _lost(
         "a budget of one route",
         _each_budget(without_routes),

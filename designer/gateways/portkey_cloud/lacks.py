@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from designer.gateways.base import Feature, Lack
 from designer.gateways.legalize import (
     COOLDOWN,
+    DOWNGRADES,
     STICKY,
     TO_RUN,
     each_deployment,
@@ -268,6 +269,7 @@ POLICIES: tuple[Lack, ...] = (
         "the first one is used",
         _DOCUMENTED,
     ),
+    Lack(DOWNGRADES, "a usage limit always answers 412 once it is spent", _DOCUMENTED),
     Lack(
         Feature(
             "a budget that refuses nothing",

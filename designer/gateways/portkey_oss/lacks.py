@@ -8,6 +8,7 @@ from designer.gateways.base import Feature, Lack
 from designer.gateways.legalize import (
     BUDGETS,
     CACHES,
+    DOWNGRADES,
     EXPERIMENTS,
     OUTPUT_GUARDRAILS,
     RATE_LIMITS,
@@ -219,6 +220,7 @@ POLICIES: tuple[Lack, ...] = (
         "every request is sent on: the published builds have the cache compiled out",
         MEASURED,
     ),
+    Lack(DOWNGRADES, "no cheaper deployment steps in", MEASURED),
     Lack(
         REFUSING,
         "NOTHING STOPS THE SPENDING: requests go on being answered, and paid for",

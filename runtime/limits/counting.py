@@ -1,0 +1,158 @@
+"""Counters as one process uses them: with a lease on its holds, and with patience.
+
+A settlement that cannot be written is tried again until it is. Holds of processes that are gone are
+handed to whoever books them, and then settled.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from runtime.state.base import Counters, Lease, Orphan, Short, StateError, Want
+
+LEASE_S: Final = 30.0
+"""How long a killed process's holds stay with it. Renewed three times as often."""
+_KEPT_MS: Final = 2 * 86_400_000
+_NEVER_MS: Final = 2**53
+
+Bury = Callable[[Orphan], Awaitable[Mapping[str, int]]]
+"""Books an orphan and says what it used, by account name. May be called twice for one orphan."""
+
+_log = logging.getLogger("designer.runtime")
+
+
+class Counting:
+    """Lives in one event loop, from the first hold until `close`."""
+
+    def __init__(
+        self,
+        counters: Counters,
+        wall_clock: Callable[[], float],
+        bury: Bury,
+        *,
+        fails_open: bool = False,
+        lease_s: float = LEASE_S,
+    ) -> None:
+        """`fails_open`: requests go on, uncounted, while the count cannot be reached."""
+        self._counters = counters
+        self._wall_clock = wall_clock
+        self._bury = bury
+        self.fails_open: Final = fails_open
+        self._lease_s = lease_s
+        self._owner = f"{_here()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self._unsettled: dict[str, Mapping[str, int]] = {}
+        self._pulse: asyncio.Task[None] | None = None
+        self._is_reached = True
+
+    def start(self) -> None:
+        """Renew, bury and settle from now on; harmless when it does already."""
+        if self._pulse is None:
+            self._pulse = asyncio.create_task(self._beat())
+
+    async def hold(self, id_: str, wants: Sequence[Want], note: str) -> Short | None:
+        """Raises StateError when the count cannot be reached."""
+        self.start()
+        short = await self._counters.hold(id_, self._lease(), wants, note)
+        self._tell_reached()
+        return short
+
+    async def settle(self, id_: str, amounts: Mapping[str, int]) -> None:
+        """Now, or as soon as the count can be reached again."""
+        try:
+            await self._counters.settle(id_, amounts)
+        except StateError as error:
+            self._unsettled[id_] = amounts
+            self.tell_lost(error)
+
+    async def close(self) -> None:
+        if self._pulse is not None:
+            self._pulse.cancel()
+            await asyncio.wait([self._pulse])
+        try:
+            await self._settle_the_rest()
+        except StateError as error:
+            self.tell_lost(error)
+        await self._counters.close()
+
+    # --- Between requests ------------------------------------------------------------------------
+
+    async def _beat(self) -> None:
+        is_first = True
+        while True:
+            try:
+                await self._counters.renew(self._lease())
+                await self._settle_the_rest()
+                if is_first:
+                    await self._bury_the_killed()
+                await self._bury_orphans()
+                is_first = False
+                self._tell_reached()
+            except StateError as error:
+                self.tell_lost(error)
+            await asyncio.sleep(self._lease_s / 3)
+
+    async def _settle_the_rest(self) -> None:
+        for id_, amounts in list(self._unsettled.items()):
+            await self._counters.settle(id_, amounts)
+            del self._unsettled[id_]
+
+    async def _bury_the_killed(self) -> None:
+        """A restart on the same host need not wait for leases to run out."""
+        for orphan in await self._counters.orphans(_NEVER_MS):
+            if _has_died(orphan.owner):
+                await self._counters.settle(orphan.id, await self._bury(orphan))
+
+    async def _bury_orphans(self) -> None:
+        for orphan in await self._counters.orphans(self._now_ms()):
+            if orphan.id not in self._unsettled:
+                await self._counters.settle(orphan.id, await self._bury(orphan))
+        await self._counters.forget(self._now_ms() - _KEPT_MS)
+
+    def _lease(self) -> Lease:
+        return Lease(self._owner, self._now_ms() + round(self._lease_s * 1000))
+
+    def _now_ms(self) -> int:
+        return round(self._wall_clock() * 1000)
+
+    # --- Telling ---------------------------------------------------------------------------------
+
+    def tell_lost(self, error: StateError) -> None:
+        """Once an outage, not once a request."""
+        if self._is_reached:
+            meanwhile = "requests go on uncounted" if self.fails_open else "requests are refused"
+            _log.warning("limits cannot be counted, and %s: %s", meanwhile, error)
+        self._is_reached = False
+
+    def _tell_reached(self) -> None:
+        if not self._is_reached:
+            _log.warning("limits are counted again")
+        self._is_reached = True
+
+
+def _here() -> str:
+    """This host and, in containers, this one's own processes."""
+    try:
+        processes = Path("/proc/self/ns/pid").stat().st_ino
+    except OSError:
+        processes = 0
+    return f"{socket.gethostname()}/{processes}"
+
+
+def _has_died(owner: str) -> bool:
+    """Whether it ran here and does no more; of other hosts nobody here can tell."""
+    where, _, rest = owner.partition(":")
+    pid = rest.partition(":")[0]
+    if where != _here() or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
