@@ -68,7 +68,8 @@ def bound_of(body: Mapping[str, Any], terms: Terms, input_tokens: int | None) ->
         return Bound(
             input_tokens, 0
         )  # an embedding has many inputs, each with a context of its own
-    asked = [n for n in (asked_for(body), terms.max_output_tokens) if n is not None]
+    own = None if terms.forces_limit else asked_for(body)
+    asked = [n for n in (own, terms.max_output_tokens) if n is not None]
     if not asked and terms.context_tokens is not None:
         asked = [terms.context_tokens]
     choices = max(_count(body.get("n")) or 1, _count(body.get("best_of")) or 1)

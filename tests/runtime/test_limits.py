@@ -324,6 +324,23 @@ def test_a_budget_that_downgrades_makes_do_with_what_is_cheaper(tmp_path: Path) 
     served(tmp_path / "strict", refuses, replace(routing, budgets=(strict,)))
 
 
+def test_a_budget_that_continues_refuses_nobody(tmp_path: Path) -> None:
+    async def test(it: Running) -> None:
+        assert (await _ask(it)).status_code == 200
+        assert _accounts(it) == {}
+
+    limit = Budget("route", "chat", Decimal("0.0000001"), "day", refuses=False)
+    served(tmp_path, test, _with(limit))
+
+
+def test_a_deployments_own_limit_on_answers_is_the_only_one_that_is_sent() -> None:
+    body = {"messages": HELLO, "max_completion_tokens": 5_000, "max_tokens": 9}
+    terms = Terms(None, 800, "max_completion_tokens", forces_limit=True)
+
+    assert limited(body, terms) == {"messages": HELLO}
+    assert bound_of(body, terms, 10).output_tokens == 800
+
+
 def test_an_answer_without_a_limit_of_its_own_is_given_one(tmp_path: Path) -> None:
     async def test(it: Running) -> None:
         body = {"model": "chat", "messages": HELLO}

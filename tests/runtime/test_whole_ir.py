@@ -50,7 +50,7 @@ from designer.ir import (
     Team,
     failures,
 )
-from runtime.driver import Done, Driver
+from runtime.driver import Done, Driver, NoLimits
 from runtime.keys import mint
 from runtime.serve import endpoints
 from runtime.state.sqlite import connect
@@ -249,11 +249,16 @@ PROBES: dict[str, Probe] = {
 _RAILS = (
     "acted on in runtime/guard.py and runtime/redact/, tested in test_serve.py and test_redact.py"
 )
+_LIMITS = "kept in runtime/limits/, tested in test_limits.py and test_money_laws.py"
 ELSEWHERE: dict[str, str] = {
     "Deployment.region": "where Bedrock and Vertex are reached: runtime/accounts.py, tested in test_accounts.py",
     "Remote.child": "refused before the start: performed by its vendor (test_a_vendors_chain_is_not_performed_twice)",
     "Team.routes": "test_a_team_asks_only_for_its_own_routes_by_its_own_names_from_its_own_region",
     "Team.region": "test_a_team_asks_only_for_its_own_routes_by_its_own_names_from_its_own_region",
+    "Routing.budgets": _LIMITS,
+    "Routing.rate_limits": _LIMITS,
+    **{f"Budget.{field.name}": _LIMITS for field in fields(ir.Budget) if field.name != "alert"},
+    **{f"RateLimit.{field.name}": _LIMITS for field in fields(ir.RateLimit)},
     "Routing.guardrails": _RAILS,
     **{f"Guardrail.{field.name}": _RAILS for field in fields(ir.Guardrail)},
 }
@@ -299,7 +304,9 @@ def seen(whole: Routing, probe: Probe) -> list[Any]:
 
     async def one(route: str, request: Request) -> Done:
         body: dict[str, Any] = {"model": route, "messages": [], "stream": request.stream}
-        async with aclosing(driver.perform(route, request, body | {"input": "x"})) as said:
+        async with aclosing(
+            driver.perform(route, request, body | {"input": "x"}, NoLimits())
+        ) as said:
             async for piece in said:
                 if isinstance(piece, Done):
                     return piece
