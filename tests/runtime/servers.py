@@ -53,7 +53,24 @@ def postgres_server(folder: Path) -> Iterator[str]:
     command = [str(Path(initdb).parent / "postgres"), "-D", str(data), "-p", str(port)]
     command += ["-h", "127.0.0.1", "-k", "", "-F"]
     with _process(command, folder / "postgres.log", port, user):
-        yield f"postgresql://designer@127.0.0.1:{port}/postgres"
+        url = f"postgresql://designer@127.0.0.1:{port}/postgres"
+        _wait_for_answers(url)
+        yield url
+
+
+def _wait_for_answers(url: str) -> None:
+    """PostgreSQL opens its port before it is ready."""
+    import psycopg
+
+    ends_at = time.monotonic() + _STARTS_WITHIN_S
+    while True:
+        try:
+            psycopg.connect(url).close()
+            return
+        except psycopg.OperationalError:
+            if time.monotonic() > ends_at:
+                raise
+            time.sleep(0.05)
 
 
 @contextmanager
