@@ -151,15 +151,19 @@ class App:
         trace = _trace(self.wall_clock())
         exchange = _Exchange(surface, body, body["model"], caller, asked, trace, chat.dropped)
         passes = surface.passed is not None
-        items = self.driver.perform(exchange.route, asked, chat.body, passes)
+        items = self.driver.perform(exchange.route, asked, chat.body, passes, caller.tenant)
         first = await anext(items)
         if isinstance(first, Done):
             if first.finish.told:
                 return await self._whole(first, exchange)
             # A gateway's habit: an empty stream that looks whole.
             items = _only(first)
-            first = Piece([], first.finish.served_by or "")
-        told = {"x-designer-served-by": first.deployment, "x-designer-trace": trace}
+            first = Piece([], first.finish.served_by or "", first.cache)
+        told = {
+            "x-designer-served-by": first.deployment,
+            "x-designer-cache": first.cache,
+            "x-designer-trace": trace,
+        }
         await send_stream(receive, send, told, self._events(first, items, exchange))
         return None
 
@@ -318,7 +322,7 @@ def _refusal(
 def _headers(done: Done, exchange: _Exchange) -> dict[str, str]:
     headers = {
         "x-designer-attempts": str(len(done.tried)),
-        "x-designer-cache": "off",
+        "x-designer-cache": done.cache,
         "x-designer-redactions": str(done.redactions),
         "x-designer-trace": exchange.trace,
     }

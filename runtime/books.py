@@ -20,6 +20,11 @@ class Caller:
     team: str = ""
     project: str = ""
 
+    @property
+    def tenant(self) -> str:
+        """Who shares answers: a team or, of a key without one, the key alone."""
+        return f"team {self.team}" if self.team else f"key {self.key_id}" if self.key_id else ""
+
 
 ANYBODY = Caller()
 
@@ -60,17 +65,19 @@ class Books:
     ) -> str:
         """Book a finished call; returns its cost in USD, `unknown` where nobody knows it.
 
-        Booked is the deployment that answered, at its price. Raises StateError when the row could
+        Booked is the deployment that answered, at its price; an answer from the cache costs nothing,
+        and what it would have cost is booked as saved. Raises StateError when the row could
         not be written: an answer that cannot be booked is not given.
         """
         served_by = done.finish.served_by or ""
         known = self._deployments.get(served_by)
         usage = usage_of(done.usage) if served_by else None
-        cost = None
+        is_hit = done.cache == "hit"
+        priced = None
         if known is not None and known.price is not None and usage is not None:
-            cost = cost_nano_usd(known.price, usage)
-        elif not served_by:
-            cost = 0
+            priced = cost_nano_usd(known.price, usage)
+        cost = 0 if is_hit or not served_by else priced
+        billed = None if is_hit else usage
         await self._ledger.record(
             Row(
                 request_id=request_id,
@@ -80,10 +87,10 @@ class Books:
                 deployment=served_by,
                 provider=known.provider if known else "",
                 model=known.model if known else "",
-                prompt_tokens=usage.prompt_tokens if usage else 0,
-                completion_tokens=usage.completion_tokens if usage else 0,
-                cached_tokens=usage.cached_tokens if usage else 0,
-                is_estimated=bool(served_by) and usage is None,
+                prompt_tokens=billed.prompt_tokens if billed else 0,
+                completion_tokens=billed.completion_tokens if billed else 0,
+                cached_tokens=billed.cached_tokens if billed else 0,
+                is_estimated=bool(served_by) and usage is None and not is_hit,
                 cost_nano_usd=cost,
                 price_input=str(known.price.input) if known and known.price else "",
                 price_output=str(known.price.output) if known and known.price else "",
@@ -96,6 +103,8 @@ class Books:
                 failed_attempts=sum(t.outcome != "200" for t in done.tried),
                 redactions=done.redactions,
                 arm=done.arm,
+                cache=done.cache,
+                saved_nano_usd=priced if is_hit else 0,
             )
         )
         return "unknown" if cost is None else usd_text(cost)

@@ -8,6 +8,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mappi
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec.structs import replace
+
 from designer.engine.call import Program
 from designer.engine.events import (
     Began,
@@ -34,6 +36,7 @@ from designer.engine.program import compiled
 from designer.engine.world import World
 from designer.ir import Split, walk
 from runtime.attempt import Attempt, Endpoint
+from runtime.cache import Found, Kept, Visit
 from runtime.guard import inspect, joined
 from runtime.upstream import Chunk, Upstream, UpstreamFailure, read_chunks
 
@@ -56,6 +59,7 @@ class Piece:
     parts: Sequence[Chunk]
     """Texts only where `perform` was told that they may pass."""
     deployment: str
+    cache: str = "off"
 
     @property
     def chunks(self) -> list[Body]:
@@ -76,6 +80,8 @@ class Done:
     dropped: tuple[str, ...] = ()
     arm: str = ""
     """Of each experiment that the call met, the arm it took: `name/arm`."""
+    cache: str = "off"
+    """`hit`: an answer kept from an earlier call, whose `usage` nobody is billed for again; `miss`."""
 
 
 @dataclass(slots=True)
@@ -90,23 +96,27 @@ class Driver:
     clock: Callable[[], float]
     draws: Iterator[float]
     sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep)
+    kept: Kept | None = None
+    """Answers to questions that come again; None keeps none."""
     machine: Machine = field(init=False)
 
     def __post_init__(self) -> None:
         self.machine = Machine(compiled(self.program), self.world, self.draws)
 
     async def perform(
-        self, route: str, request: Request, body: Body, passes: bool = False
+        self, route: str, request: Request, body: Body, passes: bool = False, tenant: str = ""
     ) -> AsyncGenerator[Piece | Done, None]:
         """Pieces of a stream as they may go out, then `Done`; of anything else only `Done`.
 
         Closing the iterator early gives up the connection to the provider. `passes` lets chunks of
-        a stream that nobody here has to look into stay the text that they came as.
+        a stream that nobody here has to look into stay the text that they came as; `tenant` is
+        whose answers the cache may give.
         """
         live = Live(self.machine, route, request)
         event: Event = Began(self.clock())
         attempt: Attempt | None = None
         tried: list[Tried] = []
+        visit = Visit(self.kept)
         redactions, finished = 0, False
         meant = self._meant(route, request)
         embeds = self._embeds(meant)
@@ -124,7 +134,9 @@ class Driver:
                             _change(attempt, inspection.body)
                         event = Inspected(self.clock(), inspection.verdict)
                     case Lookup():
-                        event = LookedUp(self.clock(), hit=False)
+                        asked = (route, tenant, request, body)
+                        hit = await visit.look_up(*asked, redactions > 0, self.clock())
+                        event = LookedUp(self.clock(), hit)
                     case Reserve():
                         event = Reserved(self.clock())
                     case Send():
@@ -136,7 +148,8 @@ class Driver:
                         heard: Event | None = None
                         while heard is None:
                             if not hold and not holds and (chunks := attempt.take()):
-                                yield Piece(chunks, live.deployment)
+                                visit.hear(chunks)
+                                yield Piece(chunks, live.deployment, visit.word)
                             heard = await attempt.listen()
                         event = heard
                         tried += _ended(live.deployment, event)
@@ -145,12 +158,22 @@ class Driver:
                         await self.sleep(seconds + jitter_s)
                         event = Woke(self.clock())
                     case Finish():
+                        if visit.found is not None:
+                            finished = True
+                            for item in _again(visit.found, command, redactions):
+                                yield item
+                            return
                         served = attempt if command.failure is None else None
                         if served is not None and (chunks := served.take()):
-                            yield Piece(chunks, live.deployment)
+                            visit.hear(chunks)
+                            yield Piece(chunks, live.deployment, visit.word)
                         finished = True
                         arm = self._arm(live.arms)
-                        yield _done(command, attempt, tuple(tried), redactions, arm)
+                        done = _done(command, attempt, tuple(tried), redactions, arm, visit.word)
+                        if served is not None:
+                            by = command.served_by
+                            visit.keep(by, done.answer, done.usage, self.clock())
+                        yield done
                         return
         finally:
             if not finished:  # the client has gone, or this task is being cancelled
@@ -219,11 +242,25 @@ def _change(attempt: Attempt | None, body: Body) -> None:
         attempt.chunks = body["chunks"]
 
 
+def _again(found: Found, finish: Finish, redactions: int) -> Iterator[Piece | Done]:
+    """A kept answer, in the shape in which it was given the first time."""
+    kept = found.stored
+    if kept.chunks is not None:
+        yield Piece(kept.chunks, kept.deployment, "hit")
+    finish = replace(finish, served_by=kept.deployment)
+    yield Done(finish, kept.answer, kept.usage, redactions=redactions, cache="hit")
+
+
 def _done(
-    finish: Finish, attempt: Attempt | None, tried: tuple[Tried, ...], redactions: int, arm: str
+    finish: Finish,
+    attempt: Attempt | None,
+    tried: tuple[Tried, ...],
+    redactions: int,
+    arm: str,
+    cache: str,
 ) -> Done:
     if attempt is None:
-        return Done(finish, tried=tried, redactions=redactions, arm=arm)
+        return Done(finish, tried=tried, redactions=redactions, arm=arm, cache=cache)
     served = finish.failure is None
     return Done(
         finish,
@@ -234,4 +271,5 @@ def _done(
         None if served else attempt.failure,
         attempt.dropped,
         arm,
+        cache,
     )

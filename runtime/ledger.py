@@ -61,6 +61,10 @@ class Row:
     failed_attempts: int = 0
     redactions: int = 0
     arm: str = ""
+    cache: str = "off"
+    """`hit`: answered from the cache, at no cost; `miss`; `off` where the route keeps no answers."""
+    saved_nano_usd: int | None = 0
+    """What a hit would have cost; None: nobody knows."""
 
 
 _COLUMNS: Final = tuple(f.name for f in fields(Row))
@@ -296,10 +300,18 @@ class Spend:
     unpriced: int
     """Requests that used tokens whose price nobody knows: the cost is too low by theirs."""
     estimated: int
+    hits: int
+    """Requests that the cache answered."""
+    saved_nano_usd: int
+    """What those would have cost, as far as prices are known."""
 
     @property
     def cost_usd(self) -> Decimal:
         return Decimal(self.cost_nano_usd) / NANO
+
+    @property
+    def saved_usd(self) -> Decimal:
+        return Decimal(self.saved_nano_usd) / NANO
 
 
 def spend(
@@ -312,7 +324,7 @@ def spend(
             sum(prompt_tokens), sum(completion_tokens), sum(cached_tokens),
             coalesce(sum(cost_nano_usd), 0),
             sum(cost_nano_usd IS NULL AND prompt_tokens + completion_tokens > 0),
-            sum(is_estimated)
+            sum(is_estimated), sum(cache = 'hit'), coalesce(sum(saved_nano_usd), 0)
         FROM ledger WHERE at_ms >= ? AND at_ms < ?
         GROUP BY grouped ORDER BY 7 DESC, grouped
         """,

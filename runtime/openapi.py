@@ -47,7 +47,7 @@ _HEADERS = {
     "x-designer-served-by": "The deployment that answered.",
     "x-designer-attempts": "How many attempts it took.",
     "x-designer-cost-usd": "What the answer cost, `unknown` where nobody knows the price.",
-    "x-designer-cache": "Whether the answer came from a cache.",
+    "x-designer-cache": "`hit` from the cache, `miss` from a provider, `off` where none is kept.",
     "x-designer-redactions": "How many values were taken out of the request and the answer.",
     "x-designer-experiment-arm": "The arm of each experiment that the call took.",
     "x-designer-dropped": "What the provider, or this gateway, had no word for.",

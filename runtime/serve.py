@@ -24,6 +24,8 @@ from runtime.app import App
 from runtime.asgi import BoundedProtocol
 from runtime.attempt import Endpoint
 from runtime.books import Books
+from runtime.cache.build import cached
+from runtime.cache.build import notes as cache_notes
 from runtime.driver import Driver
 from runtime.stub import Labels, StubServer
 from runtime.upstream import DIALECTS, Dialect, Target, dialect_of
@@ -134,7 +136,10 @@ async def running(
     """
     upstream = HttpUpstream()
     draws = iter(random.Random().random, None)
-    driver = Driver(program, World(), found, Authorized(upstream), time.monotonic, draws)
+    notes = (*notes, *cache_notes(program))
+    program, kept = cached(program)
+    asks = Authorized(upstream)
+    driver = Driver(program, World(), found, asks, time.monotonic, draws, kept=kept)
     app = App(driver, books, time.time)
     listening = listening or listen(host, port)
     config = uvicorn.Config(
