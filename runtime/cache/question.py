@@ -26,6 +26,7 @@ from designer.ir import (
     deployments_of,
     walk,
 )
+from runtime.redact import find
 
 Body = dict[str, Any]
 
@@ -84,7 +85,7 @@ class Reader:
         whose = (tenant, route, self._seals[route], given)
         question = Question(tenant, route, _digest((*whose, told)), rule)
         split = None if rule.mode == "exact" or is_personal else _apart(told)
-        if split is None:
+        if split is None or find(split[0]):
             return question
         text, around = split
         return msgspec.structs.replace(question, around=_digest((*whose, around)), text=text)
