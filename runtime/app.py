@@ -35,6 +35,10 @@ from runtime.openapi import document
 from runtime.state import StateError
 from runtime.surface import SURFACES, Body, StreamShape, Surface
 from runtime.surface.base import openai_error, worded
+from runtime.telemetry import Listener, recorded
+from runtime.telemetry.prometheus import CONTENT_TYPE as METRICS_TYPE
+from runtime.telemetry.prometheus import Metrics
+from runtime.telemetry.record import Asking
 from runtime.upstream import UntranslatableError
 
 
@@ -50,6 +54,7 @@ class _Exchange:
     asked: Asked
     trace: str
     dropped: tuple[str, ...]
+    asking: Asking
 
 
 @dataclass(slots=True)
@@ -60,11 +65,20 @@ class App:
     books: Books
     wall_clock: Callable[[], float]
     """Seconds since 1970, for the ledger; the driver has a monotonic one."""
+    listeners: tuple[Listener, ...] = ()
+    """Who is told of each request."""
+    metrics: Metrics | None = None
+    """What `/metrics` says."""
     _by_task: frozenset[str] = field(init=False)
     """The routes for which a prompt's task is guessed."""
 
     def __post_init__(self) -> None:
-        guesses = self.driver.program.semantics.guesses_task
+        self.take(self.driver)
+
+    def take(self, driver: Driver) -> None:
+        """From the next request on, this is who answers."""
+        self.driver = driver
+        guesses = driver.program.semantics.guesses_task
         self._by_task = routes_by_task(self._routing) if guesses else frozenset()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,6 +103,8 @@ class App:
                 return self._readiness()
             case "GET", "/openapi.json":
                 return _json(200, document(self._routing))
+            case "GET", "/metrics" if self.metrics is not None:
+                return Whole(200, self.metrics.text(), content_type=METRICS_TYPE)
             case "GET", "/v1/models":
                 return await self._models(scope)
             case method, path if path in SURFACES:
@@ -149,9 +165,11 @@ class App:
             input_tokens=estimated_tokens(messages),
         )
         trace = _trace(self.wall_clock())
-        exchange = _Exchange(surface, body, body["model"], caller, asked, trace, chat.dropped)
+        asking = self._asking(surface, scope, body, caller, trace)
+        route = body["model"]
+        exchange = _Exchange(surface, body, route, caller, asked, trace, chat.dropped, asking)
         passes = surface.passed is not None
-        items = self.driver.perform(exchange.route, asked, chat.body, passes, caller.tenant)
+        items = self.driver.perform(route, asked, chat.body, passes, caller.tenant)
         first = await anext(items)
         if isinstance(first, Done):
             if first.finish.told:
@@ -254,8 +272,30 @@ class App:
 
     async def _settle(self, done: Done, exchange: _Exchange) -> str:
         now, asked = self.wall_clock(), exchange.asked
-        return await self.books.settle(
+        cost = await self.books.settle(
             done, exchange.route, exchange.trace, exchange.caller, asked.user, now
+        )
+        if self.listeners:
+            clocks = (self.driver.clock(), self.wall_clock())
+            known = self.books.deployments
+            told = recorded(exchange.asking, done, exchange.caller, cost, known, *clocks)
+            for listener in self.listeners:
+                listener.told(told)
+        return cost
+
+    def _asking(
+        self, surface: Surface, scope: Scope, body: Body, caller: Caller, trace: str
+    ) -> Asking:
+        routing = self._routing
+        asked = routing.led(caller.team, body["model"])
+        return Asking(
+            trace=trace,
+            path=surface.path,
+            route=routing.route(asked).name if routing.has_route(asked) else "",
+            operation="embeddings" if surface.embeds else "chat",
+            is_stream=body.get("stream") is True,
+            began_s=self.driver.clock(),
+            parent=header(scope, b"traceparent"),
         )
 
 

@@ -47,7 +47,7 @@ class Books:
         """Raises StateError when the file cannot be used."""
         self._ledger = Ledger(path)
         self._keys: sqlite3.Connection = connect(path)
-        self._deployments = deployments
+        self.deployments = deployments
 
     async def caller(self, key: str) -> Caller | None:
         """None when a key is asked for and this is none."""
@@ -70,7 +70,7 @@ class Books:
         not be written: an answer that cannot be booked is not given.
         """
         served_by = done.finish.served_by or ""
-        known = self._deployments.get(served_by)
+        known = self.deployments.get(served_by)
         usage = usage_of(done.usage) if served_by else None
         is_hit = done.cache == "hit"
         priced = None
@@ -104,7 +104,7 @@ class Books:
                 redactions=done.redactions,
                 arm=done.arm,
                 cache=done.cache,
-                saved_nano_usd=priced if is_hit else 0,
+                saved_nano_usd=(priced or 0) if is_hit else 0,
             )
         )
         return "unknown" if cost is None else usd_text(cost)

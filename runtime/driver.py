@@ -17,6 +17,7 @@ from designer.engine.events import (
     Event,
     Failed,
     Finish,
+    FirstToken,
     Inspect,
     Inspected,
     Left,
@@ -50,6 +51,11 @@ class Tried:
     deployment: str
     outcome: str
     """`200` or the failure's token."""
+    began_s: float = 0.0
+    """On the driver's clock, as the others."""
+    ended_s: float = 0.0
+    first_token_at_s: float | None = None
+    """When a stream's first content came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +124,7 @@ class Driver:
         tried: list[Tried] = []
         visit = Visit(self.kept)
         redactions, finished = 0, False
+        sent_at, first_at = 0.0, None
         meant = self._meant(route, request)
         embeds = self._embeds(meant)
         holds = request.stream and self._inspects_output(meant)
@@ -141,8 +148,9 @@ class Driver:
                         event = Reserved(self.clock())
                     case Send():
                         attempt = self._open(command, embeds, passes and not holds)
+                        sent_at, first_at = self.clock(), None
                         event = await attempt.begin(command, body)
-                        tried += _ended(command.deployment, event)
+                        tried += _ended(command.deployment, event, sent_at, first_at)
                     case Listen(hold=hold):
                         assert attempt is not None
                         heard: Event | None = None
@@ -152,7 +160,9 @@ class Driver:
                                 yield Piece(chunks, live.deployment, visit.word)
                             heard = await attempt.listen()
                         event = heard
-                        tried += _ended(live.deployment, event)
+                        if first_at is None and isinstance(event, FirstToken | Ended):
+                            first_at = event.at  # a short answer comes in one piece
+                        tried += _ended(live.deployment, event, sent_at, first_at)
                     case Wait(seconds=seconds, jitter_s=jitter_s):
                         jitter_s *= next(self.draws) if jitter_s else 0.0
                         await self.sleep(seconds + jitter_s)
@@ -217,12 +227,12 @@ def left_early(deployment: str) -> Done:
     return Done(Finish(499, deployment, "client_left", in_band=True), tried=tried)
 
 
-def _ended(deployment: str, event: Event) -> list[Tried]:
+def _ended(deployment: str, event: Event, began_s: float, first_s: float | None) -> list[Tried]:
     match event:
         case Ended():
-            return [Tried(deployment, "200")]
+            return [Tried(deployment, "200", began_s, event.at, first_s)]
         case Failed(failure=failure):
-            return [Tried(deployment, failure)]
+            return [Tried(deployment, failure, began_s, event.at, first_s)]
         case _:
             return []
 

@@ -63,8 +63,8 @@ class Row:
     arm: str = ""
     cache: str = "off"
     """`hit`: answered from the cache, at no cost; `miss`; `off` where the route keeps no answers."""
-    saved_nano_usd: int | None = 0
-    """What a hit would have cost; None: nobody knows."""
+    saved_nano_usd: int = 0
+    """What a hit would have cost, as far as its price is known."""
 
 
 _COLUMNS: Final = tuple(f.name for f in fields(Row))
@@ -324,7 +324,7 @@ def spend(
             sum(prompt_tokens), sum(completion_tokens), sum(cached_tokens),
             coalesce(sum(cost_nano_usd), 0),
             sum(cost_nano_usd IS NULL AND prompt_tokens + completion_tokens > 0),
-            sum(is_estimated), sum(cache = 'hit'), coalesce(sum(saved_nano_usd), 0)
+            sum(is_estimated), sum(cache = 'hit'), sum(saved_nano_usd)
         FROM ledger WHERE at_ms >= ? AND at_ms < ?
         GROUP BY grouped ORDER BY 7 DESC, grouped
         """,

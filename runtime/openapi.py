@@ -72,6 +72,9 @@ def document(routing: Routing | None = None) -> dict[str, Any]:
     paths: dict[str, Any] = {path: {"post": _asking(s, routing)} for path, s in SURFACES.items()}
     paths["/v1/models"] = {"get": _telling("The routes, as models.", "listModels", ("401",))}
     paths["/healthz"] = {"get": _telling("Whether the process is alive.", "health", ())}
+    text = {"text/plain": {"schema": {"type": "string"}}}
+    counters = {"description": "Counters for Prometheus.", "content": text}
+    paths["/metrics"] = {"get": {"operationId": "metrics", "responses": {"200": counters}}}
     paths["/readyz"] = {"get": _telling("Whether it can answer and book.", "readiness", ("503",))}
     schemes = {
         "bearer": {"type": "http", "scheme": "bearer"},

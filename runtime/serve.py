@@ -28,6 +28,8 @@ from runtime.cache.build import cached
 from runtime.cache.build import notes as cache_notes
 from runtime.driver import Driver
 from runtime.stub import Labels, StubServer
+from runtime.telemetry import Listener
+from runtime.telemetry.prometheus import Metrics
 from runtime.upstream import DIALECTS, Dialect, Target, dialect_of
 from runtime.upstream.authorized import Authorized
 from runtime.upstream.http import HttpUpstream
@@ -129,6 +131,7 @@ async def running(
     stub: StubServer | None = None,
     notes: tuple[str, ...] = (),
     listening: socket.socket | None = None,
+    listeners: tuple[Listener, ...] = (),
 ) -> AsyncIterator[Service]:
     """The runtime on `host:port` (0 takes a free one), or on a socket that listens already.
 
@@ -140,7 +143,8 @@ async def running(
     program, kept = cached(program)
     asks = Authorized(upstream)
     driver = Driver(program, World(), found, asks, time.monotonic, draws, kept=kept)
-    app = App(driver, books, time.time)
+    metrics = Metrics()
+    app = App(driver, books, time.time, (metrics, *listeners), metrics)
     listening = listening or listen(host, port)
     config = uvicorn.Config(
         app,
@@ -169,6 +173,8 @@ async def running(
         await task
         await upstream.close()
         await books.close()
+        for listener in listeners:
+            await asyncio.to_thread(listener.close)
 
 
 def listen(host: str, port: int) -> socket.socket:

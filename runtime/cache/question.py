@@ -152,7 +152,7 @@ def value_of(key: str, request: Request) -> Any:
     space, _, name = key.partition(".")
     spaces: Mapping[str, Any] = {
         "metadata": request.metadata,
-        "task": {"": request.metadata.get("task")},
+        "task": {"": request.metadata.get("task", request.task)},
         "params": request.params,
         "team": request.team,
         "url": {"pathname": request.path},

@@ -59,7 +59,7 @@ MIGRATIONS: Final = (
     """,
     """
     ALTER TABLE ledger ADD COLUMN cache TEXT NOT NULL DEFAULT 'off';
-    ALTER TABLE ledger ADD COLUMN saved_nano_usd INTEGER DEFAULT 0
+    ALTER TABLE ledger ADD COLUMN saved_nano_usd INTEGER NOT NULL DEFAULT 0
     """,
 )
 

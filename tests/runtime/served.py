@@ -31,6 +31,7 @@ from runtime.books import Books, Priced
 from runtime.serve import Service, labels, running, stub_endpoints
 from runtime.state.sqlite import connect
 from runtime.stub import StubServer
+from runtime.telemetry import Listener
 
 CATALOG = load_catalog()
 FIRST, SECOND, VECTORS = "chat/one/gpt", "chat/two/claude", "search/one/embed"
@@ -78,7 +79,10 @@ class Running(Struct):
 
 @contextlib.asynccontextmanager
 async def runtime_on(
-    tmp_path: Path, routing: Routing | None = None, semantics: Semantics = REFERENCE
+    tmp_path: Path,
+    routing: Routing | None = None,
+    semantics: Semantics = REFERENCE,
+    listeners: tuple[Listener, ...] = (),
 ) -> AsyncIterator[Running]:
     routing = routing or two_deployments()
     state = tmp_path / "state.sqlite"
@@ -86,7 +90,9 @@ async def runtime_on(
     async with StubServer(deployments=labels(routing)) as stub:
         found, notes = stub_endpoints(routing, CATALOG, stub)
         program = Program(routing, semantics)
-        async with running(program, found, Books(state, priced), stub=stub, notes=notes) as service:
+        books = Books(state, priced)
+        serving = running(program, found, books, stub=stub, notes=notes, listeners=listeners)
+        async with serving as service:
             yield Running(service, stub, state)
 
 
