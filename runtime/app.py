@@ -69,6 +69,10 @@ class App:
     """Who is told of each request."""
     metrics: Metrics | None = None
     """What `/metrics` says."""
+    is_draining: bool = False
+    """Whether it is about to end, so that nobody should send it more."""
+    in_flight: int = 0
+    """Requests that are being answered."""
     _by_task: frozenset[str] = field(init=False)
     """The routes for which a prompt's task is guessed."""
 
@@ -85,13 +89,20 @@ class App:
         surface = SURFACES.get(scope["path"])
         try:
             if surface is not None and scope["method"] == "POST":
-                answer = await self._ask(surface, scope, receive, send)
+                await self._answer(surface, scope, receive, send)
             else:
-                answer = await self._tell(scope)
+                await send_whole(send, await self._tell(scope))
         except ClientGoneError:
             return
-        if answer is not None:
-            await send_whole(send, answer)
+
+    async def _answer(self, surface: Surface, scope: Scope, receive: Receive, send: Send) -> None:
+        self.in_flight += 1
+        try:
+            answer = await self._ask(surface, scope, receive, send)
+            if answer is not None:
+                await send_whole(send, answer)
+        finally:
+            self.in_flight -= 1
 
     # --- What is known without asking anybody ----------------------------------------------------
 
@@ -115,7 +126,7 @@ class App:
 
     def _readiness(self) -> Whole:
         """Ready is who can book: an answer that cannot be booked would not be given."""
-        trouble = self.books.trouble()
+        trouble = "it is about to stop" if self.is_draining else self.books.trouble()
         if trouble is None:
             return _json(200, {"status": "ok"})
         return _json(503, {"status": "not ready", "why": trouble})

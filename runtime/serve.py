@@ -9,7 +9,7 @@ import contextlib
 import random
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import uvicorn
@@ -45,6 +45,7 @@ class Service:
     """A running runtime."""
 
     url: str
+    app: App
     stub: StubServer | None
     notes: tuple[str, ...] = field(default=())
     """What is not as it would be in front of real providers."""
@@ -157,8 +158,7 @@ async def running(
         proxy_headers=False,
         timeout_graceful_shutdown=_ENDS_WITHIN_S,
     )
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # ours to handle
+    server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         while not server.started and not task.done():
@@ -167,7 +167,7 @@ async def running(
             task.result()
             raise NetworkError(f"the server on {host}:{port} stopped at once")
         bound = listening.getsockname()[1]
-        yield Service(f"http://{host}:{bound}", stub, notes)
+        yield Service(f"http://{host}:{bound}", app, stub, notes)
     finally:
         server.should_exit = True
         await task
@@ -175,6 +175,14 @@ async def running(
         await books.close()
         for listener in listeners:
             await asyncio.to_thread(listener.close)
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to whoever runs it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -8,9 +8,10 @@ import tempfile
 from collections.abc import Callable, Coroutine, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
+from msgspec import Struct
 
 from designer import resources
 from designer.catalog import Price, load_catalog
@@ -28,8 +29,12 @@ from designer.load import Config, load_config
 if TYPE_CHECKING:
     import socket
 
+    from runtime.attempt import Endpoint
     from runtime.books import Priced
     from runtime.demo import Shown
+    from runtime.reload import Mark, Wishes
+    from runtime.serve import Service
+    from runtime.stub import StubServer
 
 
 def _need_runtime() -> None:
@@ -41,12 +46,18 @@ def _need_runtime() -> None:
 
 
 def _load(path: str, semantics: str = "reference") -> Config:
+    config = _read(path, semantics)
+    if config is None:
+        raise click.exceptions.Exit(2)
+    return config
+
+
+def _read(path: str, semantics: str) -> Config | None:
+    """None, with its findings told, for a configuration that is none."""
     report = Report()
     config = load_config(path, report)
     config = config and config.with_semantics(semantics, report)
     tell(report)
-    if config is None:
-        raise click.exceptions.Exit(2)
     return config
 
 
@@ -125,7 +136,28 @@ Examples:
     type=click.IntRange(1, 64),
     default=1,
     show_default=True,
-    help="Processes to answer with; each has cooldowns of its own.",
+    help="Processes to answer with; each has cooldowns and a cache of its own.",
+)
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="Go over to CONFIG when it changes, as on SIGHUP; a broken one is told and not taken.",
+)
+@click.option(
+    "--drain",
+    "drain_s",
+    type=click.FloatRange(0, 3_600),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="On SIGTERM, how long answers may go on; /readyz says 503 meanwhile.",
+)
+@click.option(
+    "--log",
+    type=click.Choice(["none", "json"]),
+    default="none",
+    show_default=True,
+    help="A line about each request on standard error, without its text.",
 )
 def serve(
     config: str | None,
@@ -137,6 +169,9 @@ def serve(
     state: Path,
     semantics: str,
     workers: int,
+    watch: bool,
+    drain_s: float,
+    log: Literal["none", "json"],
 ) -> None:
     """Run CONFIG (an emitted folder or a gateway's file) as an OpenAI-compatible gateway.
 
@@ -148,16 +183,35 @@ def serve(
         raise UsageError("--scenario is played by stub providers: add --stub or --stub-only")
     if config is None and (scenario or not stub_only):
         raise UsageError("CONFIG is missing: an emitted folder or a gateway's file")
+    if watch and (stub_only or config == "-"):
+        raise UsageError("--watch needs a runtime and a file: leave out --stub-only, name a CONFIG")
     if workers > 1 and (stub or stub_only):
         raise UsageError("stub providers serve in one process: leave out --workers")
     loaded = None if config is None else _load(config, semantics)
     faults = _faults(loaded, scenario) if loaded is not None and scenario else []
     if stub_only or loaded is None:
         _run(_serve_stub(loaded, faults, host, port))
-    elif workers > 1:
-        _serve_with_workers(loaded, host, port, state, workers)
+        return
+    assert config is not None
+    serving = _Serving(config, semantics, stub, host, port, state, watch, drain_s, log)
+    if workers > 1:
+        _serve_with_workers(loaded, serving, workers)
     else:
-        _run(_serve(loaded, stub, host, port, state, faults))
+        _run(_serve(loaded, serving, faults))
+
+
+class _Serving(Struct, frozen=True):
+    """What the options say."""
+
+    path: str
+    semantics: str
+    stub: bool
+    host: str
+    port: int
+    state: Path
+    watch: bool
+    drain_s: float
+    log: Literal["none", "json"]
 
 
 def _faults(config: Config, name: str) -> list[Timed]:
@@ -187,22 +241,34 @@ async def _serve_stub(config: Config | None, faults: list[Timed], host: str, por
     click.echo("stopped")
 
 
-def _serve_with_workers(config: Config, host: str, port: int, state: Path, workers: int) -> None:
+def _serve_with_workers(config: Config, serving: _Serving, workers: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="designer-metrics-") as counters:
+        # Read by prometheus-client when it is imported: workers then count together.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = counters
+        _watch_over_workers(config, serving, workers)
+    click.echo("stopped")
+
+
+def _watch_over_workers(config: Config, serving: _Serving, workers: int) -> None:
+    from runtime.cache.build import notes as cache_notes
     from runtime.serve import endpoints, listen
     from runtime.state import connect
+    from runtime.telemetry.build import notes
     from runtime.workers import run_workers
 
     # What is wrong with the secrets or the file is told once, before there are workers.
     endpoints(config.parsed.routing, load_catalog(), os.environ)
-    connect(state).close()
-    with listen(host, port) as listening:
-        _announce(config, f"http://{host}:{listening.getsockname()[1]}", state)
+    connect(serving.state).close()
+    with listen(serving.host, serving.port) as listening:
+        url = f"http://{serving.host}:{listening.getsockname()[1]}"
+        _announce(config, url, serving.state)
+        for note in (*notes(config.parsed.routing.telemetry), *cache_notes(_program(config))):
+            click.echo(f"  note: {note}")
 
         def work() -> None:
-            _run(_serve(config, False, host, port, state, [], listening))
+            _run(_serve(config, serving, [], listening))
 
         run_workers(workers, listening, work)
-    click.echo("stopped")
 
 
 def _run(serving: Coroutine[None, None, None]) -> None:
@@ -250,43 +316,113 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 async def _serve(
     config: Config,
-    stub: bool,
-    host: str,
-    port: int,
-    state: Path,
+    serving: _Serving,
     faults: list[Timed],
     listening: "socket.socket | None" = None,
 ) -> None:
     """`listening` is a socket shared with other workers, for all of whom somebody else has spoken."""
     from runtime.books import Books
-    from runtime.serve import endpoints, labels, running, stub_endpoints
+    from runtime.reload import Wishes, mark
+    from runtime.serve import running
     from runtime.stub import StubServer
+    from runtime.telemetry.build import listeners, notes
 
-    routing = config.parsed.routing
-    program = Program(routing, config.parsed.semantics)
-    catalog = load_catalog()
+    wishes, seen = Wishes(), mark(Path(serving.path))
+    if listening is not None:  # another worker's place: the file may have changed since
+        config = await _fresh(config, serving)
+    telemetry = config.parsed.routing.telemetry
     async with contextlib.AsyncExitStack() as stack:
-        server, notes = None, tuple[str, ...]()
-        if stub:
-            server = await stack.enter_async_context(StubServer(deployments=labels(routing)))
-            for fault, after_s in faults:
-                server.add_fault(fault, after_s)
-            found, notes = stub_endpoints(routing, catalog, server)
-        else:
-            found = endpoints(routing, catalog, os.environ)
-        books = Books(state, _priced(config))
+        server = await stack.enter_async_context(StubServer()) if serving.stub else None
+        for fault, after_s in faults if server else ():
+            assert server is not None
+            server.add_fault(fault, after_s)
+        found, told = _endpoints(config, server)
+        books = Books(serving.state, _priced(config))
+        where = (serving.host, serving.port, server, (*told, *notes(telemetry)), listening)
+        telling = listeners(telemetry, serving.log)
         service = await stack.enter_async_context(
-            running(program, found, books, host, port, server, notes, listening)
+            running(_program(config), found, books, *where, telling)
         )
         if listening is None:
-            _announce(config, service.url, state)
+            _announce(config, service.url, serving.state)
+            for note in service.notes:
+                click.echo(f"  note: {note}")
         if server is not None:
             click.echo(f"  stub providers at {server.url}   faults: POST {server.url}/stub/faults")
-        for note in notes:
-            click.echo(f"  note: {note}")
-        await _until_told_to_stop()
+        await _until_it_may_end(service, serving, wishes, seen)
     if listening is None:
         click.echo("stopped")
+
+
+def _program(config: Config) -> Program:
+    return Program(config.parsed.routing, config.parsed.semantics)
+
+
+def _endpoints(
+    config: Config, server: "StubServer | None"
+) -> "tuple[dict[str, Endpoint], tuple[str, ...]]":
+    """Where each deployment is reached, and what about that is not as it would be."""
+    from runtime.serve import endpoints, labels, stub_endpoints
+
+    routing, catalog = config.parsed.routing, load_catalog()
+    if server is None:
+        return endpoints(routing, catalog, os.environ), ()
+    server.deployments = labels(routing)
+    return stub_endpoints(routing, catalog, server)
+
+
+async def _fresh(config: Config, serving: _Serving) -> Config:
+    """The configuration as the file has it now; as it was, where that is broken."""
+    try:
+        return await asyncio.to_thread(_read, serving.path, serving.semantics) or config
+    except DesignerError as error:
+        click.echo(f"not taken: {error}", err=True)
+        return config
+
+
+async def _until_it_may_end(
+    service: "Service", serving: _Serving, wishes: "Wishes", seen: "Mark"
+) -> None:
+    """Goes over to changed configurations; on SIGTERM lets answers end, on SIGINT does not wait."""
+    from runtime.reload import drain, mark
+
+    path = Path(serving.path)
+    while True:
+        wish = await wishes.next(_LOOKS_EVERY_S if serving.watch else None)
+        now = await asyncio.to_thread(mark, path) if serving.watch else seen
+        if wish == "stop":
+            return
+        if wish == "drain":
+            draining = asyncio.create_task(drain(service.app, serving.drain_s))
+            hurried = asyncio.create_task(wishes.next())
+            await asyncio.wait((draining, hurried), return_when=asyncio.FIRST_COMPLETED)
+            draining.cancel()
+            hurried.cancel()
+            return
+        if wish == "reload" or now != seen:
+            await _reload(service, serving)
+        seen = now
+
+
+async def _reload(service: "Service", serving: _Serving) -> None:
+    from runtime.reload import renew
+
+    try:
+        config = await asyncio.to_thread(_read, serving.path, serving.semantics)
+        if config is None:
+            click.echo(f"{serving.path} is broken: the old configuration goes on", err=True)
+            return
+        found, _ = _endpoints(config, service.stub)
+        await renew(service.app, _program(config), found, _priced(config))
+    except DesignerError as error:
+        click.echo(f"{serving.path} is not taken, the old one goes on: {error}", err=True)
+        return
+    names = ", ".join(route.name for route in config.parsed.routing.routes)
+    click.echo(f"reloaded {serving.path}: {names}", err=True)
+
+
+_LOOKS_EVERY_S = 1.0
+"""How often `--watch` looks at the files' times."""
 
 
 async def _until_told_to_stop() -> None:
