@@ -37,8 +37,12 @@ if TYPE_CHECKING:
     from runtime.stub import StubServer
 
 
+_NEEDS = ("httptools", "orjson", "prometheus_client", "uvicorn")
+"""Packages of the extra `runtime` without which nothing is served."""
+
+
 def _need_runtime() -> None:
-    missing = [name for name in ("httptools", "orjson", "uvicorn") if not find_spec(name)]
+    missing = [name for name in _NEEDS if not find_spec(name)]
     if missing:
         raise UsageError(
             f"the runtime lacks {', '.join(missing)}: pip install 'llm-gateway-designer[runtime]'"
