@@ -14,7 +14,7 @@ import click
 from msgspec import Struct
 
 from designer import resources
-from designer.catalog import Price, load_catalog
+from designer.catalog import Price, forget_catalog, load_catalog
 from designer.catalog.model import Evidence
 from designer.cli.output import semantics_option, tell
 from designer.cli.simulate import read_scenario
@@ -411,6 +411,7 @@ async def _until_it_may_end(
 async def _reload(service: "Service", serving: _Serving) -> None:
     from runtime.reload import renew
 
+    forget_catalog()
     try:
         config = await asyncio.to_thread(_read, serving.path, serving.semantics)
         if config is None:
