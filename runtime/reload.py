@@ -36,9 +36,7 @@ async def renew(
     staged, kept = await asyncio.to_thread(cached, program, old.kept)
     # Deployments that are gone are still owed for by what is in flight.
     app.books.deployments = {**app.books.deployments, **deployments}
-    app.take(
-        Driver(staged, old.world, found, old.upstream, old.clock, old.draws, old.sleep, kept)
-    )
+    app.take(Driver(staged, old.world, found, old.upstream, old.clock, old.draws, old.sleep, kept))
 
 
 async def drain(app: App, limit_s: float) -> bool:

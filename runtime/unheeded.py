@@ -32,11 +32,6 @@ def _of(kind: str, *names: str) -> tuple[str, ...]:
 
 UNHEEDED: tuple[Unheeded, ...] = (
     Unheeded(
-        ("Routing.caches", *_of("Cache", "mode", "ttl_s", "similarity", "routes")),
-        _says("caches"),
-        "caches: every request is asked",
-    ),
-    Unheeded(
         (
             "Routing.budgets",
             *_of("Budget", "scope", "of", "limit_usd", "per", "alert", "refuses"),
@@ -48,11 +43,6 @@ UNHEEDED: tuple[Unheeded, ...] = (
         ("Routing.rate_limits", *_of("RateLimit", "scope", "of", "rpm", "tpm")),
         _says("rate_limits"),
         "rate limits: nobody is refused",
-    ),
-    Unheeded(
-        ("Routing.telemetry", *_of("Telemetry", "exporters", "prompts")),
-        _says("telemetry"),
-        "telemetry: nothing is exported; prompts are never written down",
     ),
     Unheeded(
         ("Deployment.quota", *_of("Quota", "rpm", "tpm", "parallel")),

@@ -249,12 +249,18 @@ PROBES: dict[str, Probe] = {
 _RAILS = (
     "acted on in runtime/guard.py and runtime/redact/, tested in test_serve.py and test_redact.py"
 )
+_CACHES = "acted on in runtime/cache/, tested in test_cache.py and test_semantic_cache.py"
+_TELEMETRY = "acted on in runtime/telemetry/build.py, tested in test_telemetry.py"
 ELSEWHERE: dict[str, str] = {
     "Deployment.region": "where Bedrock and Vertex are reached: runtime/accounts.py, tested in test_accounts.py",
     "Remote.child": "refused before the start: performed by its vendor (test_a_vendors_chain_is_not_performed_twice)",
     "Team.routes": "test_a_team_asks_only_for_its_own_routes_by_its_own_names_from_its_own_region",
     "Team.region": "test_a_team_asks_only_for_its_own_routes_by_its_own_names_from_its_own_region",
     "Routing.guardrails": _RAILS,
+    "Routing.caches": _CACHES,
+    **{f"Cache.{field.name}": _CACHES for field in fields(ir.Cache)},
+    "Routing.telemetry": _TELEMETRY,
+    **{f"Telemetry.{field.name}": _TELEMETRY for field in fields(ir.Telemetry)},
     **{f"Guardrail.{field.name}": _RAILS for field in fields(ir.Guardrail)},
 }
 
