@@ -57,6 +57,7 @@ fuzz: $(READY) ## many random inputs for every reader
 	HYPOTHESIS_PROFILE=fuzz $(PYTEST) -n 2 -m "not gateway and not many" tests/profile tests/gateways_laws tests/engine tests/lint tests/test_documents.py
 	$(PYTEST) -n 2 -m many
 	$(BIN)/python -m tests.fuzz.parsers
+	CANARIES=10000 $(PYTEST) tests/runtime/test_canaries.py
 
 bench: $(READY) ## figures, measured side by side in one run
 	$(BIN)/python -m benchmarks.run

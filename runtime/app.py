@@ -31,6 +31,7 @@ from runtime.asgi import (
 )
 from runtime.books import Books, Caller
 from runtime.driver import Done, Driver, Piece, left_early
+from runtime.guard import Guard
 from runtime.openapi import document
 from runtime.state import StateError
 from runtime.surface import SURFACES, Body, StreamShape, Surface
@@ -54,6 +55,7 @@ class _Exchange:
     asked: Asked
     trace: str
     dropped: tuple[str, ...]
+    guard: Guard
     asking: Asking
 
 
@@ -65,6 +67,8 @@ class App:
     books: Books
     wall_clock: Callable[[], float]
     """Seconds since 1970, for the ledger; the driver has a monotonic one."""
+    restores: bool = False
+    """Whether callers get their own values back where an answer names their placeholders."""
     listeners: tuple[Listener, ...] = ()
     """Who is told of each request."""
     metrics: Metrics | None = None
@@ -176,11 +180,13 @@ class App:
             input_tokens=estimated_tokens(messages),
         )
         trace = _trace(self.wall_clock())
-        asking = self._asking(surface, scope, body, caller, trace)
         route = body["model"]
-        exchange = _Exchange(surface, body, route, caller, asked, trace, chat.dropped, asking)
-        passes = surface.passed is not None
-        items = self.driver.perform(route, asked, chat.body, passes, caller.tenant)
+        guard = self.driver.guard(route, asked, restores=self.restores)
+        asking = self._asking(surface, scope, body, caller, trace)
+        about = (caller, asked, trace, chat.dropped, guard, asking)
+        exchange = _Exchange(surface, body, route, *about)
+        passes = surface.passed is not None and not self.restores
+        items = self.driver.perform(route, asked, chat.body, passes, guard, caller.tenant)
         first = await anext(items)
         if isinstance(first, Done):
             if first.finish.told:
@@ -249,7 +255,8 @@ class App:
             if retry_after_s is not None:
                 headers["retry-after"] = str(max(1, round(retry_after_s)))
             return _refusal(exchange.surface, *_failure(done), headers)
-        answer = exchange.surface.whole(exchange.body, done.answer)
+        restored = exchange.guard.restored(done.answer)
+        answer = exchange.surface.whole(exchange.body, restored)
         return Whole(200, orjson.dumps(answer), headers)
 
     async def _events(
@@ -258,15 +265,24 @@ class App:
         """What is not known when the headers go out comes in the last comment."""
         shape = exchange.surface.stream(exchange.body)
         written = _writer(exchange.surface, shape, exchange.body)
+        restoring = exchange.guard.restored_stream()
         done: Done | None = None
+
+        def told(piece: Piece) -> bytes:
+            if restoring is None:
+                return written(piece)
+            return b"".join(map(shape.chunk, restoring.feed(piece.chunks)))
+
         try:
-            yield written(first)
+            yield told(first)
             async for item in items:
                 if isinstance(item, Piece):
-                    yield written(item)
+                    yield told(item)
                 else:
                     done = item
             assert done is not None
+            if restoring and not done.finish.in_band:
+                yield b"".join(map(shape.chunk, restoring.close()))
             try:
                 cost = await self._settle(done, exchange)
             except StateError as error:
@@ -274,17 +290,17 @@ class App:
                 return
             is_told = done.finish.in_band and done.finish.told
             end = shape.failed(*_failure(done)) if is_told else shape.end()
-            told = _headers(done, exchange) | {"x-designer-cost-usd": cost}
-            yield end + f": {' '.join(f'{k}={v}' for k, v in told.items())}\n\n".encode()
+            headers = _headers(done, exchange) | {"x-designer-cost-usd": cost}
+            yield end + f": {' '.join(f'{k}={v}' for k, v in headers.items())}\n\n".encode()
         finally:
             if done is None:  # the client left: what the provider has sent is still owed
                 await items.aclose()
                 await asyncio.shield(self._settle(left_early(first.deployment), exchange))
 
     async def _settle(self, done: Done, exchange: _Exchange) -> str:
-        now, asked = self.wall_clock(), exchange.asked
+        now, user = self.wall_clock(), exchange.guard.alias(exchange.asked.user)
         cost = await self.books.settle(
-            done, exchange.route, exchange.trace, exchange.caller, asked.user, now
+            done, exchange.route, exchange.trace, exchange.caller, user, now
         )
         if self.listeners:
             clocks = (self.driver.clock(), self.wall_clock())
@@ -381,7 +397,9 @@ def _headers(done: Done, exchange: _Exchange) -> dict[str, str]:
         headers["x-designer-served-by"] = done.finish.served_by
     if done.arm:
         headers["x-designer-experiment-arm"] = done.arm
-    if dropped := (*exchange.dropped, *done.dropped):
+    if done.unchecked:
+        headers["x-designer-unchecked"] = ",".join(_printable(name) for name in done.unchecked)
+    if dropped := (*map(exchange.guard.alias, exchange.dropped), *done.dropped):
         headers["x-designer-dropped"] = ",".join(_printable(name) for name in dropped)
     return headers
 
@@ -400,7 +418,7 @@ def _failure(done: Done) -> tuple[int, str, str]:
     if done.failure is not None and done.failure.message and 400 <= status < 500 and status != 429:
         return status, done.failure.message, failure
     if failure == "guardrail":
-        return status, "a guardrail refused this request", failure
+        return status, done.refusal or "a guardrail refused this request", failure
     tried = ", ".join(f"{t.deployment}: {t.outcome}" for t in done.tried) or "nothing was asked"
     return status, f"no deployment answered ({tried})", failure
 

@@ -105,6 +105,7 @@ class Books:
                 arm=done.arm,
                 cache=done.cache,
                 saved_nano_usd=(priced or 0) if is_hit else 0,
+                unchecked=",".join(done.unchecked),
             )
         )
         return "unknown" if cost is None else usd_text(cost)

@@ -4,6 +4,7 @@ All decisions are the compiled program's. This module sends, sleeps, inspects an
 """
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +29,7 @@ from designer.engine.events import (
     Reserve,
     Reserved,
     Send,
+    Usage,
     Wait,
     Woke,
 )
@@ -35,10 +37,10 @@ from designer.engine.live import Live
 from designer.engine.machine import Machine
 from designer.engine.program import compiled
 from designer.engine.world import World
-from designer.ir import Split, walk
+from designer.ir import Guardrail, Split, walk
 from runtime.attempt import Attempt, Endpoint
 from runtime.cache import Found, Kept, Visit
-from runtime.guard import inspect, joined
+from runtime.guard import Guard, Verdict
 from runtime.upstream import Chunk, Upstream, UpstreamFailure, read_chunks
 
 Body = dict[str, Any]
@@ -86,6 +88,10 @@ class Done:
     dropped: tuple[str, ...] = ()
     arm: str = ""
     """Of each experiment that the call met, the arm it took: `name/arm`."""
+    unchecked: tuple[str, ...] = ()
+    """Guardrails that could not look, and let pass."""
+    refusal: str = ""
+    """What the guardrail that refused has to say about it."""
     cache: str = "off"
     """`hit`: an answer kept from an earlier call, whose `usage` nobody is billed for again; `miss`."""
 
@@ -109,45 +115,57 @@ class Driver:
     def __post_init__(self) -> None:
         self.machine = Machine(compiled(self.program), self.world, self.draws)
 
+    def guard(self, route: str, request: Request, *, restores: bool = False) -> Guard:
+        """The guardrails of one call, by the route that the engine will find for it."""
+        name = self._meant(route, request)
+        return Guard(self.program.routing.guardrails, name, restores=restores)
+
     async def perform(
-        self, route: str, request: Request, body: Body, passes: bool = False, tenant: str = ""
+        self,
+        route: str,
+        request: Request,
+        body: Body,
+        passes: bool = False,
+        guard: Guard | None = None,
+        tenant: str = "",
     ) -> AsyncGenerator[Piece | Done, None]:
         """Pieces of a stream as they may go out, then `Done`; of anything else only `Done`.
 
         Closing the iterator early gives up the connection to the provider. `passes` lets chunks of
-        a stream that nobody here has to look into stay the text that they came as; `tenant` is
-        whose answers the cache may give.
+        a stream that nobody here has to look into stay the text that they came as. `guard` keeps
+        what its placeholders stand for; what comes from here still holds them. `tenant` is whose
+        answers the cache may give.
         """
         live = Live(self.machine, route, request)
         event: Event = Began(self.clock())
         attempt: Attempt | None = None
         tried: list[Tried] = []
+        guard = guard or self.guard(route, request)
         visit = Visit(self.kept)
-        redactions, finished = 0, False
+        ready: list[Chunk] = []
+        finished = False
         sent_at, first_at = 0.0, None
-        meant = self._meant(route, request)
-        embeds = self._embeds(meant)
-        holds = request.stream and self._inspects_output(meant)
+        embeds = self._embeds(self._meant(route, request))
         try:
             while True:
                 match command := live.step(event):
-                    case Inspect(guardrail=rail, stage=stage):
-                        looked_at = body if stage == "input" else _whole(attempt)
-                        inspection = inspect(rail, stage, looked_at)
-                        redactions += inspection.found
-                        if stage == "input":
-                            body = inspection.body
-                        else:
-                            _change(attempt, inspection.body)
+                    case Inspect(guardrail=rail, stage="input"):
+                        inspection = guard.ask(rail, body)
+                        body = inspection.body
                         event = Inspected(self.clock(), inspection.verdict)
+                    case Inspect(guardrail=rail):
+                        assert attempt is not None
+                        ready += guard.rest(attempt.take())
+                        event = Inspected(self.clock(), _judged(guard, rail, attempt))
                     case Lookup():
                         asked = (route, tenant, request, body)
-                        hit = await visit.look_up(*asked, redactions > 0, self.clock())
+                        hit = await visit.look_up(*asked, guard.redactions > 0, self.clock())
                         event = LookedUp(self.clock(), hit)
                     case Reserve():
                         event = Reserved(self.clock())
                     case Send():
-                        attempt = self._open(command, embeds, passes and not holds)
+                        attempt = self._open(command, embeds, passes and not guard.reads_streams)
+                        guard.begin()
                         sent_at, first_at = self.clock(), None
                         event = await attempt.begin(command, body)
                         tried += _ended(command.deployment, event, sent_at, first_at)
@@ -155,10 +173,10 @@ class Driver:
                         assert attempt is not None
                         heard: Event | None = None
                         while heard is None:
-                            if not hold and not holds and (chunks := attempt.take()):
+                            if not hold and (chunks := guard.passed(attempt.take())):
                                 visit.hear(chunks)
                                 yield Piece(chunks, live.deployment, visit.word)
-                            heard = await attempt.listen()
+                            heard = self._cut_short(guard) or await attempt.listen()
                         event = heard
                         if first_at is None and isinstance(event, FirstToken | Ended):
                             first_at = event.at  # a short answer comes in one piece
@@ -170,19 +188,20 @@ class Driver:
                     case Finish():
                         if visit.found is not None:
                             finished = True
-                            for item in _again(visit.found, command, redactions):
+                            for item in _again(visit.found, command, guard):
                                 yield item
                             return
                         served = attempt if command.failure is None else None
-                        if served is not None and (chunks := served.take()):
+                        if served is not None and (chunks := [*ready, *guard.rest(served.take())]):
                             visit.hear(chunks)
                             yield Piece(chunks, live.deployment, visit.word)
+                        if guard.is_stopped and command.failure is None:  # nobody asked about it
+                            command = replace(command, failure="guardrail", in_band=True, told=True)
                         finished = True
                         arm = self._arm(live.arms)
-                        done = _done(command, attempt, tuple(tried), redactions, arm, visit.word)
-                        if served is not None:
-                            by = command.served_by
-                            visit.keep(by, done.answer, done.usage, self.clock())
+                        done = _done(command, attempt, tuple(tried), guard, arm, visit.word)
+                        if command.failure is None and not guard.unchecked:
+                            visit.keep(command.served_by, done.answer, done.usage, self.clock())
                         yield done
                         return
         finally:
@@ -213,12 +232,9 @@ class Driver:
         named = {split.name: split.arms for split in splits}
         return " ".join(f"{name}/{named[name][index].name}" for name, index in arms)
 
-    def _inspects_output(self, route: str) -> bool:
-        """Whether a stream has to be whole before any of it may go out."""
-        return any(
-            "output" in rail.stages and rail.covers(route)
-            for rail in self.program.routing.guardrails
-        )
+    def _cut_short(self, guard: Guard) -> Ended | None:
+        """A stream that a guardrail has stopped is over, through no fault of its deployment."""
+        return Ended(self.clock(), Usage()) if guard.is_stopped else None
 
 
 def left_early(deployment: str) -> Done:
@@ -237,49 +253,55 @@ def _ended(deployment: str, event: Event, began_s: float, first_s: float | None)
             return []
 
 
-def _whole(attempt: Attempt | None) -> Body:
-    assert attempt is not None
-    if attempt.answer is not None:
-        return attempt.answer
-    return {"chunks": joined(read_chunks(attempt.chunks))}
+def _judged(guard: Guard, rail: Guardrail, attempt: Attempt) -> Verdict:
+    """A rail on the answer, which then is what the rail makes of it."""
+    if attempt.answer is None:
+        return guard.heard(rail)
+    inspection = guard.answer(rail, attempt.answer)
+    attempt.answer = inspection.body
+    return inspection.verdict
 
 
-def _change(attempt: Attempt | None, body: Body) -> None:
-    assert attempt is not None
-    if attempt.answer is not None:
-        attempt.answer = body
-    else:
-        attempt.chunks = body["chunks"]
-
-
-def _again(found: Found, finish: Finish, redactions: int) -> Iterator[Piece | Done]:
+def _again(found: Found, finish: Finish, guard: Guard) -> Iterator[Piece | Done]:
     """A kept answer, in the shape in which it was given the first time."""
     kept = found.stored
     if kept.chunks is not None:
         yield Piece(kept.chunks, kept.deployment, "hit")
     finish = replace(finish, served_by=kept.deployment)
-    yield Done(finish, kept.answer, kept.usage, redactions=redactions, cache="hit")
+    yield Done(
+        finish,
+        kept.answer,
+        kept.usage,
+        redactions=guard.redactions,
+        unchecked=guard.unchecked,
+        cache="hit",
+    )
 
 
 def _done(
     finish: Finish,
     attempt: Attempt | None,
     tried: tuple[Tried, ...],
-    redactions: int,
+    guard: Guard,
     arm: str,
     cache: str,
 ) -> Done:
-    if attempt is None:
-        return Done(finish, tried=tried, redactions=redactions, arm=arm, cache=cache)
-    served = finish.failure is None
-    return Done(
+    told = Done(
         finish,
-        attempt.answer if served else None,
-        attempt.usage,
-        tried,
-        redactions,
-        None if served else attempt.failure,
-        attempt.dropped,
-        arm,
-        cache,
+        tried=tried,
+        redactions=guard.redactions,
+        arm=arm,
+        unchecked=guard.unchecked,
+        refusal=guard.refusal,
+        cache=cache,
+    )
+    if attempt is None:
+        return told
+    served = finish.failure is None
+    return dataclasses.replace(
+        told,
+        answer=attempt.answer if served else None,
+        usage=attempt.usage,
+        failure=None if served else attempt.failure,
+        dropped=attempt.dropped,
     )

@@ -1,106 +1,388 @@
-"""Guardrails at work: what a rail of the Routing does to a request or an answer."""
+"""Guardrails at work on one request: what goes in, what comes out, whole or as it streams.
 
-import re
-from collections.abc import Iterator
+A rail that cannot look at something is `broken`; one that fails closed then lets nothing through, and one
+that fails open is named in `unchecked`. What a placeholder stands for is known here until the request ends.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from designer.ir import Guardrail
-from runtime.redact import ENTITIES, TooDeepError, redact_request, redact_response
+from runtime.deny import Denial, DeniedText, texts
+from runtime.redact import (
+    ENTITIES,
+    KNOWN,
+    RedactedText,
+    Redactor,
+    RestoredText,
+    Restorer,
+    TooDeepError,
+    Vault,
+    find,
+    redact_request,
+    redact_response,
+    redact_string,
+)
+from runtime.streamed import FilteredStream
+from runtime.upstream import Chunk, read_chunks
 
 Body = dict[str, Any]
+Stage = Literal["input", "output"]
+Verdict = Literal["pass", "changed", "blocked", "broken"]
+
+ALWAYS = frozenset({"api_key", "ip_address"})
+"""Taken out wherever anything is: nobody asks for a prompt with a secret in it."""
+_CALLED: dict[str, str] = {"ip": "ip_address"}
+"""Entities by the names that dialects have for them."""
+# What the rails themselves may raise on what a client or a provider sent.
+_BREAKS = (TooDeepError, RecursionError, TimeoutError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    verdict: Literal["pass", "changed", "blocked", "broken"]
+    verdict: Verdict
     body: Body
     found: int
     """How many entities; what they were is never kept."""
 
 
-ALWAYS = frozenset({"api_key", "ip_address"})
-"""Taken out wherever anything is: nobody asks for a prompt with a secret in it."""
-
-
-def inspect(rail: Guardrail, stage: Literal["input", "output"], body: Body) -> Inspection:
-    """What the rail makes of a request or an answer.
-
-    What cannot be looked at is `broken`, which a rail that fails closed does not let through. So is a
-    rail that is only a name here because its gateway keeps it elsewhere.
-    """
-    match rail.kind:
-        case "pii":
-            return _inspect_pii(rail, stage, body)
-        case "deny":
-            return _inspect_deny(rail, body)
-        case _:
-            return Inspection("broken", body, 0)
-
-
-def _inspect_pii(rail: Guardrail, stage: Literal["input", "output"], body: Body) -> Inspection:
-    """Personal data and secrets replaced, or found and blocked."""
-    entities = frozenset(rail.entities) | ALWAYS if rail.entities else frozenset(ENTITIES)
-    redact = redact_request if stage == "input" else redact_response
+def inspect(rail: Guardrail, stage: Stage, body: Body, vault: Vault | None = None) -> Inspection:
+    """What the rail makes of a whole request or answer."""
     try:
-        redacted, taken = redact(body, entities)
-    except (TooDeepError, RecursionError):
+        match rail.kind:
+            case "pii":
+                return _inspect_pii(rail, stage, body, vault)
+            case "deny":
+                denial = Denial(rail.pattern, rail.ignore_case)
+                found = any(denial.is_in(text) for text in texts(body))
+                return Inspection("blocked" if found else "pass", body, int(found))
+            case _:  # only a name here: its gateway keeps it elsewhere
+                return Inspection("broken", body, 0)
+    except _BREAKS:
         return Inspection("broken", body, 0)
+
+
+def _inspect_pii(rail: Guardrail, stage: Stage, body: Body, vault: Vault | None) -> Inspection:
+    """Personal data and secrets replaced, or found and blocked."""
+    if stage == "input" and _is_tokens(body.get("input")):
+        raise ValueError("a text in tokens cannot be read here")
+    redact = redact_request if stage == "input" else redact_response
+    redacted, taken = redact(body, entities_of(rail), vault)
     if not taken.total:
         return Inspection("pass", body, 0)
     if rail.action == "block":
         return Inspection("blocked", body, taken.total)
+    if stage == "output":
+        redacted = _without_logprobs(redacted)
     return Inspection("changed", redacted, taken.total)
 
 
-def _inspect_deny(rail: Guardrail, body: Body) -> Inspection:
+def entities_of(rail: Guardrail) -> frozenset[str]:
+    """Raises ValueError where one cannot be found here."""
+    if not rail.entities:
+        return frozenset(ENTITIES)
+    asked = frozenset(_CALLED.get(entity, entity) for entity in rail.entities) | ALWAYS
+    if unknown := asked.difference(ENTITIES):
+        cure = " (the extra `pii` does)" if unknown <= set(KNOWN) else ""
+        raise ValueError(f"nothing here finds {', '.join(sorted(unknown))}{cure}")
+    return asked
+
+
+def unfit(rails: Iterable[Guardrail]) -> Iterator[str]:
+    """The rails that cannot work here, and what that comes to."""
+    for rail in rails:
+        try:
+            if rail.kind == "pii":
+                entities_of(rail)
+            elif rail.kind == "deny":
+                Denial(rail.pattern, rail.ignore_case)
+            else:
+                raise ValueError("only its name is known here")
+        except ValueError as error:
+            so = "are refused" if rail.on_error == "block" else "go unchecked"
+            yield f"guardrail {rail.name}: {error}; requests that it covers {so}"
+
+
+def _found_by(rail: Guardrail) -> frozenset[str]:
+    """What the rail asks for; everything, where not all of that can be found."""
     try:
-        pattern = re.compile(rail.pattern, re.IGNORECASE if rail.ignore_case else 0)
-        found = any(pattern.search(text) for text in _strings(body))
-    except (re.error, RecursionError):
-        return Inspection("broken", body, 0)
-    return Inspection("blocked" if found else "pass", body, int(found))
+        return entities_of(rail)
+    except ValueError:
+        return frozenset(ENTITIES)
 
 
-def _strings(value: Any) -> Iterator[str]:
-    match value:
-        case str():
-            yield value
-        case dict():
-            for item in value.values():
-                yield from _strings(item)
-        case list():
-            for item in value:
-                yield from _strings(item)
+def _is_tokens(value: Any) -> bool:
+    """An embedding's input as numbers of tokens."""
+    first = value[0] if isinstance(value, list) and value else value
+    return isinstance(first, int) or (isinstance(first, list) and _is_tokens(first))
 
 
-def joined(chunks: list[Body]) -> list[Body]:
-    """The chunks of a stream with each choice's text in one piece, so that nothing is split over two.
-
-    Only for streams that are held back anyway; what is not text stays where it was.
-    """
-    first: dict[tuple[Any, ...], tuple[Body, str]] = {}
-    for chunk in chunks:
-        for choice in chunk.get("choices", ()):
-            for key, holder, name in _texts(choice):
-                if key in first:
-                    home, home_name = first[key]
-                    home[home_name] += holder[name]
-                    holder[name] = ""
-                else:
-                    first[key] = holder, name
-    return chunks
+def _without_logprobs(answer: Body) -> Body:
+    """They spell out, token by token, what was taken out of the text."""
+    choices = answer.get("choices")
+    if not isinstance(choices, list):
+        return answer
+    return answer | {"choices": [choice | {"logprobs": None} for choice in choices]}
 
 
-def _texts(choice: Body) -> list[tuple[tuple[Any, ...], Body, str]]:
-    index, delta = choice.get("index", 0), choice.get("delta") or {}
-    found: list[tuple[tuple[Any, ...], Body, str]] = [
-        ((index, name), delta, name)
-        for name in ("content", "refusal", "reasoning_content")
-        if isinstance(delta.get(name), str)
-    ]
-    for call in delta.get("tool_calls") or ():
-        function = call.get("function") or {}
-        if isinstance(function.get("arguments"), str):
-            found.append(((index, "tool", call.get("index", 0)), function, "arguments"))
-    return found
+class Guard:
+    """One request's guardrails. It ends with the request, and its placeholders' meaning with it."""
+
+    def __init__(self, rails: Iterable[Guardrail], route: str, *, restores: bool = False) -> None:
+        self._rails = tuple(rail for rail in rails if rail.covers(route))
+        self._outputs = tuple(rail for rail in self._rails if "output" in rail.stages)
+        self._restores = restores
+        self._vault = Vault()
+        self._asked: dict[str, str] = {}
+        """What the caller's own values were replaced by, and may come back."""
+        self._json_mode = False
+        self._stream: FilteredStream | None = None
+        self._stopped: tuple[Guardrail, Verdict] | None = None
+        self._found = 0
+        self.refusal = ""
+        """What the rail that refused has to say about it."""
+        self.unchecked: tuple[str, ...] = ()
+        """Rails that could not look, and let pass."""
+
+    @property
+    def redactions(self) -> int:
+        return self._found
+
+    def ask(self, rail: Guardrail, body: Body) -> Inspection:
+        """The rail on a request."""
+        inspection = self._noted(rail, inspect(rail, "input", body, self._vault))
+        self._asked = self._vault.values()
+        self._json_mode = _asks_for_json(body)
+        return inspection
+
+    def answer(self, rail: Guardrail, body: Body) -> Inspection:
+        """The rail on a whole answer."""
+        return self._noted(rail, inspect(rail, "output", body, self._vault))
+
+    def _noted(self, rail: Guardrail, inspection: Inspection) -> Inspection:
+        self._found += inspection.found
+        if inspection.verdict == "blocked":
+            self.refusal = rail.message
+        if inspection.verdict == "broken" and rail.on_error == "pass":
+            self._note(rail)
+        return inspection
+
+    def _note(self, rail: Guardrail) -> None:
+        self.unchecked = tuple(dict.fromkeys((*self.unchecked, rail.name)))
+
+    # --- streams ---------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Another deployment is asked: what the last one began to say is forgotten."""
+        self._stopped, self._stream = None, None
+        if self._outputs:
+            filters = tuple(self._filter_of(rail) for rail in self._outputs)
+            self._stream = FilteredStream(filters, keeps_logprobs=False)
+
+    @property
+    def reads_streams(self) -> bool:
+        """Whether chunks have to be read for a rail, rather than passed on as they came."""
+        return bool(self._outputs)
+
+    def passed(self, chunks: Sequence[Chunk]) -> Sequence[Chunk]:
+        """Of what has come, and was held, what may go out. Nothing does once `is_stopped`."""
+        return self._run(lambda stream: stream.feed(read_chunks(chunks)), chunks)
+
+    def rest(self, chunks: Sequence[Chunk]) -> Sequence[Chunk]:
+        """The same, at the end of the stream."""
+        return self._run(
+            lambda stream: [*stream.feed(read_chunks(chunks)), *stream.close()], chunks
+        )
+
+    @property
+    def is_stopped(self) -> bool:
+        return self._stopped is not None
+
+    def heard(self, rail: Guardrail) -> Verdict:
+        """The rail on a stream that has gone through `rest`, or was stopped."""
+        if rail not in self._outputs:
+            return "broken"
+        if self._stopped is not None and self._stopped[0] == rail:
+            return self._stopped[1]
+        return "pass"
+
+    def _run(
+        self, take: Callable[[FilteredStream], list[Body]], chunks: Sequence[Chunk]
+    ) -> Sequence[Chunk]:
+        if self._stopped is not None:
+            return []
+        if self._stream is None:
+            return chunks
+        try:
+            return take(self._stream)
+        except StoppedError as stopped:
+            self._stopped = stopped.rail, stopped.verdict
+            if stopped.verdict == "blocked":
+                self.refusal = stopped.rail.message
+            return []
+
+    def _filter_of(self, rail: Guardrail) -> "_RailFilter":
+        return _RailFilter(rail, self._vault, self._count, self._note)
+
+    def _count(self, found: int) -> None:
+        self._found += found
+
+    # --- what is told of the caller ----------------------------------------------------------------
+
+    def alias(self, name: str) -> str:
+        """A name as it may be written down: where personal data is looked for, none of it stays in it.
+
+        The same name has the same alias, so that spend can still be told by it.
+        """
+        rails = [r for r in self._rails if r.kind == "pii" and "input" in r.stages]
+        if not rails or not name:
+            return name
+        if not any(find(name, _found_by(rail)) for rail in rails):
+            return name
+        return f"anon-{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:16]}"
+
+    # --- what the caller gets back ---------------------------------------------------------------
+
+    def restored(self, answer: Body) -> Body:
+        restorer = self._restorer()
+        if restorer is None:
+            return answer
+        return {k: restorer.whole(v) if k == "choices" else v for k, v in answer.items()}
+
+    def restored_stream(self) -> FilteredStream | None:
+        """None where there is nothing that could come back."""
+        restorer = self._restorer()
+        return None if restorer is None else FilteredStream((_RestoreFilter(restorer),))
+
+    def _restorer(self) -> Restorer | None:
+        return Restorer(self._asked, self._json_mode) if self._restores and self._asked else None
+
+
+def _asks_for_json(body: Body) -> bool:
+    form = body.get("response_format")
+    return isinstance(form, dict) and form.get("type") in ("json_object", "json_schema")
+
+
+# --- one rail on the texts of a stream ------------------------------------------------------------
+
+
+class StoppedError(Exception):
+    """Nothing more of a stream may go out."""
+
+    def __init__(self, rail: Guardrail, verdict: Verdict) -> None:
+        super().__init__(f"{rail.name}: {verdict}")
+        self.rail = rail
+        self.verdict = verdict
+
+
+class _Streamed(Protocol):
+    def feed(self, text: str) -> str | None: ...
+
+    def close(self) -> str | None: ...
+
+    def rest(self) -> str: ...
+
+
+@dataclass(slots=True)
+class _RailFilter:
+    rail: Guardrail
+    vault: Vault
+    count: Callable[[int], None]
+    note: Callable[[Guardrail], None]
+
+    def text(self, key: str) -> "_RailText":
+        return _RailText(self, key)
+
+    def open(self, key: str) -> _Streamed:
+        """Raises what `_BREAKS` names."""
+        match self.rail.kind:
+            case "pii":
+                return _PersonalText(self, key)
+            case "deny":
+                return DeniedText(Denial(self.rail.pattern, self.rail.ignore_case))
+            case _:
+                raise ValueError("only a name here")
+
+
+class _PersonalText:
+    """Redacted as it comes; what may be JSON is held until it is whole, since only then can it be read."""
+
+    def __init__(self, filter_: _RailFilter, key: str) -> None:
+        self._filter = filter_
+        self._key = key
+        self._redactor = Redactor(entities_of(filter_.rail), filter_.vault)
+        self._plain = RedactedText(self._redactor)
+        self._held = ""
+        self._is_whole: bool | None = None
+        """Whether the text is held until it ends; None until it says something."""
+        self._counted = 0
+
+    def feed(self, text: str) -> str | None:
+        self._held += text
+        if self._is_whole is None and (begun := self._held.lstrip()):
+            self._is_whole = begun[0] in '{["'
+        if self._is_whole is not False:
+            return ""
+        plain, self._held = self._held, ""
+        return self._told(self._plain.feed(plain))
+
+    def close(self) -> str | None:
+        if self._is_whole is False:
+            return self._told(self._plain.close())
+        redacted = redact_string(self._redactor, self._held, self._key)
+        self._held = ""
+        return self._told(redacted)
+
+    def rest(self) -> str:
+        held, self._held = self._held, ""
+        return held + self._plain.rest()
+
+    def _told(self, text: str) -> str | None:
+        found = self._redactor.counts.total()
+        self._filter.count(found - self._counted)
+        self._counted = found
+        return None if found and self._filter.rail.action == "block" else text
+
+
+class _RailText:
+    """One text under one rail; stops the stream, or lets pass unchecked where the rail says so."""
+
+    def __init__(self, filter_: _RailFilter, key: str) -> None:
+        self._filter = filter_
+        self._key = key
+        self._streamed: _Streamed | None = None
+        self._is_open = False
+        """The rail broke, and lets pass."""
+
+    def feed(self, text: str) -> str:
+        return text if self._is_open else self._checked(lambda it: it.feed(text), text)
+
+    def close(self) -> str:
+        return "" if self._is_open else self._checked(lambda it: it.close(), "")
+
+    def _checked(self, ask: Callable[[_Streamed], str | None], coming: str) -> str:
+        rail = self._filter.rail
+        try:
+            if self._streamed is None:
+                self._streamed = self._filter.open(self._key)
+            safe = ask(self._streamed)
+        except _BREAKS as error:
+            if rail.on_error == "block":
+                raise StoppedError(rail, "broken") from error
+            self._is_open = True
+            self._filter.note(rail)
+            # A text that was open had taken in what was coming before it broke.
+            return coming if self._streamed is None else self._streamed.rest()
+        if safe is None:
+            raise StoppedError(rail, "blocked")
+        return safe
+
+
+@dataclass(slots=True)
+class _RestoreFilter:
+    restorer: Restorer
+
+    def text(self, key: str) -> RestoredText:
+        return RestoredText(self.restorer, key)

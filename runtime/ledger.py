@@ -61,6 +61,8 @@ class Row:
     failed_attempts: int = 0
     redactions: int = 0
     arm: str = ""
+    unchecked: str = ""
+    """Guardrails that could not look, and let pass: by name, with commas."""
     cache: str = "off"
     """`hit`: answered from the cache, at no cost; `miss`; `off` where the route keeps no answers."""
     saved_nano_usd: int = 0

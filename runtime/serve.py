@@ -133,8 +133,11 @@ async def running(
     notes: tuple[str, ...] = (),
     listening: socket.socket | None = None,
     listeners: tuple[Listener, ...] = (),
+    restores: bool = False,
 ) -> AsyncIterator[Service]:
     """The runtime on `host:port` (0 takes a free one), or on a socket that listens already.
+
+    With `restores` callers get their own values back where an answer names their placeholders.
 
     Raises NetworkError when the port is taken.
     """
@@ -145,7 +148,7 @@ async def running(
     asks = Authorized(upstream)
     driver = Driver(program, World(), found, asks, time.monotonic, draws, kept=kept)
     metrics = Metrics()
-    app = App(driver, books, time.time, (metrics, *listeners), metrics)
+    app = App(driver, books, time.time, restores, (metrics, *listeners), metrics)
     listening = listening or listen(host, port)
     config = uvicorn.Config(
         app,

@@ -163,6 +163,11 @@ Examples:
     show_default=True,
     help="A line about each request on standard error, without its text.",
 )
+@click.option(
+    "--restore",
+    is_flag=True,
+    help="Give callers their own values back where an answer names their placeholders.",
+)
 def serve(
     config: str | None,
     stub: bool,
@@ -173,6 +178,7 @@ def serve(
     state: Path,
     semantics: str,
     workers: int,
+    restore: bool,
     watch: bool,
     drain_s: float,
     log: Literal["none", "json"],
@@ -197,7 +203,8 @@ def serve(
         _run(_serve_stub(loaded, faults, host, port))
         return
     assert config is not None
-    serving = _Serving(config, semantics, stub, host, port, state, watch, drain_s, log)
+    where = (config, semantics, stub, host, port, state)
+    serving = _Serving(*where, watch, drain_s, log, restore)
     if workers > 1:
         _serve_with_workers(loaded, serving, workers)
     else:
@@ -216,6 +223,7 @@ class _Serving(Struct, frozen=True):
     watch: bool
     drain_s: float
     log: Literal["none", "json"]
+    restore: bool
 
 
 def _faults(config: Config, name: str) -> list[Timed]:
@@ -282,7 +290,10 @@ def _run(serving: Coroutine[None, None, None]) -> None:
 
 
 def _announce(config: Config, url: str, state: Path) -> None:
+    from runtime.guard import unfit
     from runtime.unheeded import notes as unheeded
+
+    routing = config.parsed.routing
 
     semantics = config.parsed.semantics
     of = (
@@ -290,7 +301,7 @@ def _announce(config: Config, url: str, state: Path) -> None:
     )
     click.echo(f"serving {', '.join(r.name for r in config.parsed.routing.routes)}{of}")
     click.echo(f"  at {url}/v1   ledger {state}")
-    for note in (*_forgiven(semantics), *unheeded(config.parsed.routing)):
+    for note in (*_forgiven(semantics), *unheeded(routing), *unfit(routing.guardrails)):
         click.echo(f"  note: {note}")
 
 
@@ -345,7 +356,7 @@ async def _serve(
         where = (serving.host, serving.port, server, (*told, *notes(telemetry)), listening)
         telling = listeners(telemetry, serving.log)
         service = await stack.enter_async_context(
-            running(_program(config), found, books, *where, telling)
+            running(_program(config), found, books, *where, telling, serving.restore)
         )
         if listening is None:
             _announce(config, service.url, serving.state)

@@ -5,20 +5,35 @@ postal addresses are not, since they need a language model. Text inside images, 
 encoded files is not looked at either, nor a value that is split over two message parts.
 """
 
-from runtime.redact.body import Redactions, TooDeepError, redact_request, redact_response
-from runtime.redact.find import ENTITIES, Span, find
+from runtime.redact.body import (
+    Redactions,
+    TooDeepError,
+    is_encoded,
+    is_json,
+    redact_request,
+    redact_response,
+    redact_string,
+)
+from runtime.redact.find import ENTITIES, KNOWN, Span, find
 from runtime.redact.redactor import Redactor, Vault
+from runtime.redact.restore import RestoredText, Restorer
 from runtime.redact.stream import RedactedText
 
 __all__ = [
     "ENTITIES",
+    "KNOWN",
     "RedactedText",
     "Redactions",
     "Redactor",
+    "RestoredText",
+    "Restorer",
     "Span",
     "TooDeepError",
     "Vault",
     "find",
+    "is_encoded",
+    "is_json",
     "redact_request",
     "redact_response",
+    "redact_string",
 ]

@@ -46,22 +46,27 @@ class Redactions:
 
 
 def redact_request(
-    body: dict[str, Any], entities: Collection[str] = ENTITIES
+    body: dict[str, Any], entities: Collection[str] = ENTITIES, vault: Vault | None = None
 ) -> tuple[dict[str, Any], Redactions]:
-    """A copy of `body` without any of the entities, and what was taken out."""
-    return _redact(body, entities, _REQUEST_KEEPS)
+    """A copy of `body` without any of the entities, and what was taken out.
+
+    A vault given is shared with whatever else belongs to the request.
+    """
+    return _redact(body, entities, _REQUEST_KEEPS, vault)
 
 
 def redact_response(
-    body: dict[str, Any], entities: Collection[str] = ENTITIES
+    body: dict[str, Any], entities: Collection[str] = ENTITIES, vault: Vault | None = None
 ) -> tuple[dict[str, Any], Redactions]:
-    return _redact(body, entities, _RESPONSE_KEEPS)
+    return _redact(body, entities, _RESPONSE_KEEPS, vault)
 
 
 def _redact(
-    body: dict[str, Any], entities: Collection[str], keeps: frozenset[str]
+    body: dict[str, Any], entities: Collection[str], keeps: frozenset[str], vault: Vault | None
 ) -> tuple[dict[str, Any], Redactions]:
-    redactor = Redactor(entities, Vault(taken=_placeholders_in(body)))
+    vault = Vault() if vault is None else vault
+    vault.avoid(_placeholders_in(body))
+    redactor = Redactor(entities, vault)
     redacted = {
         _text(redactor, key, "", 0): value if key in keeps else _value(redactor, value, key, 0)
         for key, value in body.items()
@@ -97,17 +102,25 @@ def _number(redactor: Redactor, value: int | float, key: str) -> int | float | s
     return redacted if spans else value
 
 
+def redact_string(redactor: Redactor, text: str, key: str) -> str:
+    """One string that stands under `key`: inside JSON only its strings and numbers change."""
+    return _text(redactor, text, key, 0)
+
+
+def is_encoded(text: str, key: str) -> bool:
+    """A file in letters: nothing in it can be read here."""
+    return bool(_IMAGE.match(text)) or (key in _ENCODED_KEYS and bool(_ENCODED.match(text)))
+
+
 def _text(redactor: Redactor, text: str, key: str, depth: int) -> str:
-    if text.startswith("data:image/") and _IMAGE.match(text):
+    if is_encoded(text, key):
         return text
-    if key in _ENCODED_KEYS and _ENCODED.match(text):
-        return text
-    if _is_json(text):
+    if is_json(text):
         return _json(redactor, text, key, depth + 1)
     return redactor.redact_text(text, key)[0]
 
 
-def _is_json(text: str) -> bool:
+def is_json(text: str) -> bool:
     if not text.lstrip().startswith(("{", "[", '"')):
         return False
     try:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from typing import Final, NamedTuple
 
-from runtime.redact import shapes
+from runtime.redact import issued, shapes
 
 # From the most to the least certain.
 _RECOGNISERS: Final[dict[str, Callable[[str, str], Iterator[tuple[int, int]]]]] = {
@@ -17,12 +17,17 @@ _RECOGNISERS: Final[dict[str, Callable[[str, str], Iterator[tuple[int, int]]]]] 
     "iban": shapes.ibans,
     "credit_card": shapes.cards,
     "us_ssn": shapes.us_ssns,
+    "vat": issued.vats,
+    "national_id": issued.national_ids,
     "email": shapes.emails,
     "ip_address": shapes.ip_addresses,
     "phone": shapes.phones,
 }
 
-ENTITIES: Final = tuple(_RECOGNISERS)
+KNOWN: Final = tuple(_RECOGNISERS)
+_OF_THE_EXTRA: Final = frozenset({"vat", "national_id"})
+ENTITIES: Final = tuple(e for e in KNOWN if issued.HAS_STDNUM or e not in _OF_THE_EXTRA)
+"""What can be found here; the rest of KNOWN needs the extra `pii`."""
 
 _PATIENCE: Final = 2
 # What most keys and values of a request are; no entity is that short without a digit or a sign.

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from runtime.redact.find import ENTITIES, Span, find
+from runtime.redact.find import ENTITIES, KNOWN, Span, find
 
 PLACEHOLDER: Final = re.compile(
-    rf"\[(?:{'|'.join(entity.upper() for entity in ENTITIES)})_[0-9]{{1,9}}\]"
+    rf"\[(?:{'|'.join(entity.upper() for entity in KNOWN)})_[0-9]{{1,9}}\]"
 )
 
 
@@ -18,7 +18,7 @@ class Vault:
     def __init__(self, taken: Iterable[str] = ()) -> None:
         """`taken` are placeholders already in the text, from an earlier turn: a new value must
         not be given the name of an old one."""
-        self._taken = frozenset(taken)
+        self._taken = set(taken)
         self._placeholder_of: dict[tuple[str, str], str] = {}
         self._value_of: dict[str, str] = {}
         self._last: Counter[str] = Counter()
@@ -34,6 +34,14 @@ class Vault:
         self._placeholder_of[entity, value] = name
         self._value_of[name] = value
         return name
+
+    def avoid(self, taken: Iterable[str]) -> None:
+        """Placeholders that a further text of the same request holds already."""
+        self._taken.update(name for name in taken if name not in self._value_of)
+
+    def values(self) -> dict[str, str]:
+        """What the placeholders given so far stand for. Only for `Restorer`, which hides it again."""
+        return dict(self._value_of)
 
     def restore(self, text: str) -> str:
         """`text` with the placeholders of this vault replaced by what they stand for."""

@@ -8,9 +8,12 @@ value stands under in JSON; it lets a bare number be known by its name.
 import ipaddress
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Final
 
+from runtime.redact.dialled import HAS_PHONENUMBERS, is_dialled
 from runtime.redact.tables import CARD_RANGES, IBAN_LENGTHS, KEY_SHAPES, KEY_SIGNS
 
 _INVISIBLE: Final = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
@@ -72,13 +75,18 @@ def _domain_end(text: str, domain: re.Match[str]) -> int:
 
 _RUN: Final = re.compile(rf"\d(?:{_SEP}{{0,2}}\d){{12,}}")
 _GROUP: Final = re.compile(r"\d+")
+_FRACTION: Final = re.compile(r"\d{1,3}\.\d{7,}")
 # Between a name and its number: `phone no. is: (`
 _BETWEEN: Final = r"(?:[ _-]?(?:number|no|nr|num|#))?\W{0,3}(?:\w{1,4}\W{1,3}){0,2}\(?"
 
 
 def cards(text: str, context: str = "") -> Iterator[_Range]:
-    for run in _RUN.finditer(text):
-        yield from _cards_in(text, run.start(), run.end())
+    runs = list(_RUN.finditer(text))
+    accounts = _accounts(text) if runs else []
+    for run in runs:
+        for start, end in _cards_in(text, run.start(), run.end()):
+            if not _is_inside(accounts, start, end):
+                yield start, end
 
 
 def _cards_in(text: str, start: int, end: int) -> Iterator[_Range]:
@@ -104,6 +112,7 @@ def _cards_in(text: str, start: int, end: int) -> Iterator[_Range]:
                 length in lengths
                 and _is_luhn(sums, offsets[i], offsets[j])
                 and _is_written_as_a_card(groups, i, j)
+                and not _FRACTION.match(text, groups[i][0])
                 and not _is_part_of_a_number(text, *groups[i], single=j == i + 1)
             ):
                 longest = j
@@ -145,11 +154,17 @@ def _is_written_as_a_card(groups: list[_Range], i: int, j: int) -> bool:
     return len(sizes) == 1 or all(size >= 3 for size in sizes[:-1]) or j - i == len(groups)
 
 
+# Letters with a digit among them just before: `1ZCJW6338685068387` is a parcel's number.
+_PARCEL: Final = re.compile(r"(?<![A-Za-z0-9])[A-Z]{0,3}[0-9][A-Z]+\Z")
+
+
 def _is_part_of_a_number(text: str, start: int, end: int, single: bool) -> bool:
-    """A decimal fraction, or a stretch of a hexadecimal digest."""
+    """A decimal fraction, the end of a parcel's number, or a stretch of a hexadecimal digest."""
     if not single:
         return False
     if start >= 2 and text[start - 1] == "." and text[start - 2].isdigit():
+        return True
+    if _PARCEL.search(text, max(0, start - 20), start):
         return True
     first, last = start, end
     while first > start - 130 and first > 0 and text[first - 1] in "0123456789abcdefABCDEF":
@@ -211,7 +226,9 @@ _PHONES: Final = (
     re.compile(r"(?<!\w)(?<!\d[-.])1[3-9]\d[ -]\d{4}[ -]\d{4}(?!\d)"),
     re.compile(r"(?<!\w)\(\d{2}\) ?9?\d{4}-\d{4}(?!\d)"),
 )
-_TRUNK: Final = re.compile(rf"(?<!\w)(?<!\d[-.,/])\(?0[1-9](?:{_IN_PHONE}{{0,2}}\d){{7,10}}(?!\d)")
+_TRUNK: Final = re.compile(
+    rf"(?<!\w)(?<!\d[-.,/])(?<![\da-f][-.])\(?0[1-9](?:{_IN_PHONE}{{0,2}}\d){{7,10}}(?!\d)"
+)
 _DATE: Final = re.compile(r"\(?\d{2}\W\d{2}\W(?:19|20)\d{2}(?!\d)")
 _PHONE_NAME: Final = re.compile(rf"(?<![A-Za-z])(?:{_PHONE_WORDS}){_BETWEEN}\Z", re.IGNORECASE)
 _PHONE_KEY: Final = re.compile(_PHONE_WORDS, re.IGNORECASE)
@@ -219,20 +236,93 @@ _PHONE_KEY: Final = re.compile(_PHONE_WORDS, re.IGNORECASE)
 _NUMBER: Final = re.compile(rf"\d(?:{_IN_PHONE}{{0,3}}\d){{6,}}")
 
 
+# What bare digits are when such a word stands before them: en, de, fr, es.
+_COUNTED: Final = (
+    r"(?:order|invoice|receipt|ticket|case|issue|report|ref|tracking|serial|shipment|parcel|contract|policy"
+    r"|mandate|batch|lot|job|bestell|auftrag|rechnung|beleg|bericht|vorgang|sendung|lieferschein|vertrag"
+    r"|aktenzeichen|verwendungszweck|charge|mandat|police|commande|facture|dossier|r\u00e9f\u00e9rence|colis"
+    r"|devis|bon de livraison|rapport|contrat|pedido|factura|expediente|paquete|informe|recibo"
+    r"|presupuesto|albar\u00e1n|contrato|p\u00f3liza|lote)\w{0,8}"
+)
+# Of anything else when it says that it is a number: `Kundennummer`, `item no`, `n\u00ba de cliente`.
+_NUMBERED: Final = (
+    r"\w{0,20}(?:nummer|number)|\w{1,20}[ _-](?:no|nr|num|id|#)(?!\w)"
+    r"|(?:num\u00e9ro|n\u00b0|n\u00famero|n\u00ba|n\u00fam\.?|nr\.?) (?:de |of |der )\w{1,20}"
+)
+_COUNTED_NAME: Final = re.compile(
+    rf"(?<!\w)(?!\w{{0,20}}(?:phone|telefon|mobil|handy|fax|hotline))(?:{_COUNTED}(?:[ _-]?(?:number|no|nr|num|id))?|{_NUMBERED})"
+    r"[^\w\[\]]{0,5}(?:\w{1,4}[^\w\[\]]{1,3}){0,2}\Z",
+    re.IGNORECASE,
+)
+# Bare digits need more than a leading 0: talk of reaching somebody a little before, or a place in a list.
+_REACHED: Final = re.compile(
+    rf"(?<![^\W_])(?:{_PHONE_WORDS}|reach|contact|kontakt|(?:r\u00fcck|an)?ruf|erreich|joindre|joign|joint|r?appel"
+    r"|llam|localiz)",
+    re.IGNORECASE,
+)
+_LISTED: Final = re.compile(r"(?:^|[,;:|(\n]) {0,2}\Z")
+# Groups with hyphens, other than the pairs of France.
+_FILED: Final = re.compile(r"(?!\d\d(?:-\d\d){4}\Z)\d+(?:-\d+){2,}")
+# Four groups of four: a card, be its check digit right or not.
+_CARD_SHAPED: Final = re.compile(r"(?<!\d)\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?!\d)")
+
+
 def phones(text: str, context: str = "") -> Iterator[_Range]:
+    numbers = list(_NUMBER.finditer(text))
+    accounts = _accounts(text) if numbers else []
+    shaped = [match.span() for match in _CARD_SHAPED.finditer(text)] if numbers else []
+    for start, end in _phones(text, context, numbers):
+        if not _is_inside(accounts, start, end) and not _is_inside(shaped, start, end):
+            yield start, end
+
+
+def _phones(text: str, context: str, numbers: list[re.Match[str]]) -> Iterator[_Range]:
     is_key = bool(_PHONE_KEY.search(context))
-    for number in _NUMBER.finditer(text):
+    for number in numbers:
         # Room for the + and the brackets in front, and for a look at what comes next.
         start, end = max(0, number.start() - 3), number.end() + 1
         for shape in _PHONES:
             for match in shape.finditer(text, start, end):
                 yield match.span()
         for match in _TRUNK.finditer(text, start, end):
-            if _is_trunk_call(match[0]):
+            if _is_trunk_call(match[0]) and not _is_mere_number(text, *match.span(), context):
                 yield match.span()
         digits = sum(character.isdigit() for character in number[0][:60])
-        if digits <= 15 and (is_key or _is_named(_PHONE_NAME, text, number.start())):
+        is_named = digits <= 15 and (is_key or _is_named(_PHONE_NAME, text, number.start()))
+        if is_named or (9 <= digits <= 12 and _is_grouped_as_dialled(text, number)):
             yield number.span()
+
+
+def _is_mere_number(text: str, start: int, end: int, context: str) -> bool:
+    """Digits without a gap, or as files are numbered, that nothing around them makes a telephone's."""
+    number = text[start:end]
+    if not (number.isdigit() or _FILED.fullmatch(number)):
+        return False
+    if _COUNTED_NAME.search(context) or _is_named(_COUNTED_NAME, text, start):
+        return True
+    return not (
+        _LISTED.search(text, max(0, start - 3), start)
+        or _REACHED.search(context)
+        or _is_named(_REACHED, text, start)
+    )
+
+
+_MONEY: Final = re.compile(r"\s?(?:[\u20ac$\u00a3%]|EUR|USD|GBP|CHF|kg\b|km\b|m\u00b2)")
+
+
+def _is_grouped_as_dialled(text: str, number: re.Match[str]) -> bool:
+    """Numbers of countries that dial no 0 first show themselves by their grouping alone."""
+    start, end = number.span()
+    is_bare = (
+        number[0].isdigit() or text[start - 1 : start].isalnum() or text[end : end + 1].isalnum()
+    )
+    is_longer = _goes_on(text, start) or _JOINED.search(text, max(0, start - 3), start)
+    if not HAS_PHONENUMBERS or is_bare or is_longer or _MONEY.match(text, end):
+        return False
+    return is_dialled(number[0])
+
+
+_JOINED: Final = re.compile(r"[\w][-./,:]\Z")
 
 
 def _is_trunk_call(number: str) -> bool:
@@ -242,9 +332,26 @@ def _is_trunk_call(number: str) -> bool:
 
 # --- bank accounts -----------------------------------------------------------------------------
 
+_ACCOUNT: Final = re.compile(
+    r"(?<![A-Za-z0-9])[A-Z]{2}[0-9]{2}(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,4})?"
+)
 _IBAN_START: Final = re.compile(r"[A-Za-z]{2}[0-9]{2}")
 _IBAN_WORD: Final = re.compile("iban", re.IGNORECASE)
 _IBAN_BODY: Final = re.compile(rf"[A-Za-z0-9](?:{_SEP}?[A-Za-z0-9]){{14,32}}")
+
+
+def _accounts(text: str) -> list[_Range]:
+    """What is written as a bank account, be its check digits right or not."""
+    return [
+        match.span()
+        for match in _ACCOUNT.finditer(text)
+        if len(match[0].replace(" ", "")) == IBAN_LENGTHS.get(match[0][:2])
+    ]
+
+
+def _is_inside(ranges: list[_Range], start: int, end: int) -> bool:
+    at = bisect_right(ranges, start, key=itemgetter(0)) - 1
+    return at >= 0 and ranges[at][0] <= start and end <= ranges[at][1]
 
 
 def ibans(text: str, context: str = "") -> Iterator[_Range]:

@@ -57,6 +57,7 @@ MIGRATIONS: Final = (
     ) STRICT, WITHOUT ROWID;
     CREATE UNIQUE INDEX keys_live_name ON keys (name) WHERE revoked_ms IS NULL;
     """,
+    "ALTER TABLE ledger ADD COLUMN unchecked TEXT NOT NULL DEFAULT ''",
     """
     ALTER TABLE ledger ADD COLUMN cache TEXT NOT NULL DEFAULT 'off';
     ALTER TABLE ledger ADD COLUMN saved_nano_usd INTEGER NOT NULL DEFAULT 0

@@ -31,6 +31,7 @@ from runtime.books import Books, Priced
 from runtime.serve import Service, labels, running, stub_endpoints
 from runtime.state.sqlite import connect
 from runtime.stub import StubServer
+from runtime.stub.answers import Question
 from runtime.telemetry import Listener
 
 CATALOG = load_catalog()
@@ -83,15 +84,26 @@ async def runtime_on(
     routing: Routing | None = None,
     semantics: Semantics = REFERENCE,
     listeners: tuple[Listener, ...] = (),
+    *,
+    says: Callable[[Question], str] | None = None,
+    restores: bool = False,
 ) -> AsyncIterator[Running]:
     routing = routing or two_deployments()
     state = tmp_path / "state.sqlite"
     priced = {i: Priced(o.provider, o.model, o.price, "d") for i, o in OFFERINGS.items()}
-    async with StubServer(deployments=labels(routing)) as stub:
+    async with StubServer(deployments=labels(routing), says=says) as stub:
         found, notes = stub_endpoints(routing, CATALOG, stub)
         program = Program(routing, semantics)
         books = Books(state, priced)
-        serving = running(program, found, books, stub=stub, notes=notes, listeners=listeners)
+        serving = running(
+            program,
+            found,
+            books,
+            stub=stub,
+            notes=notes,
+            listeners=listeners,
+            restores=restores,
+        )
         async with serving as service:
             yield Running(service, stub, state)
 
@@ -101,9 +113,14 @@ def served(
     test: Callable[[Running], Awaitable[None]],
     routing: Routing | None = None,
     semantics: Semantics = REFERENCE,
+    *,
+    says: Callable[[Question], str] | None = None,
+    restores: bool = False,
 ) -> None:
     async def main() -> None:
-        async with runtime_on(tmp_path, routing, semantics) as running_:
+        async with runtime_on(
+            tmp_path, routing, semantics, says=says, restores=restores
+        ) as running_:
             await test(running_)
 
     asyncio.run(main())

@@ -157,6 +157,33 @@ def test_what_was_taken_out_of_a_request_is_nowhere_in_the_cache() -> None:
     assert canary not in repr(kept)
 
 
+def test_what_is_given_back_to_one_caller_is_never_anothers(tmp_path: Path) -> None:
+    async def test(it: Running) -> None:
+        def body(who: str, stream: bool) -> dict[str, Any]:
+            text = f"write to {who}@example.org"
+            return {
+                "model": "chat",
+                "messages": [{"role": "user", "content": text}],
+                "stream": stream,
+            }
+
+        for stream in (False, True):
+            first, again = [await post(it, body(who, stream)) for who in ("ann", "bob")]
+
+            assert [a.headers["x-designer-cache"] for a in (first, again)] == ["miss", "hit"]
+            assert "ann@example.org" in first.text
+            assert "bob@example.org" in again.text
+            assert "ann@" not in again.text
+
+    served(
+        tmp_path,
+        test,
+        caching(),
+        says=lambda asked: f"I wrote: {asked.messages[-1]}",
+        restores=True,
+    )
+
+
 def test_an_experiment_keeps_no_answers() -> None:
     arms = (Arm("a", 0.5, Target(FIRST)), Arm("b", 0.5, Target(SECOND)))
     routing = two_deployments()

@@ -1,5 +1,6 @@
 import json
 import pickle
+import random
 import time
 from collections.abc import Callable
 from copy import deepcopy
@@ -19,6 +20,7 @@ from runtime.redact import (
     redact_response,
 )
 from runtime.redact.tables import CARD_RANGES, IBAN_LENGTHS
+from tests.pii import values
 
 # --- what is planted -----------------------------------------------------------------------------
 
@@ -51,6 +53,7 @@ def ibans(draw: st.DrawFn) -> str:
 _digit = st.sampled_from("0123456789")
 _word = st.text("abcdefghijklmnopqrstuvwxyz", min_size=2, max_size=10)
 _key_tail = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=40, max_size=40)
+_seeds = st.integers(0, 9999).map(random.Random)
 PLANTED = {
     "email": st.builds(
         "{}.{}+x@{}.{}".format,
@@ -79,6 +82,12 @@ PLANTED = {
     )
     | _key_tail.map(lambda tail: "AKIA" + tail[:16])
     | _key_tail.map(lambda tail: "AIza" + tail[:35]),
+    "vat": _seeds.map(values.vat),
+    "national_id": st.builds(
+        lambda language, rng: values.positive(language)["national_id"](rng),
+        st.sampled_from(["de", "fr", "es"]),
+        _seeds,
+    ),
 }
 canaries = st.one_of(*PLANTED.values())
 texts = st.text(max_size=60)
