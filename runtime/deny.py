@@ -1,7 +1,7 @@
 """Deny rules: whether a pattern occurs in any text of a body, or in one that streams.
 
 Patterns run on the module `regex`: it gives up after a time, and says of a text's end whether a match may
-have begun there (`docs/decisions/0009-patterns-that-may-hang.md`).
+have begun there (`docs/decisions/0010-patterns-that-may-hang.md`).
 """
 
 import time

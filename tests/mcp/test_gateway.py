@@ -20,6 +20,7 @@ from runtime.mcp.sampling import CAPABILITY, Sampling
 from runtime.stub import Fault
 from tests.runtime.served import FIRST, OFFERINGS, SECOND, Running, served, two_deployments
 
+pytestmark = pytest.mark.slow
 SERVER = [sys.executable, "-m", "tests.mcp.server"]
 ROOT = Path(__file__).parents[2]
 MODES: list[tuple[Literal["auto", "legacy"], str]] = [("auto", "before"), ("legacy", "within")]

@@ -20,6 +20,7 @@ from runtime.serve import endpoints, labels, running
 from runtime.stub import Fault, StubServer
 from tests.runtime.served import CATALOG, HELLO, Running
 
+pytestmark = pytest.mark.slow
 AWS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
 ENV = {**AWS, "BEDROCK_KEY": "bearer", "COHERE_API_KEY": "k", "VERTEX_TOKEN": "ya29.x"}
 SHOP = (("vertex_project", "shop"),)

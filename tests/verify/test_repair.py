@@ -172,6 +172,7 @@ def _many(tmp_path: Path) -> tuple[Facts, list[Property], list[Verdict]]:
     return known, properties, violated
 
 
+@pytest.mark.slow
 def test_what_was_proved_of_routes_that_an_edit_leaves_alone_is_kept_and_changes_no_repair(
     tmp_path: Path,
 ) -> None:
