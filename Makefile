@@ -25,6 +25,7 @@ demo: $(READY) ## plan an example, survive an outage on paper, then three real r
 
 test: export HYPOTHESIS_PROFILE ?= ci
 test: $(READY) ## everything CI runs: check, then the tests that need minutes or a real gateway
+	@bash tests/gateways/install.sh servers
 	@$(MAKE) --no-print-directory -j 2 gateways check
 	$(PYTEST) -n 3 --dist loadfile -m "(gateway or slow) and not full and not many"
 

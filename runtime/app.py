@@ -38,6 +38,10 @@ from runtime.openapi import document
 from runtime.state import StateError
 from runtime.surface import SURFACES, Body, StreamShape, Surface
 from runtime.surface.base import openai_error, worded
+from runtime.telemetry import Listener, recorded
+from runtime.telemetry.prometheus import CONTENT_TYPE as METRICS_TYPE
+from runtime.telemetry.prometheus import Metrics
+from runtime.telemetry.record import Asking
 from runtime.upstream import UntranslatableError
 
 
@@ -54,6 +58,7 @@ class _Exchange:
     tab: Tab
     dropped: tuple[str, ...]
     guard: Guard
+    asking: Asking
 
     @property
     def trace(self) -> str:
@@ -70,24 +75,44 @@ class App:
     """Seconds since 1970, for the ledger; the driver has a monotonic one."""
     restores: bool = False
     """Whether callers get their own values back where an answer names their placeholders."""
+    listeners: tuple[Listener, ...] = ()
+    """Who is told of each request."""
+    metrics: Metrics | None = None
+    """What `/metrics` says."""
+    is_draining: bool = False
+    """Whether it is about to end, so that nobody should send it more."""
+    in_flight: int = 0
+    """Requests that are being answered."""
     _by_task: frozenset[str] = field(init=False)
     """The routes for which a prompt's task is guessed."""
 
     def __post_init__(self) -> None:
-        guesses = self.driver.program.semantics.guesses_task
+        self.take(self.driver)
+
+    def take(self, driver: Driver) -> None:
+        """From the next request on, this is who answers."""
+        self.driver = driver
+        guesses = driver.program.semantics.guesses_task
         self._by_task = routes_by_task(self._routing) if guesses else frozenset()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         surface = SURFACES.get(scope["path"])
         try:
             if surface is not None and scope["method"] == "POST":
-                answer = await self._ask(surface, scope, receive, send)
+                await self._answer(surface, scope, receive, send)
             else:
-                answer = await self._tell(scope)
+                await send_whole(send, await self._tell(scope))
         except ClientGoneError:
             return
-        if answer is not None:
-            await send_whole(send, answer)
+
+    async def _answer(self, surface: Surface, scope: Scope, receive: Receive, send: Send) -> None:
+        self.in_flight += 1
+        try:
+            answer = await self._ask(surface, scope, receive, send)
+            if answer is not None:
+                await send_whole(send, answer)
+        finally:
+            self.in_flight -= 1
 
     # --- What is known without asking anybody ----------------------------------------------------
 
@@ -99,6 +124,8 @@ class App:
                 return self._readiness()
             case "GET", "/openapi.json":
                 return _json(200, document(self._routing))
+            case "GET", "/metrics" if self.metrics is not None:
+                return Whole(200, self.metrics.text(), content_type=METRICS_TYPE)
             case "GET", "/v1/models":
                 return await self._models(scope)
             case method, path if path in SURFACES:
@@ -109,7 +136,7 @@ class App:
 
     def _readiness(self) -> Whole:
         """Ready is who can book: an answer that cannot be booked would not be given."""
-        trouble = self.books.trouble()
+        trouble = "it is about to stop" if self.is_draining else self.books.trouble()
         if trouble is None:
             return _json(200, {"status": "ok"})
         return _json(503, {"status": "not ready", "why": trouble})
@@ -161,17 +188,22 @@ class App:
         route, now = body["model"], self.wall_clock()
         tab = self.books.open(_trace(now), caller, route, chat.body, now)
         guard = self.driver.guard(route, asked, restores=self.restores)
-        exchange = _Exchange(surface, body, route, caller, asked, tab, chat.dropped, guard)
+        asking = self._asking(surface, scope, body, caller, tab.id)
+        exchange = _Exchange(surface, body, route, caller, asked, tab, chat.dropped, guard, asking)
         passes = surface.passed is not None and not self.restores
-        items = self.driver.perform(route, asked, chat.body, tab, passes, guard)
+        items = self.driver.perform(route, asked, chat.body, tab, passes, guard, caller.tenant)
         first = await self._first(items, exchange)
         if isinstance(first, Done):
             if first.finish.told:
                 return await self._whole(first, exchange)
             # A gateway's habit: an empty stream that looks whole.
             items = _only(first)
-            first = Piece([], first.finish.served_by or "")
-        told = {"x-designer-served-by": first.deployment, "x-designer-trace": tab.id}
+            first = Piece([], first.finish.served_by or "", first.cache)
+        told = {
+            "x-designer-served-by": first.deployment,
+            "x-designer-cache": first.cache,
+            "x-designer-trace": tab.id,
+        }
         await send_stream(receive, send, told, self._events(first, items, exchange))
         return None
 
@@ -285,8 +317,30 @@ class App:
         refusal = _refusal_behind(done, exchange.tab)
         if refusal is not None and not done.finish.in_band:
             done = replace(done, finish=msgspec.structs.replace(done.finish, status=refusal.status))
-        return await self.books.settle(
+        cost = await self.books.settle(
             done, exchange.tab, exchange.route, exchange.caller, user, now
+        )
+        if self.listeners:
+            clocks = (self.driver.clock(), self.wall_clock())
+            known = self.books.deployments
+            told = recorded(exchange.asking, done, exchange.caller, cost, known, *clocks)
+            for listener in self.listeners:
+                listener.told(told)
+        return cost
+
+    def _asking(
+        self, surface: Surface, scope: Scope, body: Body, caller: Caller, trace: str
+    ) -> Asking:
+        routing = self._routing
+        asked = routing.led(caller.team, body["model"])
+        return Asking(
+            trace=trace,
+            path=surface.path,
+            route=routing.route(asked).name if routing.has_route(asked) else "",
+            operation="embeddings" if surface.embeds else "chat",
+            is_stream=body.get("stream") is True,
+            began_s=self.driver.clock(),
+            parent=header(scope, b"traceparent"),
         )
 
 
@@ -353,7 +407,7 @@ def _refusal(
 def _headers(done: Done, exchange: _Exchange) -> dict[str, str]:
     headers = {
         "x-designer-attempts": str(len(done.tried)),
-        "x-designer-cache": "off",
+        "x-designer-cache": done.cache,
         "x-designer-redactions": str(done.redactions),
         "x-designer-trace": exchange.trace,
     }

@@ -3,7 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -15,7 +15,7 @@ from designer.engine.events import Usage
 from designer.ir import Ref, Routing, Target, walk
 from runtime.driver import Done
 from runtime.keys import check, has_keys
-from runtime.ledger import Billed, Ledger, Row, usd_text
+from runtime.ledger import Billed, Ledger, Row, cost_nano_usd, usage_of, usd_text
 from runtime.limits.allowed import allowed_to
 from runtime.limits.binding import Rule, of_allowed, of_configuration
 from runtime.limits.bounds import MAX_TOKENS_WORD, Terms
@@ -39,6 +39,11 @@ class Caller:
     user: str = ""
     team: str = ""
     project: str = ""
+
+    @property
+    def tenant(self) -> str:
+        """Who shares answers: a team or, of a key without one, the key alone."""
+        return f"team {self.team}" if self.team else f"key {self.key_id}" if self.key_id else ""
 
 
 ANYBODY = Caller()
@@ -68,7 +73,7 @@ class Books:
         self._own_writer = writer
         self._ledger = ledger or Ledger(database, writer)
         self._keys: sqlite3.Connection = connect(path)
-        self._deployments = deployments
+        self.deployments = deployments
         self._windows = Windows(zone or ZoneInfo("UTC"))
         self._configured: Mapping[tuple[str, str], Sequence[Rule]] = {}
         self._routing = Routing((), ())
@@ -164,7 +169,7 @@ class Books:
         """The deployments that a request for a route can come to."""
         if route not in self._candidates:
             ids = dict.fromkeys(reachable(self._routing, route))
-            self._candidates[route] = {id_: self._deployments.get(id_, UNKNOWN) for id_ in ids}
+            self._candidates[route] = {id_: self.deployments.get(id_, UNKNOWN) for id_ in ids}
         return self._candidates[route]
 
     # --- After it --------------------------------------------------------------------------------
@@ -178,11 +183,27 @@ class Books:
         not be written: an answer that cannot be booked is not given.
         """
         row = _row(done, tab, route, caller, user, at_s)
+        if done.cache == "hit":
+            row = self._from_cache(row, done)
         try:
             await self._ledger.record(row)
         finally:
             await tab.settle()
         return "unknown" if row.cost_nano_usd is None else usd_text(row.cost_nano_usd)
+
+    def _from_cache(self, row: Row, done: Done) -> Row:
+        """Nothing was sent; what it would have cost is saved, as far as its price is known."""
+        known = self.deployments.get(row.deployment, UNKNOWN)
+        usage, price = usage_of(done.usage), known.price
+        return replace(
+            row,
+            provider=known.provider,
+            model=known.model,
+            price_input=str(price.input) if price else "",
+            price_output=str(price.output) if price else "",
+            catalog_date=known.catalog_date,
+            saved_nano_usd=cost_nano_usd(price, usage) if price and usage else 0,
+        )
 
     async def _bury(self, orphan: Orphan) -> Mapping[str, int]:
         """Book a request whose process ended before it did: at the most that it can have cost."""
@@ -267,6 +288,7 @@ def _row(done: Done, tab: Tab, route: str, caller: Caller, user: str, at_s: floa
         failed_attempts=sum(attempt.outcome != "200" for attempt in tab.attempts),
         redactions=done.redactions,
         arm=done.arm,
+        cache=done.cache,
         unchecked=",".join(done.unchecked),
         extra_nano_usd=sum(cost or 0 for cost in extra),
         saved_nano_usd=own.saved_nano_usd,

@@ -18,6 +18,7 @@ from designer.engine.events import (
     Event,
     Failed,
     Finish,
+    FirstToken,
     Inspect,
     Inspected,
     Left,
@@ -38,6 +39,7 @@ from designer.engine.program import compiled
 from designer.engine.world import World
 from designer.ir import Guardrail, Split, walk
 from runtime.attempt import Attempt, Endpoint
+from runtime.cache import Found, Kept, Visit
 from runtime.guard import Guard, Verdict
 from runtime.upstream import Chunk, Upstream, UpstreamFailure, read_chunks
 
@@ -51,6 +53,11 @@ class Tried:
     deployment: str
     outcome: str
     """`200` or the failure's token."""
+    began_s: float = 0.0
+    """On the driver's clock, as the others."""
+    ended_s: float = 0.0
+    first_token_at_s: float | None = None
+    """When a stream's first content came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,7 @@ class Piece:
     parts: Sequence[Chunk]
     """Texts only where `perform` was told that they may pass."""
     deployment: str
+    cache: str = "off"
 
     @property
     def chunks(self) -> list[Body]:
@@ -84,6 +92,8 @@ class Done:
     """Guardrails that could not look, and let pass."""
     refusal: str = ""
     """What the guardrail that refused has to say about it."""
+    cache: str = "off"
+    """`hit`: an answer kept from an earlier call, whose `usage` nobody is billed for again; `miss`."""
 
 
 class Purse(Protocol):
@@ -127,6 +137,8 @@ class Driver:
     clock: Callable[[], float]
     draws: Iterator[float]
     sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep)
+    kept: Kept | None = None
+    """Answers to questions that come again; None keeps none."""
     machine: Machine = field(init=False)
 
     def __post_init__(self) -> None:
@@ -145,20 +157,24 @@ class Driver:
         purse: Purse,
         passes: bool = False,
         guard: Guard | None = None,
+        tenant: str = "",
     ) -> AsyncGenerator[Piece | Done, None]:
         """Pieces of a stream as they may go out, then `Done`; of anything else only `Done`.
 
         Closing the iterator early gives up the connection to the provider. `passes` lets chunks of
         a stream that nobody here has to look into stay the text that they came as. `guard` keeps
-        what its placeholders stand for; what comes from here still holds them.
+        what its placeholders stand for; what comes from here still holds them. `tenant` is whose
+        answers the cache may give.
         """
         live = Live(self.machine, route, request)
         event: Event = Began(self.clock())
         attempt: Attempt | None = None
         tried: list[Tried] = []
         guard = guard or self.guard(route, request)
+        visit = Visit(self.kept)
         ready: list[Chunk] = []
         finished = False
+        sent_at, first_at = 0.0, None
         embeds = self._embeds(self._meant(route, request))
         try:
             while True:
@@ -172,7 +188,9 @@ class Driver:
                         ready += guard.rest(attempt.take())
                         event = Inspected(self.clock(), _judged(guard, rail, attempt))
                     case Lookup():
-                        event = LookedUp(self.clock(), hit=False)
+                        asked = (route, tenant, request, body)
+                        hit = await visit.look_up(*asked, guard.redactions > 0, self.clock())
+                        event = LookedUp(self.clock(), hit)
                     case Reserve():
                         event = Reserved(self.clock(), await purse.reserve())
                     case Send():
@@ -182,32 +200,45 @@ class Driver:
                             continue
                         attempt = self._open(command, embeds, passes and not guard.reads_streams)
                         guard.begin()
+                        sent_at, first_at = self.clock(), None
                         event = await attempt.begin(command, admitted)
                         purse.ended(event, attempt.usage)
-                        tried += _ended(command.deployment, event)
+                        tried += _ended(command.deployment, event, sent_at, first_at)
                     case Listen(hold=hold):
                         assert attempt is not None
                         heard: Event | None = None
                         while heard is None:
                             if not hold and (chunks := guard.passed(attempt.take())):
-                                yield Piece(chunks, live.deployment)
+                                visit.hear(chunks)
+                                yield Piece(chunks, live.deployment, visit.word)
                             heard = self._cut_short(guard) or await attempt.listen()
                         event = heard
                         purse.ended(event, attempt.usage)
-                        tried += _ended(live.deployment, event)
+                        if first_at is None and isinstance(event, FirstToken | Ended):
+                            first_at = event.at  # a short answer comes in one piece
+                        tried += _ended(live.deployment, event, sent_at, first_at)
                     case Wait(seconds=seconds, jitter_s=jitter_s):
                         jitter_s *= next(self.draws) if jitter_s else 0.0
                         await self.sleep(seconds + jitter_s)
                         event = Woke(self.clock())
                     case Finish():
+                        if visit.found is not None:
+                            finished = True
+                            for item in _again(visit.found, command, guard):
+                                yield item
+                            return
                         served = attempt if command.failure is None else None
                         if served is not None and (chunks := [*ready, *guard.rest(served.take())]):
-                            yield Piece(chunks, live.deployment)
+                            visit.hear(chunks)
+                            yield Piece(chunks, live.deployment, visit.word)
                         if guard.is_stopped and command.failure is None:  # nobody asked about it
                             command = replace(command, failure="guardrail", in_band=True, told=True)
                         finished = True
                         arm = self._arm(live.arms)
-                        yield _done(command, attempt, tuple(tried), guard, arm)
+                        done = _done(command, attempt, tuple(tried), guard, arm, visit.word)
+                        if command.failure is None and not guard.unchecked:
+                            visit.keep(command.served_by, done.answer, done.usage, self.clock())
+                        yield done
                         return
         finally:
             if not finished:  # the client has gone, or this task is being cancelled
@@ -248,12 +279,12 @@ def left_early(deployment: str) -> Done:
     return Done(Finish(499, deployment, "client_left", in_band=True), tried=tried)
 
 
-def _ended(deployment: str, event: Event) -> list[Tried]:
+def _ended(deployment: str, event: Event, began_s: float, first_s: float | None) -> list[Tried]:
     match event:
         case Ended():
-            return [Tried(deployment, "200")]
+            return [Tried(deployment, "200", began_s, event.at, first_s)]
         case Failed(failure=failure):
-            return [Tried(deployment, failure)]
+            return [Tried(deployment, failure, began_s, event.at, first_s)]
         case _:
             return []
 
@@ -267,8 +298,29 @@ def _judged(guard: Guard, rail: Guardrail, attempt: Attempt) -> Verdict:
     return inspection.verdict
 
 
+def _again(found: Found, finish: Finish, guard: Guard) -> Iterator[Piece | Done]:
+    """A kept answer, in the shape in which it was given the first time."""
+    kept = found.stored
+    if kept.chunks is not None:
+        yield Piece(kept.chunks, kept.deployment, "hit")
+    finish = replace(finish, served_by=kept.deployment)
+    yield Done(
+        finish,
+        kept.answer,
+        kept.usage,
+        redactions=guard.redactions,
+        unchecked=guard.unchecked,
+        cache="hit",
+    )
+
+
 def _done(
-    finish: Finish, attempt: Attempt | None, tried: tuple[Tried, ...], guard: Guard, arm: str
+    finish: Finish,
+    attempt: Attempt | None,
+    tried: tuple[Tried, ...],
+    guard: Guard,
+    arm: str,
+    cache: str,
 ) -> Done:
     told = Done(
         finish,
@@ -277,6 +329,7 @@ def _done(
         arm=arm,
         unchecked=guard.unchecked,
         refusal=guard.refusal,
+        cache=cache,
     )
     if attempt is None:
         return told

@@ -81,8 +81,10 @@ class Row:
     """Guardrails that could not look, and let pass: by name, with commas."""
     extra_nano_usd: int = 0
     """What of the cost was billed for attempts that did not answer."""
+    cache: str = "off"
+    """`hit`: answered from the cache, at no cost; `miss`; `off` where the route keeps no answers."""
     saved_nano_usd: int = 0
-    """What more it would have cost without the provider's prompt cache."""
+    """What more it would have cost without the provider's prompt cache; of a hit, all of its cost."""
     failed: tuple[Billed, ...] = ()
     """The attempts that did not answer and may have been billed all the same."""
 
@@ -239,8 +241,10 @@ class Spend:
     """Requests that used tokens whose price nobody knows: the cost is too low by theirs."""
     estimated: int
     """Answers and attempts booked at the most that they can have cost: nobody said what was used."""
+    hits: int
+    """Requests that the cache answered."""
     saved_nano_usd: int
-    """What more it would have cost without the providers' prompt caches."""
+    """What more it would have cost without caches, the providers' and the runtime's."""
 
     @property
     def cost_usd(self) -> Decimal:
@@ -274,11 +278,12 @@ def spend(
 _SPEND: Final = """
     SELECT grouped, sum(one), sum(has_failed), sum(tokens_in), sum(tokens_out), sum(cached), coalesce(sum(cost), 0),
         sum(CASE WHEN cost IS NULL AND tokens_in + tokens_out + guessed > 0 THEN 1 ELSE 0 END),
-        sum(guessed), sum(saved)
+        sum(guessed), sum(hit), sum(saved)
     FROM (
         SELECT {by} AS grouped, 1 AS one, CASE WHEN status >= 400 THEN 1 ELSE 0 END AS has_failed,
             prompt_tokens AS tokens_in, completion_tokens AS tokens_out, cached_tokens AS cached,
             cost_nano_usd - extra_nano_usd AS cost, saved_nano_usd AS saved,
+            CASE WHEN cache = 'hit' THEN 1 ELSE 0 END AS hit,
             CASE WHEN is_estimated = 1 AND NOT EXISTS (
                 SELECT 1 FROM attempts AS a
                 WHERE a.request_id = ledger.request_id AND a.is_estimated = 1
@@ -286,7 +291,7 @@ _SPEND: Final = """
         FROM ledger WHERE at_ms >= ? AND at_ms < ?
         UNION ALL
         SELECT {by} AS grouped, 0, 0, attempts.prompt_tokens, attempts.completion_tokens,
-            attempts.cached_tokens, attempts.cost_nano_usd, 0, attempts.is_estimated
+            attempts.cached_tokens, attempts.cost_nano_usd, 0, 0, attempts.is_estimated
         FROM (SELECT request_id, at_ms, route, key_id, "user", team, project, arm FROM ledger) AS l
         JOIN attempts ON attempts.request_id = l.request_id WHERE at_ms >= ? AND at_ms < ?
     ) AS booked

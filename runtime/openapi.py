@@ -47,7 +47,7 @@ _HEADERS = {
     "x-designer-served-by": "The deployment that answered.",
     "x-designer-attempts": "How many attempts it took.",
     "x-designer-cost-usd": "What the answer cost, `unknown` where nobody knows the price.",
-    "x-designer-cache": "Whether the answer came from a cache.",
+    "x-designer-cache": "`hit` from the cache, `miss` from a provider, `off` where none is kept.",
     "x-designer-redactions": "How many values were taken out of the request and the answer.",
     "x-designer-experiment-arm": "The arm of each experiment that the call took.",
     "x-designer-dropped": "What the provider, or this gateway, had no word for.",
@@ -74,6 +74,9 @@ def document(routing: Routing | None = None) -> dict[str, Any]:
     paths: dict[str, Any] = {path: {"post": _asking(s, routing)} for path, s in SURFACES.items()}
     paths["/v1/models"] = {"get": _telling("The routes, as models.", "listModels", ("401",))}
     paths["/healthz"] = {"get": _telling("Whether the process is alive.", "health", ())}
+    text = {"text/plain": {"schema": {"type": "string"}}}
+    counters = {"description": "Counters for Prometheus.", "content": text}
+    paths["/metrics"] = {"get": {"operationId": "metrics", "responses": {"200": counters}}}
     paths["/readyz"] = {"get": _telling("Whether it can answer and book.", "readiness", ("503",))}
     schemes = {
         "bearer": {"type": "http", "scheme": "bearer"},

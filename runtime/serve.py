@@ -9,7 +9,7 @@ import contextlib
 import random
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import uvicorn
@@ -25,8 +25,12 @@ from runtime.app import App
 from runtime.asgi import BoundedProtocol
 from runtime.attempt import Endpoint
 from runtime.books import Books
+from runtime.cache.build import cached
+from runtime.cache.build import notes as cache_notes
 from runtime.driver import Driver
 from runtime.stub import Labels, StubServer
+from runtime.telemetry import Listener
+from runtime.telemetry.prometheus import Metrics
 from runtime.upstream import DIALECTS, Dialect, Target, dialect_of
 from runtime.upstream.authorized import Authorized
 from runtime.upstream.http import HttpUpstream
@@ -42,6 +46,7 @@ class Service:
     """A running runtime."""
 
     url: str
+    app: App
     stub: StubServer | None
     notes: tuple[str, ...] = field(default=())
     """What is not as it would be in front of real providers."""
@@ -136,6 +141,7 @@ async def running(
     stub: StubServer | None = None,
     notes: tuple[str, ...] = (),
     listening: socket.socket | None = None,
+    listeners: tuple[Listener, ...] = (),
     restores: bool = False,
 ) -> AsyncIterator[Service]:
     """The runtime on `host:port` (0 takes a free one), or on a socket that listens already.
@@ -148,8 +154,12 @@ async def running(
     program = reserving(program)
     books.bind(program.routing)
     draws = iter(random.Random().random, None)
-    driver = Driver(program, World(), found, Authorized(upstream), time.monotonic, draws)
-    app = App(driver, books, time.time, restores)
+    notes = (*notes, *cache_notes(program))
+    program, kept = cached(program)
+    asks = Authorized(upstream)
+    driver = Driver(program, World(), found, asks, time.monotonic, draws, kept=kept)
+    metrics = Metrics()
+    app = App(driver, books, time.time, restores, (metrics, *listeners), metrics)
     listening = listening or listen(host, port)
     config = uvicorn.Config(
         app,
@@ -162,8 +172,7 @@ async def running(
         proxy_headers=False,
         timeout_graceful_shutdown=_ENDS_WITHIN_S,
     )
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # ours to handle
+    server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         while not server.started and not task.done():
@@ -172,12 +181,22 @@ async def running(
             task.result()
             raise NetworkError(f"the server on {host}:{port} stopped at once")
         bound = listening.getsockname()[1]
-        yield Service(f"http://{host}:{bound}", stub, notes)
+        yield Service(f"http://{host}:{bound}", app, stub, notes)
     finally:
         server.should_exit = True
         await task
         await upstream.close()
         await books.close()
+        for listener in listeners:
+            await asyncio.to_thread(listener.close)
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to whoever runs it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 def listen(host: str, port: int) -> socket.socket:

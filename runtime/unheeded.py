@@ -32,19 +32,9 @@ def _of(kind: str, *names: str) -> tuple[str, ...]:
 
 UNHEEDED: tuple[Unheeded, ...] = (
     Unheeded(
-        ("Routing.caches", *_of("Cache", "mode", "ttl_s", "similarity", "routes")),
-        _says("caches"),
-        "caches: every request is asked",
-    ),
-    Unheeded(
         _of("Budget", "alert"),
         lambda routing: any(budget.alert is not None for budget in routing.budgets),
         "alerts of budgets: nobody is told before requests are refused",
-    ),
-    Unheeded(
-        ("Routing.telemetry", *_of("Telemetry", "exporters", "prompts")),
-        _says("telemetry"),
-        "telemetry: nothing is exported; prompts are never written down",
     ),
     Unheeded(
         ("Deployment.quota", *_of("Quota", "rpm", "tpm", "parallel")),

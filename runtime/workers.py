@@ -22,6 +22,8 @@ _LEAST_LIFE_S: Final = 2.0
 def run_workers(count: int, listening: socket.socket, work: Callable[[], None]) -> None:
     """`work` in `count` processes until one of SIGINT and SIGTERM comes; returns when all have ended.
 
+    SIGHUP is passed on to each of them.
+
     Raises NetworkError when a worker cannot stay alive.
     """
     if not hasattr(os, "fork"):
@@ -31,11 +33,17 @@ def run_workers(count: int, listening: socket.socket, work: Callable[[], None]) 
 
     born: dict[int, float] = {}
 
+    def tell_all(number: int) -> None:
+        for pid in list(born):
+            with suppress(ProcessLookupError):  # it has just been waited for
+                os.kill(pid, number)
+
     def stop(number: int, _frame: Any) -> None:
         stopping.append(number)
-        for pid in born:
-            with suppress(ProcessLookupError):  # it has just been waited for
-                os.kill(pid, signal.SIGTERM)
+        tell_all(signal.SIGTERM)
+
+    def reload(number: int, _frame: Any) -> None:
+        tell_all(number)
 
     def bear() -> None:
         pid = _fork(work, before)
@@ -44,6 +52,7 @@ def run_workers(count: int, listening: socket.socket, work: Callable[[], None]) 
             os.kill(pid, signal.SIGTERM)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, reload)
     try:
         for _ in range(count):
             bear()
@@ -65,9 +74,14 @@ def run_workers(count: int, listening: socket.socket, work: Callable[[], None]) 
 
 
 def _fork(work: Callable[[], None], handlers: Mapping[signal.Signals, Any]) -> int:
-    """The pid of a new process that does `work` and nothing after it."""
+    """The pid of a new process that does `work` and nothing after it.
+
+    SIGHUP waits in it until `work` unblocks it: it would end a process that does not listen yet.
+    """
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     pid = os.fork()
     if pid:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         return pid
     code = 70
     try:

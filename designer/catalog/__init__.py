@@ -5,7 +5,7 @@ a user's overlay, `view` makes rows for `designer catalog`, `update` regenerates
 names its source and its day. Nothing here chooses: that is `designer.planner`.
 """
 
-from designer.catalog.load import load_catalog
+from designer.catalog.load import forget_catalog, load_catalog
 from designer.catalog.model import (
     Catalog,
     Fact,
@@ -26,5 +26,6 @@ __all__ = [
     "Price",
     "Provider",
     "add_custom_offering",
+    "forget_catalog",
     "load_catalog",
 ]

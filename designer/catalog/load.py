@@ -41,6 +41,11 @@ def read_catalog(file: Path) -> Catalog:
         raise UsageError(f"{file} is no catalog: {problem}") from problem
 
 
+def forget_catalog() -> None:
+    """The packaged catalog is read again when it is next asked for: it may have been replaced."""
+    _packaged.cache_clear()
+
+
 @cache
 def _packaged() -> Catalog:
     return catalog_from_json(

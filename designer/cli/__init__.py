@@ -55,7 +55,7 @@ COMMANDS = {
         "How often the engine and a real gateway agree, case by case.",
     ),
     "serve": ("designer.cli.serve", "Run a configuration locally: the reference runtime."),
-    "demo": ("designer.cli.serve", "Three requests that show fallback, cost and redaction."),
+    "demo": ("designer.cli.demo", "Three requests that show fallback, cost and redaction."),
     "mcp-gateway": (
         "designer.cli.mcp_gateway",
         "Answer an MCP server's requests for a model's answer (sampling).",

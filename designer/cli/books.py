@@ -275,6 +275,7 @@ def spend(
                         "cost_usd": format(row.cost_usd, "f"),
                         "unpriced": row.unpriced,
                         "estimated": row.estimated,
+                        "cache_hits": row.hits,
                         "saved_usd": format(row.saved_usd, "f"),
                     }
                     for row in rows
@@ -290,6 +291,8 @@ def spend(
     for row in rows:
         doubts = [f"{row.unpriced} unpriced"] if row.unpriced else []
         doubts += [f"{row.estimated} estimated"] if row.estimated else []
+        if row.hits:
+            doubts.append(f"{row.hits} from the cache, {row.saved_usd:.6f} USD saved")
         click.echo(
             f"{row.group or '–':<{width}}  {row.cost_usd:>14.6f}  {row.saved_usd:>12.6f}  {row.requests:>8}  {row.failed:>6}  "
             f"{row.prompt_tokens:>10}  {row.completion_tokens:>10}  {', '.join(doubts)}".rstrip()

@@ -20,6 +20,14 @@ PHASES: frozenset[Phase] = frozenset({"headers", "silent", "content"})
 Stage = Literal["reserve", "guard_in", "cache", "route", "guard_out", "settle"]
 
 
+def with_cache(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """The stages with a look at the cache before anybody is asked, after what is done to the request."""
+    if "cache" in stages:
+        return stages
+    before = stages.index("route")
+    return (*stages[:before], "cache", *stages[before:])
+
+
 class Backoff(Struct, frozen=True):
     """Wait before retry n (from 0): `base * factor**n` within floor and cap, plus up to `jitter_s`."""
 

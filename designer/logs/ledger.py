@@ -48,6 +48,7 @@ def rows(path: Path) -> Iterator[Row]:
                     cost_usd=None if cost is None else cost / 1e9,
                     failure=str(status) if status >= 400 else "",
                     attempts=max(1, tries),
+                    from_cache=status < 400 and not (tries or into or out),
                 )
     except sqlite3.Error as error:
         raise UsageError(f"{path}: not a ledger of the runtime: {error}") from error

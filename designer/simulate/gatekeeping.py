@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 
 from msgspec import Struct, field
 
-from designer.engine.semantics import Semantics, Stage
+from designer.engine.semantics import Semantics, Stage, with_cache
 from designer.ir import Budget, Cache, Period, RateLimit, Routing
 
 PERIOD_S: Mapping[Period, float] = {
@@ -124,9 +124,8 @@ MOST_STORED = 100_000
 def staged(semantics: Semantics, keeper: Gatekeeper, is_asked_again: bool) -> tuple[Stage, ...]:
     """The gateway's stages, with those that this configuration and its traffic give something to do."""
     stages = semantics.stages
-    if keeper.caches and is_asked_again and "cache" not in stages:
-        before = stages.index("route")
-        stages = (*stages[:before], "cache", *stages[before:])
+    if keeper.caches and is_asked_again:
+        stages = with_cache(stages)
     if keeper.refuses and "reserve" not in stages:
         stages = ("reserve", *stages)
     return stages

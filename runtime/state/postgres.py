@@ -59,6 +59,7 @@ MIGRATIONS: Final = (
         PRIMARY KEY (request_id, number)
     );
     """,
+    "ALTER TABLE ledger ADD COLUMN cache TEXT NOT NULL DEFAULT 'off'",
 )
 
 _Connection = psycopg.Connection[tuple[Any, ...]]

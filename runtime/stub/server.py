@@ -136,7 +136,8 @@ class StubServer:
         self.received: deque[Received] = deque(maxlen=keep)
         self.bills: deque[Bill] = deque(maxlen=keep)
         """The provider's own account, whatever it told the client."""
-        self._deployments = deployments or {}
+        self.deployments = deployments or {}
+        """May be replaced while it runs."""
         self._host = host
         self._port = port
         self._says = says
@@ -280,7 +281,7 @@ class StubServer:
 
     def note(self, request: HttpRequest, deployment: str, model: str) -> list[Fault]:
         """Remember a request and say which faults it meets."""
-        labels = self._deployments.get(deployment, Labels())
+        labels = self.deployments.get(deployment, Labels())
         model = labels.model or model
         now = self._clock()
         faults = self._scripts.next_faults(deployment)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from designer.catalog import Catalog, Offering, add_custom_offering, load_catalog
+from designer.catalog import Catalog, Offering, add_custom_offering, forget_catalog, load_catalog
 from designer.catalog.model import CAPABILITIES, FACT_KEYS, TIERS, spellings
 
 CATALOG = load_catalog()
@@ -365,3 +365,13 @@ def test_an_offering_that_ends_counts_as_retired_from_that_day() -> None:
 
     assert CATALOG.status_of(ending, ending.retires_on - timedelta(days=1)) == "active"
     assert CATALOG.status_of(ending, ending.retires_on) == "retired"
+
+
+def test_a_catalog_that_is_forgotten_is_read_again() -> None:
+    before = load_catalog()
+    assert load_catalog() is before
+
+    forget_catalog()
+
+    assert load_catalog() is not before
+    assert load_catalog() == before

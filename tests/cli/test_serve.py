@@ -113,7 +113,7 @@ def test_options_that_do_not_go_together_are_told(
 
 
 def test_the_runtime_keeps_the_budgets_that_its_gateway_has_no_word_for(tmp_path: Path) -> None:
-    from designer.cli.serve import _with_its_limits
+    from designer.cli.serving import with_its_limits
 
     profile = resources.example("eu-support")
     (tmp_path / "p.yaml").write_text(profile, encoding="utf-8")
@@ -123,7 +123,7 @@ def test_the_runtime_keeps_the_budgets_that_its_gateway_has_no_word_for(tmp_path
 
     assert config is not None
     assert config.parsed.routing.budgets == ()
-    assert [(b.scope, b.per, b.limit_usd) for b in _with_its_limits(config).budgets] == [
+    assert [(b.scope, b.per, b.limit_usd) for b in with_its_limits(config).budgets] == [
         ("all", "month", 6000)
     ]
 

@@ -134,13 +134,16 @@ def test_the_runtimes_ledger(tmp_path: Path) -> None:
     ledger = Ledger(path)
     row = Booked("r", 1793527200000, 200, "chat", "d", "openai", "gpt-5.4-mini", 1200, 300, 400)
     asyncio.run(ledger.record(row))
+    asyncio.run(ledger.record(Booked("s", 1793527201000, 200, "chat", "d", cache="hit")))
     ledger.close()
 
     rows = list(read_logs(path, Skipped()))
 
     assert [(r.at_s, r.route, r.output_tokens, r.cost_usd, r.latency_s) for r in rows] == [
-        (1793527200.0, "chat", 300, None, None)
+        (1793527200.0, "chat", 300, None, None),
+        (1793527201.0, "chat", 0, None, None),
     ]
+    assert [r.from_cache for r in rows] == [False, True]
 
 
 def test_another_database_is_no_ledger(tmp_path: Path) -> None:

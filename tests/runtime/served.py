@@ -32,6 +32,7 @@ from runtime.serve import Service, labels, running, stub_endpoints
 from runtime.state.sqlite import connect
 from runtime.stub import StubServer
 from runtime.stub.answers import Question
+from runtime.telemetry import Listener
 
 CATALOG = load_catalog()
 FIRST, SECOND, VECTORS = "chat/one/gpt", "chat/two/claude", "search/one/embed"
@@ -88,6 +89,7 @@ async def runtime_on(
     tmp_path: Path,
     routing: Routing | None = None,
     semantics: Semantics = REFERENCE,
+    listeners: tuple[Listener, ...] = (),
     *,
     says: Callable[[Question], str] | None = None,
     restores: bool = False,
@@ -103,7 +105,15 @@ async def runtime_on(
         found, notes = stub_endpoints(routing, CATALOG, stub)
         program, kept = Program(routing, semantics), Books(state, PRICED, **books)
         service = await stack.enter_async_context(
-            running(program, found, kept, stub=stub, notes=notes, restores=restores)
+            running(
+                program,
+                found,
+                kept,
+                stub=stub,
+                notes=notes,
+                listeners=listeners,
+                restores=restores,
+            )
         )
         yield Running(service, stub, state)
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -35,27 +36,26 @@ def redis_server(folder: Path, port: int | None = None) -> Iterator[str]:
 
 
 @contextmanager
-def postgres_server(folder: Path) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """Its URL. PostgreSQL refuses to run as root, so that root starts it as somebody else."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     initdb = shutil.which("initdb") or (str(found[-1]) if found else None)
     if initdb is None:
         pytest.skip("there is no PostgreSQL: bash tests/gateways/install.sh servers")
     user = "nobody" if os.getuid() == 0 else None
-    data, port = folder / "data", free_port()
-    data.mkdir()
-    if user is not None:
-        shutil.chown(data, user)
-        for parent in (folder, *folder.parents[:2]):
-            parent.chmod(0o755)
-    made = [initdb, "-D", str(data), "-U", "designer", "-A", "trust", "-E", "UTF8", "--no-sync"]
-    subprocess.run(made, user=user, cwd="/", check=True, capture_output=True)
-    command = [str(Path(initdb).parent / "postgres"), "-D", str(data), "-p", str(port)]
-    command += ["-h", "127.0.0.1", "-k", "", "-F"]
-    with _process(command, folder / "postgres.log", port, user):
-        url = f"postgresql://designer@127.0.0.1:{port}/postgres"
-        _wait_for_answers(url)
-        yield url
+    # A folder of a test is below folders that only its owner may enter.
+    with TemporaryDirectory(prefix="designer-postgres-") as folder:
+        if user is not None:
+            shutil.chown(folder, user)
+        data, port = Path(folder) / "data", free_port()
+        made = [initdb, "-D", str(data), "-U", "designer", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        subprocess.run(made, user=user, cwd="/", check=True, capture_output=True)
+        command = [str(Path(initdb).parent / "postgres"), "-D", str(data), "-p", str(port)]
+        command += ["-h", "127.0.0.1", "-k", "", "-F"]
+        with _process(command, Path(folder) / "postgres.log", port, user):
+            url = f"postgresql://designer@127.0.0.1:{port}/postgres"
+            _wait_for_answers(url)
+            yield url
 
 
 def _wait_for_answers(url: str) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from designer.cli import run
-from designer.cli.serve import _forgiven
+from designer.cli.serving import forgiven
 from designer.diagnostics import Report
 from designer.engine.call import Program
 from designer.engine.events import Request
@@ -134,8 +134,8 @@ def test_nobody_behaves_like_an_unknown_name(path: str, capsys: pytest.CaptureFi
 
 
 def test_what_the_runtime_forgives_and_a_gateway_does_not_is_told() -> None:
-    assert _forgiven(REFERENCE) == []
-    assert _forgiven(TABLES["litellm"]) == [
+    assert forgiven(REFERENCE) == []
+    assert forgiven(TABLES["litellm"]) == [
         "a stream with `malformed_chunk` is whole here, and not there"
     ]
-    assert _forgiven(TABLES["portkey-oss"]) == ["an answer with `html` fails here, and not there"]
+    assert forgiven(TABLES["portkey-oss"]) == ["an answer with `html` fails here, and not there"]

@@ -250,6 +250,8 @@ _RAILS = (
     "acted on in runtime/guard.py and runtime/redact/, tested in test_serve.py and test_redact.py"
 )
 _LIMITS = "kept in runtime/limits/, tested in test_limits.py and test_money_laws.py"
+_CACHES = "acted on in runtime/cache/, tested in test_cache.py and test_semantic_cache.py"
+_TELEMETRY = "acted on in runtime/telemetry/build.py, tested in test_telemetry.py"
 ELSEWHERE: dict[str, str] = {
     "Deployment.region": "where Bedrock and Vertex are reached: runtime/accounts.py, tested in test_accounts.py",
     "Remote.child": "refused before the start: performed by its vendor (test_a_vendors_chain_is_not_performed_twice)",
@@ -260,6 +262,10 @@ ELSEWHERE: dict[str, str] = {
     **{f"Budget.{field.name}": _LIMITS for field in fields(ir.Budget) if field.name != "alert"},
     **{f"RateLimit.{field.name}": _LIMITS for field in fields(ir.RateLimit)},
     "Routing.guardrails": _RAILS,
+    "Routing.caches": _CACHES,
+    **{f"Cache.{field.name}": _CACHES for field in fields(ir.Cache)},
+    "Routing.telemetry": _TELEMETRY,
+    **{f"Telemetry.{field.name}": _TELEMETRY for field in fields(ir.Telemetry)},
     **{f"Guardrail.{field.name}": _RAILS for field in fields(ir.Guardrail)},
 }
 
