@@ -32,7 +32,7 @@ def test_an_unknown_gateway_is_refused(tmp_path: Path) -> None:
     done = install("openrouter", gateways=tmp_path)
 
     assert done.returncode == 1
-    assert "unknown gateway 'openrouter' (litellm or portkey)" in done.stderr
+    assert "unknown gateway 'openrouter' (litellm, portkey or servers)" in done.stderr
 
 
 def test_a_python_without_ensurepip_is_told_what_to_install(tmp_path: Path) -> None:

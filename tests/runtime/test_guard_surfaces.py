@@ -12,6 +12,7 @@ from designer.ir import Guardrail, Routing
 from runtime.stub.answers import Question
 from tests.runtime.served import Running, served, two_deployments
 
+pytestmark = pytest.mark.slow
 MAIL, SSN = "jane.canary@example.com", "536-90-4399"
 SAID = f"Dear Jane, {MAIL} and {SSN}."
 BOTH: frozenset[Literal["input", "output"]] = frozenset({"input", "output"})
