@@ -24,6 +24,7 @@ from designer.planner.accounts import Candidate
 from designer.planner.forecast import Course, Forecast, course, forecast
 from designer.planner.lock import Lock
 from designer.planner.requirements import tokens
+from designer.planner.timeouts import timeouts_s
 from designer.profile.load import load_profile
 from designer.profile.model import Workload
 from designer.profile.policy import policy_of
@@ -74,7 +75,10 @@ def subjects() -> Iterator[Subject]:
         plan = loaded and compile_profile(loaded, catalog, Lock(), Options(), report)
         assert plan is not None, [str(finding) for finding in report]
         chosen = plan.chains[0]
-        way = course(policy_of(plan.profile, chosen.workload))
+        limits_s = timeouts_s(
+            chosen.workload, chosen.rungs, policy_of(plan.profile, chosen.workload).routing
+        )
+        way = course(policy_of(plan.profile, chosen.workload), limits_s)
         said = forecast(chosen.workload, chosen.rungs, catalog, way)
         yield Subject(chosen.workload, chosen.rungs, catalog, way, said)
 
@@ -290,7 +294,7 @@ def _request(world: _World, chance: Random) -> tuple[float | None, float]:
     into = _length(world.input, chance)
     out = min(longest, _length(world.output, chance))
     took, usd, left = 0.0, 0.0, world.subject.course.attempts
-    for place in world.places:
+    for place, timeout_s in zip(world.places, world.subject.course.timeouts_s, strict=True):
         if place.domain not in hit:
             hit[place.domain] = _is_hit(world.down[place.domain], minute, chance)
         for number in range(min(left, world.subject.course.retries + 1)):
@@ -300,7 +304,7 @@ def _request(world: _World, chance: Random) -> tuple[float | None, float]:
                 first_s = place.ttft_s * _varied(_FIRST_TOKEN, chance)
                 usd += _bill(world, place, into, out)
                 return took + first_s + out / place.tokens_per_s, usd
-            took += world.subject.course.timeout_s if late else place.ttft_s
+            took += timeout_s if late else place.ttft_s
             usd += world.billed * _bill(world, place, into, out)
     return None, usd
 

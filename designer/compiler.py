@@ -43,6 +43,7 @@ from designer.planner.requirements import (
     requirements,
 )
 from designer.planner.routing import CARRIED, build_routing, terms
+from designer.planner.timeouts import DEADLINE, TIMEOUT
 from designer.planner.variants import arms, regions
 from designer.primary import Primary, primaries
 from designer.profile.load import LoadedProfile
@@ -231,7 +232,7 @@ def compile_profile(
         chains=chains,
         forecasts={
             c.workload.alias: forecast(
-                c.workload, c.rungs, catalog, _course(profile, c.workload, verdict.legal)
+                c.workload, c.rungs, catalog, _course(profile, c, decision.ideal, verdict.legal)
             )
             for c in chains
         },
@@ -285,10 +286,12 @@ def _tell_ahead(profile: Profile, decision: Decision, options: Options, report: 
             report.add(RETIRES, **said, then=f"then: {chain}" if chain else "nothing replaces it")
 
 
-def _course(profile: Profile, workload: Workload, legal: Routing) -> Course:
+def _course(profile: Profile, chosen: Chosen, ideal: Routing, legal: Routing) -> Course:
     """With the cache that the gateway really gives the route."""
+    workload = chosen.workload
     modes: list[CacheMode] = [c.mode for c in legal.caches if c.covers(workload.alias)]
-    return course(policy_of(profile, workload), modes[0] if modes else "off")
+    limits_s = [ideal.deployment(chosen.id_of(rung)).timeout_s for rung in chosen.rungs]
+    return course(policy_of(profile, workload), limits_s, modes[0] if modes else "off")
 
 
 def _tell_given(loaded: LoadedProfile, catalog: Catalog, as_of: date, report: Report) -> None:
@@ -416,6 +419,7 @@ def _choose_chains(
         places = {
             PEAK: loaded.positions.place(f"workloads[{index}].{PEAK}"),
             PRICE: loaded.positions.place(PRICE),
+            **_limits(loaded, index),
         }
         bounds = replace(_bounds(loaded.profile, workload, load), places=places)
         chosen = choose_chain(workload, pool, wanted, catalog, locked, bounds)
@@ -425,6 +429,8 @@ def _choose_chains(
         load = with_load(load, workload, chosen.rungs, domains)
         for doubt in chosen.warnings:
             place = loaded.positions.place(f"workloads[{index}].alias")
+            if doubt == chosen.late:
+                place = places.get(DEADLINE) or places.get(TIMEOUT) or place
             report.add(DOUBT, place, alias=workload.alias, doubt=doubt)
         _tell_better(chosen, report)
         found = [
@@ -437,6 +443,16 @@ def _choose_chains(
         variants = tuple(one for one in found if isinstance(one, Variant))
         chains.append(replace(chosen, variants=variants))
     return None if report.has_errors else chains
+
+
+def _limits(loaded: LoadedProfile, index: int) -> dict[str, Place]:
+    """Where the profile states them for this workload."""
+    found: dict[str, Place] = {}
+    for key in (DEADLINE, TIMEOUT):
+        for path in (f"workloads[{index}].{key}", key):
+            if path in loaded.positions:
+                found.setdefault(key, loaded.positions.place(path))
+    return found
 
 
 def bounds_of(profile: Profile, decision: Decision, chosen: Chosen) -> Bounds:

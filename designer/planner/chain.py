@@ -33,7 +33,8 @@ from designer.planner.search import (
     may_follow,
     value_of,
 )
-from designer.profile.model import RoutingPolicy, Workload
+from designer.planner.timeouts import too_long
+from designer.profile.model import Workload
 
 __all__ = ["MOST_RUNGS", "Bounds", "Chosen", "Variant", "choose_chain"]
 
@@ -59,6 +60,8 @@ class Chosen(Struct, frozen=True):
     """What each of them has been tested for."""
     better: tuple[Candidate, ...] = ()
     """What would be chosen without the lock; empty where the lock changes nothing."""
+    late: str = ""
+    """The warning of tries that do not end within the deadline, if there is one."""
 
     @property
     def deployments(self) -> tuple[tuple[Candidate, str], ...]:
@@ -121,6 +124,7 @@ def choose_chain(
     rungs = kept if len(kept) == len(locked) > 0 else picked
     # A lock that changes nothing says nothing: the same profile gives the same files.
     by_lock = rungs != picked
+    late = too_long(workload, rungs, bounds.routing, bounds.places)
     return Chosen(
         workload,
         rungs,
@@ -128,10 +132,11 @@ def choose_chain(
         tuple((c, _why_not(c, rungs, workload)) for c in ranked if c not in rungs),
         tuple(rejected),
         tuple(dict.fromkeys(_to_obtain(rungs, wanted))),
-        tuple(_doubts(workload, rungs, catalog, bounds)),
-        tuple(_notes(workload, rungs, catalog, bounds.routing)),
+        (*_doubts(workload, rungs, catalog, bounds), *([late] if late else [])),
+        tuple(_notes(workload, rungs, catalog)),
         wanted=tuple(wanted),
         better=picked if by_lock else (),
+        late=late,
     )
 
 
@@ -269,24 +274,9 @@ def _doubts(
         yield f"{rungs[0].id} takes {typical_seconds(rungs[0], workload):.1f} s by prior, over {limit:g} s"
 
 
-def _notes(
-    workload: Workload, rungs: Sequence[Candidate], catalog: Catalog, policy: RoutingPolicy
-) -> Iterable[str]:
+def _notes(workload: Workload, rungs: Sequence[Candidate], catalog: Catalog) -> Iterable[str]:
     yield capacity.in_words(workload, rungs)
     for one, other in combinations(rungs, 2):
         family = catalog.model_of(one.offering).family
         if family == catalog.model_of(other.offering).family:
             yield f"{one.id} and {other.id} share the model family {family}"
-    if policy.timeout and policy.deadline and len(rungs) > 1:
-        tries = min(policy.attempts_per_request or 2 + policy.retries, 2 + policy.retries)
-        if (hang := (tries - 1) * policy.timeout) >= policy.deadline:
-            yield (
-                f"{tries - 1} tries of {rungs[0].id} that hang for {policy.timeout:g} s each use up the "
-                f"deadline of {policy.deadline:g} s before {rungs[1].id} is asked; a timeout below "
-                f"{policy.deadline / tries:.1f} s leaves it as long as each of them"
-            )
-        elif policy.deadline - hang < typical_seconds(rungs[1], workload):
-            yield (
-                f"{tries - 1} tries of {rungs[0].id} that hang leave {policy.deadline - hang:g} s of the "
-                f"deadline to {rungs[1].id}, which takes {typical_seconds(rungs[1], workload):.1f} s"
-            )

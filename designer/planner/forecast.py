@@ -106,23 +106,30 @@ class Course(Struct, frozen=True):
 
     retries: int = 2
     attempts: int = 4
-    timeout_s: float = 30.0
+    timeouts_s: tuple[float, ...] = ()
+    """Of a try, one a rung; empty where all have the profile's default."""
     deadline_s: float = 60.0
     cache: CacheMode = "off"
 
 
+_ONCE: Final = Try(0, 1)
+_USUAL_S: Final = 30.0
+"""Of one try, where a profile says nothing and the deadline leaves it."""
 _NO_LIMIT_S: Final = 600.0
 """Where the gateway's own limit applies: LiteLLM's default is 6000 s, Portkey has none, and callers
 give up earlier."""
 
 
-def course(policy: EffectivePolicy, cache: CacheMode | None = None) -> Course:
-    """`cache` is what the gateway makes of the profile's wish; left out, the wish itself."""
+def course(
+    policy: EffectivePolicy, timeouts_s: Iterable[float | None], cache: CacheMode | None = None
+) -> Course:
+    """`timeouts_s` one a rung; `cache` is what the gateway makes of the profile's wish; left out, the
+    wish itself."""
     routing = policy.routing
     return Course(
         routing.retries,
         routing.attempts_per_request or 100,
-        routing.timeout or _NO_LIMIT_S,
+        tuple(timeout_s or _NO_LIMIT_S for timeout_s in timeouts_s),
         routing.deadline or _NO_LIMIT_S,
         cache or policy.cache.mode,
     )
@@ -241,6 +248,7 @@ def _normals(of: str) -> tuple[float, ...]:
 
 class _Rung(Struct, frozen=True):
     on: Try
+    timeout_s: float
     ttft_s: float
     length_s: float
     """Of an average answer, after its first token."""
@@ -297,9 +305,13 @@ def _chain(
     workload: Workload, rungs: Sequence[Candidate], catalog: Catalog, course: Course
 ) -> _Chain:
     domains, tries = _domains(rungs, catalog, course)
+    limits_s = course.timeouts_s or (_USUAL_S,) * len(rungs)
     return _Chain(
         domains,
-        tuple(_rung(workload, rung, on) for rung, on in zip(rungs, tries, strict=False)),
+        tuple(
+            _rung(workload, rung, on, limit_s)
+            for rung, on, limit_s in zip(rungs, tries, limits_s, strict=False)
+        ),
         course,
         workload.traffic.repeats,
         workload.traffic.prompt_cache,
@@ -322,7 +334,9 @@ def _domains(
     return tuple(found.values()), tuple(tries)
 
 
-def _rung(workload: Workload, candidate: Candidate, on: Try) -> _Rung:
+def _rung(
+    workload: Workload, candidate: Candidate, on: Try = _ONCE, timeout_s: float = _USUAL_S
+) -> _Rung:
     offering = candidate.offering
     usage = offering.usage
     into, out = tokens(workload)
@@ -335,6 +349,7 @@ def _rung(workload: Workload, candidate: Candidate, on: Try) -> _Rung:
     longest = workload.params.max_tokens
     return _Rung(
         on,
+        timeout_s,
         offering.latency.ttft_p50_s,
         out / offering.latency.tokens_per_s,
         longest / offering.latency.tokens_per_s if longest else math.inf,
@@ -447,6 +462,9 @@ def _usd(chain: _Chain, outlook: _Outlook, reached: Sequence[float]) -> float:
 
 
 _Z95: Final = NORMAL.inv_cdf(0.95)
+_SLOW: Final = NORMAL.inv_cdf(0.999)
+"""A time limit may cut as many answers as there are hangs for it to end: by `TRY_FAILS` and `TIMES_OUT`
+one try in a thousand. Each is a failure, and cools a deployment that is well."""
 _NEGLIGIBLE: Final = 1e-4
 """Of requests: they move no 95th percentile."""
 
@@ -519,7 +537,7 @@ def _parts(chain: _Chain, outlook: _Outlook, reached: Sequence[float]) -> Iterab
         yield _Part(again, wait_fast + error_s + priors.BACKOFF_S, *answer)
         waits = (rung.on.tries - 1) * priors.BACKOFF_S
         wait_fast += rung.on.tries * error_s + waits
-        wait_slow += rung.on.tries * chain.course.timeout_s + waits
+        wait_slow += rung.on.tries * rung.timeout_s + waits
 
 
 def _answer(rung: _Rung, speed: float, longer: float) -> tuple[float, float, float]:
@@ -530,6 +548,12 @@ def _answer(rung: _Rung, speed: float, longer: float) -> tuple[float, float, flo
     variance = (priors.FIRST_TOKEN_CV * ttft_s) ** 2 + (priors.LENGTH_CV * length_s) ** 2
     sigma = math.sqrt(math.log(1 + variance / mean**2))
     return math.log(mean) - sigma**2 / 2, sigma, ttft_s + rung.longest_s * speed
+
+
+def slow_answer_s(workload: Workload, candidate: Candidate) -> float:
+    """What one answer in a thousand takes longer than, at the usual speed; `max_tokens` end it before."""
+    log_s, sigma, latest_s = _answer(_rung(workload, candidate), 1.0, 1.0)
+    return min(latest_s, math.exp(log_s + _SLOW * sigma))
 
 
 # --- Figures --------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ from designer.planner.capacity import quota_of
 from designer.planner.chain import Chosen
 from designer.planner.guardrails import guardrails
 from designer.planner.policies import with_policies
+from designer.planner.timeouts import is_stated, timeouts_s
 from designer.profile.model import Params, Profile, RouteBy, RoutingPolicy, Workload
 from designer.profile.policy import policy_of
 from designer.profile.scalars import LEFT_ALONE
@@ -78,9 +79,9 @@ def build_routing(profile: Profile, chains: Sequence[Chosen], catalog: Catalog) 
         if not workload.given
     ]
     deployments = [
-        _deployment(chosen, rung, policy_of(profile, chosen.workload).routing, catalog)
+        deployment
         for chosen in chains
-        for rung, _ in chosen.deployments
+        for deployment in _deployments(chosen, policy_of(profile, chosen.workload).routing, catalog)
     ]
     rails = guardrails(profile, [chosen.workload.alias for chosen in chains])
     routing = Routing(tuple(routes), tuple(deployments), tuple(rails))
@@ -154,8 +155,30 @@ def terms(chains: Iterable[Chosen], catalog: Catalog) -> dict[str, Terms]:
     return found
 
 
+def _deployments(chosen: Chosen, policy: RoutingPolicy, catalog: Catalog) -> Iterable[Deployment]:
+    limits_s = _timeouts_s(chosen, policy)
+    for rung, _ in chosen.deployments:
+        yield _deployment(chosen, rung, policy, limits_s[str(rung)], catalog)
+
+
+def _timeouts_s(chosen: Chosen, policy: RoutingPolicy) -> dict[str, float | None]:
+    """By candidate: the shortest of the chains that it is in, so that each of them ends in time."""
+    found: dict[str, float | None] = {}
+    for chain in (chosen, *(variant.chain for variant in chosen.variants)):
+        limits_s = timeouts_s(chain.workload, chain.rungs, policy)
+        for rung, limit_s in zip(chain.rungs, limits_s, strict=True):
+            before_s = found.get(str(rung))
+            known = [s for s in (limit_s, before_s) if s is not None]
+            found[str(rung)] = min(known, default=None)
+    return found
+
+
 def _deployment(
-    chosen: Chosen, rung: Candidate, policy: RoutingPolicy, catalog: Catalog
+    chosen: Chosen,
+    rung: Candidate,
+    policy: RoutingPolicy,
+    timeout_s: float | None,
+    catalog: Catalog,
 ) -> Deployment:
     account, provider = rung.account.settings, catalog.providers[rung.account.provider]
     secret = account.secret or next(iter(rung.offering.secrets or provider.secrets), LEFT_ALONE)
@@ -171,10 +194,19 @@ def _deployment(
         settings=(("api_version", account.api_version or AZURE_API_VERSION),) if azure else (),
         params=_params(chosen.workload.params),
         quota=_quota(rung),
-        timeout_s=policy.timeout,
-        first_token_s=None if chosen.workload.task == "embed" else policy.first_token,
+        timeout_s=timeout_s,
+        first_token_s=None
+        if chosen.workload.task == "embed"
+        else _first_token_s(policy, timeout_s),
         cooldown=_cooldown(policy),
     )
+
+
+def _first_token_s(policy: RoutingPolicy, timeout_s: float | None) -> float | None:
+    """Where nobody stated it, within the try: a gateway may know no other limit of a stream."""
+    if policy.first_token is None or timeout_s is None or is_stated(policy, "first_token"):
+        return policy.first_token
+    return min(policy.first_token, timeout_s)
 
 
 def _params(params: Params) -> tuple[tuple[str, Any], ...]:

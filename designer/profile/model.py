@@ -214,7 +214,8 @@ class RoutingPolicy(Section):
     """Tries in all for one request, over all deployments: what bounds cost and load in an outage.
     `gateway`: no limit beside the gateway's own."""
     timeout: LimitSeconds = 30.0
-    """Longest wait for one try. `gateway`: no limit beside the gateway's own."""
+    """Longest wait for one try. Left out: as long as lets every try end within the deadline, at most 30 s,
+    but never less than a slow answer takes. `gateway`: no limit beside the gateway's own."""
     first_token: LimitSeconds = 10.0
     """Longest wait for the first token of a stream. `gateway`: no limit beside the gateway's own."""
     deadline: LimitSeconds = 60.0

@@ -383,14 +383,6 @@ def test_the_price_limit_counts_every_try_that_may_be_billed() -> None:
     ]
 
 
-def test_a_hang_that_uses_up_the_deadline_is_told_with_the_timeout_that_fits() -> None:
-    policy = RoutingPolicy(retries=2, timeout="30s", deadline="60s")
-
-    notes = _chosen({}, [_candidate(MINI), _candidate(NANO)], routing=policy).notes
-
-    assert any("a timeout below 15.0 s" in note for note in notes)
-
-
 def test_a_peak_is_estimated_from_the_hours_with_traffic() -> None:
     day = Workload.model_validate({"alias": "a", "task": "chat", "traffic": {"rate": "86400/day"}})
     night = {"rate": "86400/day", "window": "01:00-05:00 Europe/Berlin"}

@@ -74,7 +74,8 @@ def test_a_key_is_explained_by_its_meaning_kind_and_default() -> None:
     )
     assert explain_key("routing.timeout") == (
         "routing.timeout: for example 800ms, 2s, 5m, 1h30m, gateway, default 30s\n"
-        "  Longest wait for one try. `gateway`: no limit beside the gateway's own.\n"
+        "  Longest wait for one try. Left out: as long as lets every try end within the deadline, at most "
+        "30 s, but never less than a slow answer takes. `gateway`: no limit beside the gateway's own.\n"
     )
 
 
