@@ -24,6 +24,8 @@ from designer.gateways.base import File, Gateway
 from designer.gateways.registry import GATEWAYS
 from designer.gateways.releases import problem
 from designer.ir import Routing, deployments_of
+from designer.load import PLAN
+from designer.origin import origin_of, with_origin
 from designer.passthrough import Source, with_passthrough
 from designer.plan import Plan, as_json, documents
 from designer.planner.accounts import Candidate, accounts, candidates, with_own_models
@@ -379,10 +381,16 @@ def _leave_out_ignored(profile: Profile, as_of: date, report: Report) -> None:
     report.diagnostics[:] = [finding for finding in report if not is_accepted(finding)]
 
 
-def write_plan(plan: Plan, folder: Path, report: Report, overwrite: bool = False) -> Written | None:
-    """Raises UsageError where the folder cannot be written. None: a hand-edited file is in the way."""
+def write_plan(
+    plan: Plan, folder: Path, report: Report, overwrite: bool = False, files: Sequence[str] = ()
+) -> Written | None:
+    """`files` is what the profile was read from. Raises UsageError where the folder cannot be written.
+    None: a hand-edited file is in the way."""
     earlier = earlier_hashes(folder)
-    return write_folder(folder, plan.texts, earlier, report, overwrite)
+    texts = dict(plan.texts)
+    if files:
+        texts[PLAN] = with_origin(texts[PLAN], origin_of(files, folder))
+    return write_folder(folder, texts, earlier, report, overwrite)
 
 
 def write_lock(plan: Plan, profile_path: Path, catalog: Catalog) -> None:

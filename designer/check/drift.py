@@ -15,6 +15,8 @@ from designer.diagnostics import Place, Report, Rule, Severity
 from designer.emit import sha256
 from designer.errors import UsageError
 from designer.load import PLAN
+from designer.origin import KEY as ORIGIN
+from designer.origin import with_origin
 
 NO_FOLDER = Rule(
     "CHK201",
@@ -84,7 +86,8 @@ def diff(folder: Path, texts: Mapping[str, str]) -> str:
     for path, text in texts.items():
         present = _read(folder / path) or ""
         if not _is_same(path, present, text):
-            parts += _patch((folder / path).as_posix(), present, text)
+            again = _with_its_origin(present, text) if path == PLAN else text
+            parts += _patch((folder / path).as_posix(), present, again)
     for path in _others(folder, texts):
         if path in earlier_hashes(folder):
             parts += _patch((folder / path).as_posix(), _read(folder / path) or "", "")
@@ -106,9 +109,18 @@ def _is_same(path: str, present: str, text: str) -> bool:
     if present == text or path != PLAN:
         return present == text
     try:
-        return bool(_placeless(json.loads(present)) == _placeless(json.loads(text)))
+        again = _with_its_origin(present, text)
+        return bool(_placeless(json.loads(present)) == _placeless(json.loads(again)))
     except ValueError:
         return False
+
+
+def _with_its_origin(present: str, text: str) -> str:
+    """A remark that changes in the profile changes its hash, and is no drift."""
+    try:
+        return with_origin(text, json.loads(present)[ORIGIN])
+    except (ValueError, KeyError, TypeError):
+        return text
 
 
 def _placeless(value: Any) -> Any:

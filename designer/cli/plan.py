@@ -1,6 +1,7 @@
 """`designer plan`: the pipeline, its summary on screen, its files on disk."""
 
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
@@ -119,7 +120,7 @@ def plan(
     written = (
         not no_write
         and not report.has_errors
-        and _write(made, folder, path if profile != "-" else None, catalog, overwrite, report)
+        and _write(made, folder, () if profile == "-" else loaded.files, catalog, overwrite, report)
     )
     _show(made, profile, folder if written else None, report, format_)
     raise click.exceptions.Exit(exit_code(report))
@@ -128,16 +129,17 @@ def plan(
 def _write(
     made: Plan,
     folder: Path,
-    profile: Path | None,
+    files: Sequence[str],
     catalog: Catalog,
     overwrite: bool,
     report: Report,
 ) -> bool:
-    if write_plan(made, folder, report, overwrite) is None:
+    """`files` is what the profile was read from, itself first; empty for standard input."""
+    if write_plan(made, folder, report, overwrite, files) is None:
         return False
-    if profile is not None:
+    if files:
         try:
-            write_lock(made, profile, catalog)
+            write_lock(made, Path(files[0]), catalog)
         except UsageError as error:
             raise UsageError(f"{error}; the plan itself was written to {folder}") from error
     return True

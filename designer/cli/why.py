@@ -14,6 +14,8 @@ from designer.compiler import Decision, Options, bounds_of, decide, lock_for
 from designer.diagnostics import Report
 from designer.errors import UsageError
 from designer.gateways.registry import GATEWAYS
+from designer.load import PLAN
+from designer.origin import profile_of
 from designer.planner.chain import Chosen
 from designer.planner.lock import Lock
 from designer.planner.requirements import is_named
@@ -31,7 +33,8 @@ Examples:
   designer why profile.yaml support-chat --not openai/gpt-5.4
   designer why profile.yaml --flip openrouter
   designer why profile.yaml support-chat --pareto
-  designer why out/NAME"""
+  designer why out/NAME
+  designer why out/NAME support-chat --flip openai/gpt-5.4"""
 )
 @click.argument("plan", required=False)
 @click.argument("alias", required=False)
@@ -69,18 +72,23 @@ def why(
     """Say why PLAN is as it is: a profile, a folder that `designer plan` wrote, or its plan.json.
 
     Without PLAN it is the one folder below out/. With ALIAS only that alias is told. A profile is planned
-    anew, under its lock; a written plan is read, and --not, --flip and --pareto need the profile.
+    anew, under its lock; a written plan is read, and for --not, --flip and --pareto its profile is planned
+    anew, if it is still the one that was planned.
     """
     if plan is not None and alias is None and not Path(plan).exists() and not _is_path(plan):
         plan, alias = None, plan
-    path = Path(plan) if plan is not None else _only_plan()
+    path = file = Path(plan) if plan is not None else _only_plan()
+    recorded = None
     if path.is_dir() or path.suffix == ".json":
-        if not_ or flip or pareto:
-            raise UsageError(f"--not, --flip and --pareto plan anew: name the profile of {path}")
-        _tell(_recorded(path, alias), format_)
-        return
+        if not (not_ or flip or pareto):
+            _tell(_recorded(path, alias), format_)
+            return
+        recorded = _recorded(path, None)
+        path = profile_of(_content(file), _plan_json(file))
     catalog = _catalog(overlay, catalog_file)
     asked = _Asked(path, alias, Options(as_of=as_of.date() if as_of else None), catalog)
+    if recorded is not None:
+        _tell_other(recorded, asked, _plan_json(file))
     if flip:
         found = asked.flip(flip)
         _tell(found, format_)
@@ -259,9 +267,8 @@ def _flip_json(wanted: str, found: Flip | None) -> dict[str, Any]:
 
 def _recorded(path: Path, alias: str | None) -> dict[str, Any]:
     """From plan.json: the facts of each deployment as they were when it was written."""
-    file = path / "plan.json" if path.is_dir() else path
+    file, content = _plan_json(path), _content(path)
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
         decision, deployments = content["decision"], content["deployments"]
         chosen = content["gateway"]
         named = {v["gateway"]: v for v in decision["gateway"]}
@@ -291,8 +298,35 @@ def _recorded(path: Path, alias: str | None) -> dict[str, Any]:
                 if known in ("", name)
             ],
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{file} is not a plan that `designer plan` wrote: {error}") from error
+
+
+def _plan_json(path: Path) -> Path:
+    return path / PLAN if path.is_dir() else path
+
+
+def _content(path: Path) -> Any:
+    file = _plan_json(path)
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file} is not a plan that `designer plan` wrote: {error}") from error
+
+
+def _tell_other(recorded: dict[str, Any], asked: _Asked, file: Path) -> None:
+    """By another catalog, lock or --gateway the same profile gives another plan."""
+    then = {c["alias"]: [r["deployment"] for r in c["rungs"]] for c in recorded["chains"]}
+    now = {c.workload.alias: [str(r) for r in c.rungs] for c in asked.decision.chains}
+    other = [alias for alias in then if then[alias] != now.get(alias)]
+    if recorded["gateway"].partition("@")[0] != asked.verdict.gateway.name:
+        other.insert(0, "the gateway")
+    if other:
+        click.echo(
+            f"{file} has another choice for {', '.join(other)} than {asked.path} gives now, and what "
+            f"follows is about now; to write it: designer plan {asked.path}",
+            err=True,
+        )
 
 
 def _kept_facts(alias: str, deployment: str, deployments: Any) -> Iterable[str]:

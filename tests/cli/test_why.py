@@ -1,5 +1,6 @@
 """`designer why` as users see it."""
 
+import io
 import json
 from pathlib import Path
 
@@ -162,3 +163,111 @@ def test_a_catalog_of_another_day_is_argued_with(
     assert run(["why", str(profile), "--catalog", "nowhere.json"]) == 2
 
     assert "nowhere.json" in capsys.readouterr().err
+
+
+@pytest.fixture
+def planned(profile: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    assert run(["plan", "p.yaml"]) == 0
+    capsys.readouterr()
+    return profile
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        ["chat", "--not", "openai/gpt-5.4*"],
+        ["--not", "litellm"],
+        ["--flip", "portkey-oss"],
+        ["chat", "--pareto"],
+    ],
+    ids=" ".join,
+)
+def test_a_written_plan_is_argued_with_as_its_profile_is(
+    planned: Path, capsys: pytest.CaptureFixture[str], question: list[str]
+) -> None:
+    assert run(["why", "p.yaml", *question]) == 0
+    by_profile = capsys.readouterr()
+
+    assert run(["why", "out/p", *question]) == 0
+    assert capsys.readouterr() == by_profile
+    assert run(["why", "out/p/plan.json", *question]) == 0
+    assert capsys.readouterr() == by_profile
+
+
+def test_a_plan_finds_its_profile_from_any_folder(
+    planned: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("out")
+
+    assert run(["why", "p", "--not", "litellm"]) == 0
+    assert "operations.hosting managed" in _out(capsys)
+
+
+def test_a_profile_that_changed_since_is_named_with_what_to_run(
+    planned: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planned.write_text(PROFILE + "# a remark\n", "utf-8")
+
+    assert run(["why", "out/p", "--not", "litellm"]) == 2
+    assert (
+        "p.yaml has changed since out/p/plan.json was planned; plan again: designer plan p.yaml, or "
+        "argue with the profile as it is: designer why p.yaml"
+    ) in capsys.readouterr().err
+    assert run(["check", "p.yaml"]) in (0, 1)
+    assert "plan.json" not in capsys.readouterr().out  # a remark is no drift
+
+
+def test_a_profile_that_is_gone_is_named_with_what_to_run(
+    planned: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planned.rename("q.yaml")
+
+    assert run(["why", "out/p", "chat", "--pareto"]) == 2
+    assert (
+        "p.yaml, which out/p/plan.json was planned from, is gone; where the profile is elsewhere now: "
+        "designer plan PROFILE"
+    ) in capsys.readouterr().err
+    assert run(["why", "out/p"]) == 0  # what was recorded needs no profile
+
+
+def test_what_a_profile_extends_is_part_of_it(
+    profile: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("base.yaml").write_text(PROFILE, "utf-8")
+    profile.write_text("extends: [base.yaml]\nversion: 1\nname: p\n", "utf-8")
+    assert run(["plan", "p.yaml"]) == 0
+    assert run(["why", "out/p", "--not", "litellm"]) == 0
+    Path("base.yaml").write_text(PROFILE + "# a remark\n", "utf-8")
+    capsys.readouterr()
+
+    assert run(["why", "out/p", "--not", "litellm"]) == 2
+    assert "base.yaml has changed since out/p/plan.json was planned" in capsys.readouterr().err
+
+
+def test_a_plan_of_standard_input_asks_for_the_profile(
+    profile: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(PROFILE))
+    assert run(["plan", "-"]) == 0
+    capsys.readouterr()
+
+    assert run(["why", "out/p", "--not", "litellm"]) == 2
+    assert "does not say which file it was planned from" in capsys.readouterr().err
+
+
+def test_a_plan_that_is_not_what_its_profile_gives_now_says_so(
+    profile: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profile.write_text(PROFILE.replace("hosting: managed", "hosting: any"), "utf-8")
+    assert run(["plan", "p.yaml", "--gateway", "portkey-cloud"]) == 0
+    capsys.readouterr()
+
+    assert run(["why", "out/p", "chat", "--pareto"]) == 0
+    assert capsys.readouterr().err == (
+        "out/p/plan.json has another choice for the gateway than p.yaml gives now, and what follows is "
+        "about now; to write it: designer plan p.yaml\n"
+    )
+    assert run(["plan", "p.yaml"]) == 0
+    capsys.readouterr()
+    assert run(["why", "out/p", "chat", "--pareto"]) == 0
+    assert capsys.readouterr().err == ""
