@@ -94,6 +94,15 @@ BETTER = Rule(
     instead="the locked choice stays",
     help="designer plan --replan {alias}",
 )
+BETTER_GATEWAY = Rule(
+    "PLN108",
+    Severity.INFO,
+    "{better} would be preferred now to {locked}: it weighs {less:,} USD/month less",
+    "designer.lock keeps the gateway of an earlier plan while it will do; what gateways lack and cost "
+    "changes. The weights are those of the report: losses, operations, and running it.",
+    instead="the locked gateway stays",
+    help="designer plan --replan",
+)
 OVER_BUDGET = Rule(
     "PLN109",
     Severity.WARNING,
@@ -204,7 +213,7 @@ def decide(
         return None
     ideal = build_routing(loaded.profile, chains, catalog)
     verdicts = compare(loaded.profile, ideal, chains, options.as_of or catalog.date)
-    verdict = _choose_gateway(loaded, verdicts, options, report)
+    verdict = _choose_gateway(loaded, verdicts, lock, options, report)
     return Decision(catalog, pool, tuple(chains), ideal, tuple(verdicts), verdict)
 
 
@@ -424,13 +433,14 @@ def _choose_chains(
         wanted = requirements(loaded, workload, index, catalog, as_of)
         reconsidered = options.replan is None or workload.alias in options.replan
         locked = () if reconsidered else lock.chains.get(workload.alias, ())
+        scopes = lock.offerings.get(workload.alias, ())
         places = {
             PEAK: loaded.positions.place(f"workloads[{index}].{PEAK}"),
             PRICE: loaded.positions.place(PRICE),
             **_limits(loaded, index),
         }
         bounds = replace(_bounds(loaded.profile, workload, load), places=places)
-        chosen = choose_chain(workload, pool, wanted, catalog, locked, bounds)
+        chosen = choose_chain(workload, pool, wanted, catalog, locked, bounds, scopes)
         if isinstance(chosen, Conflict):
             _tell_conflict(chosen, report)
             continue
@@ -484,7 +494,7 @@ def _tell_better(chosen: Chosen, report: Report) -> None:
     if not chosen.better:
         return
     better, locked = chosen.better[0], chosen.rungs[0]
-    if better.id == locked.id:
+    if str(better) == str(locked):
         better_chain, chain = (" → ".join(map(str, c)) for c in (chosen.better, chosen.rungs))
         money = "the first stays"
         report.add(
@@ -520,7 +530,11 @@ def _tell_conflict(found: Conflict, report: Report) -> None:
 
 
 def _choose_gateway(
-    loaded: LoadedProfile, verdicts: Sequence[Verdict], options: Options, report: Report
+    loaded: LoadedProfile,
+    verdicts: Sequence[Verdict],
+    lock: Lock,
+    options: Options,
+    report: Report,
 ) -> Verdict | None:
     asked = (options.gateway or loaded.profile.gateway.use).partition("@")[0]
     if asked != "auto":
@@ -540,6 +554,20 @@ def _choose_gateway(
             why = "; ".join(verdict.rejected)
             report.add(NO_GATEWAY, gateway=verdict.gateway.title, why=why)
         return None
+    return best if options.replan is None else _kept_gateway(best, verdicts, lock, report)
+
+
+def _kept_gateway(
+    best: Verdict, verdicts: Sequence[Verdict], lock: Lock, report: Report
+) -> Verdict:
+    """The locked one while it will do, and what would be preferred."""
+    for kept in verdicts:
+        if kept.gateway.name == lock.gateway and not kept.rejected:
+            if kept is not best:
+                better, locked = best.gateway.title, kept.gateway.title
+                less = kept.score - best.score
+                report.add(BETTER_GATEWAY, better=better, locked=locked, less=less)
+            return kept
     return best
 
 

@@ -82,7 +82,7 @@ def _todo(plan: Plan) -> Iterable[str]:
 def _better(report: Report) -> Iterable[str]:
     """What a locked choice leaves on the table, and how to take it."""
     for finding in report:
-        if finding.code == "PLN107":
+        if finding.code in ("PLN107", "PLN108"):
             yield _wrap(f"{finding.message}; {finding.help}", "  ~ ")
 
 

@@ -1,7 +1,7 @@
 """The chain of an alias: the best deployment first, then others that do not go down with it."""
 
 from collections.abc import Iterable, Sequence
-from itertools import combinations
+from itertools import combinations, zip_longest
 from typing import Literal
 
 from msgspec import Struct
@@ -102,8 +102,10 @@ def choose_chain(
     catalog: Catalog,
     locked: Sequence[str] = (),
     bounds: Bounds | None = None,
+    offerings: Sequence[str] = (),
 ) -> Chosen | Conflict:
-    """`locked` names the deployments (`account/model`) of an earlier plan, kept while feasible."""
+    """`locked` names the deployments (`account/model`) of an earlier plan, kept while feasible, and
+    `offerings` which scope of each."""
     bounds = bounds or Bounds()
     rejected, feasible = [], []
     for candidate in pool:
@@ -118,7 +120,7 @@ def choose_chain(
     picked = best_chain(workload, ranked, catalog, bounds)
     if not value_of(workload, picked, catalog, bounds).is_kept:
         return _conflict(workload, pool, wanted, catalog, bounds)
-    kept = tuple(c for id_ in locked for c in ranked if c.id == id_)
+    kept = _kept(locked, offerings, ranked, feasible)
     if kept and not value_of(workload, kept, catalog, bounds).is_kept:
         kept = ()
     rungs = kept if len(kept) == len(locked) > 0 else picked
@@ -138,6 +140,20 @@ def choose_chain(
         better=picked if by_lock else (),
         late=late,
     )
+
+
+def _kept(
+    locked: Sequence[str],
+    offerings: Sequence[str],
+    ranked: Sequence[Candidate],
+    feasible: Sequence[Candidate],
+) -> tuple[Candidate, ...]:
+    """Each in its scope while that is feasible, or else in the one that is preferred now."""
+    found = []
+    for id_, offering in zip_longest(locked, offerings[: len(locked)]):
+        scopes = [c for c in (*ranked, *feasible) if c.id == id_]
+        found += [c for c in scopes if c.offering.id == offering][:1] or scopes[:1]
+    return tuple(found)
 
 
 def _of_the_whole(workload: Workload, bounds: Bounds) -> list[Requirement]:

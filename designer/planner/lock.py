@@ -26,6 +26,8 @@ class Lock(Struct, frozen=True):
 
     gateway: str = ""
     chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    offerings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of each deployment of a chain, its scope in the catalog; empty where any will do."""
 
 
 def lock_path(profile: Path) -> Path:
@@ -40,7 +42,8 @@ def read_lock(path: Path, name: str, report: Report) -> Lock:
         if entry is None:
             return Lock()
         chains = {a: tuple(row["deployment"] for row in c) for a, c in entry["chains"].items()}
-        return Lock(entry["gateway"], chains)
+        offerings = {a: tuple(row["offering"] for row in c) for a, c in entry["chains"].items()}
+        return Lock(entry["gateway"], chains, offerings)
     except FileNotFoundError:
         return Lock()
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -260,6 +260,7 @@ def test_a_plan_that_is_not_what_its_profile_gives_now_says_so(
 ) -> None:
     profile.write_text(PROFILE.replace("hosting: managed", "hosting: any"), "utf-8")
     assert run(["plan", "p.yaml", "--gateway", "portkey-cloud"]) == 0
+    Path("designer.lock").unlink()
     capsys.readouterr()
 
     assert run(["why", "out/p", "chat", "--pareto"]) == 0
