@@ -8,7 +8,7 @@ _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_to
 
 # The same examples each time: what a change breaks is then the change's fault. `fuzz` finds new ones.
 settings.register_profile(
-    "check", max_examples=20, derandomize=True, deadline=None, suppress_health_check=_SLOW
+    "check", max_examples=10, derandomize=True, deadline=None, suppress_health_check=_SLOW
 )
 settings.register_profile(
     "ci", max_examples=50, derandomize=True, deadline=None, suppress_health_check=_SLOW

@@ -70,6 +70,7 @@ def test_no_value_at_any_key_makes_lint_fail(
         assert finding.message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", ["LNT601", "LNT617", "LNT626", "LNT632", "LNT636"])
 @given(VALUES)
 def test_any_value_in_place_of_one_of_an_example_is_linted(

@@ -71,6 +71,7 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_whole(tmp_path: Path, 
     served(tmp_path, test)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flood", [b"x-a: 1\r\n" * 40_000, b"x-a: " + b"1" * 400_000])
 def test_a_flood_of_headers_is_refused_while_it_still_flows(tmp_path: Path, flood: bytes) -> None:
     async def test(it: Running) -> None:

@@ -32,6 +32,7 @@ def _copy(tmp_path: Path, name: str) -> tuple[Path, Path]:
     return path, PAINS / name / "properties.yaml"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TITLES)
 def test_what_was_violated_holds_after_one_edit(name: str, tmp_path: Path) -> None:
     path, properties = _copy(tmp_path, name)
@@ -41,6 +42,7 @@ def test_what_was_violated_holds_after_one_edit(name: str, tmp_path: Path) -> No
     assert run(command) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TITLES)
 def test_the_edit_is_the_first_of_the_grid_that_does_it(name: str, tmp_path: Path) -> None:
     path, file = _copy(tmp_path, name)
