@@ -320,6 +320,7 @@ class App:
         cost = await self.books.settle(
             done, exchange.tab, exchange.route, exchange.caller, user, now
         )
+        done.keep()
         if self.listeners:
             clocks = (self.driver.clock(), self.wall_clock())
             known = self.books.deployments

@@ -7,6 +7,7 @@ import asyncio
 import dataclasses
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from msgspec.structs import replace
@@ -74,6 +75,10 @@ class Piece:
         return read_chunks(self.parts)
 
 
+def _forget() -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     finish: Finish
@@ -94,6 +99,8 @@ class Done:
     """What the guardrail that refused has to say about it."""
     cache: str = "off"
     """`hit`: an answer kept from an earlier call, whose `usage` nobody is billed for again; `miss`."""
+    keep: Callable[[], None] = _forget
+    """Keeps the answer for later calls, once it is booked: one that is not is given to nobody."""
 
 
 class Purse(Protocol):
@@ -237,7 +244,8 @@ class Driver:
                         arm = self._arm(live.arms)
                         done = _done(command, attempt, tuple(tried), guard, arm, visit.word)
                         if command.failure is None and not guard.unchecked:
-                            visit.keep(command.served_by, done.answer, done.usage, self.clock())
+                            said = (command.served_by, done.answer, done.usage, self.clock())
+                            done = dataclasses.replace(done, keep=partial(visit.keep, *said))
                         yield done
                         return
         finally:

@@ -6,6 +6,7 @@ what keeps a commit at a tenth of a millisecond.
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -115,13 +116,26 @@ def connect(path: Path) -> sqlite3.Connection:
         # Transactions are begun by hand, so that each takes its lock before it reads.
         db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
         try:
-            db.execute("PRAGMA journal_mode=WAL")
+            _write_ahead(db)
             db.execute("PRAGMA synchronous=NORMAL")
             _migrate(db, path)
         except BaseException:
             db.close()
             raise
         return db
+
+
+def _write_ahead(db: sqlite3.Connection) -> None:
+    """SQLite does not wait for its turn when several processes open a new file and each says this."""
+    ends_at = time.monotonic() + BUSY_S
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > ends_at:
+                raise
+            time.sleep(0.01)
 
 
 @contextmanager

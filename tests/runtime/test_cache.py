@@ -71,6 +71,21 @@ def test_a_repeated_request_is_answered_without_a_provider_at_no_cost(tmp_path: 
     served(tmp_path, test, caching())
 
 
+def test_an_answer_that_could_not_be_booked_is_given_to_nobody_later(tmp_path: Path) -> None:
+    async def test(it: Running) -> None:
+        away = it.state.with_suffix(".away")
+        it.state.rename(away)
+        refused = await post(it, BODY)
+        away.rename(it.state)
+        answered = await post(it, BODY)
+
+        assert refused.status_code == 503
+        assert (answered.status_code, answered.headers["x-designer-cache"]) == (200, "miss")
+        assert len(it.stub.received) == 2
+
+    served(tmp_path, test, caching())
+
+
 def test_a_stream_is_kept_and_given_again_as_a_stream(tmp_path: Path) -> None:
     async def test(it: Running) -> None:
         body = {**BODY, "stream": True}

@@ -303,6 +303,25 @@ def test_processes_share_a_file_without_losing_a_row(path: Path) -> None:
         assert ledger.spend("route")[0].requests == 300
 
 
+def test_a_new_file_is_opened_by_many_processes_at_once(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    for round_ in range(5):
+        ready = context.Barrier(8)
+        path = tmp_path / f"{round_}.sqlite"
+        workers = [context.Process(target=_open_at_once, args=(path, ready)) for _ in range(8)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+
+        assert [worker.exitcode for worker in workers] == [0] * 8
+
+
+def _open_at_once(path: Path, ready: Any) -> None:
+    ready.wait()
+    connect(path).close()
+
+
 # --- reading -------------------------------------------------------------------------------------
 
 
