@@ -7,9 +7,10 @@ a request goes is decided by the configuration alone; nothing that a client send
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import orjson
@@ -35,6 +36,7 @@ from runtime.driver import Done, Driver, Piece, left_early
 from runtime.guard import Guard
 from runtime.limits.tab import Refusal, Tab
 from runtime.openapi import document
+from runtime.redact import Redactor
 from runtime.state import StateError
 from runtime.surface import SURFACES, Body, StreamShape, Surface
 from runtime.surface.base import openai_error, worded
@@ -132,7 +134,8 @@ class App:
                 said = openai_error(405, f"{path} is asked with POST, not {method}", "method")
                 return _json(405, said, {"allow": "POST"})
             case method, path:
-                return _json(404, openai_error(404, f"there is no {method} {path}", "not_found"))
+                said = openai_error(404, _impersonal(f"there is no {method} {path}"), "not_found")
+                return _json(404, said)
 
     def _readiness(self) -> Whole:
         """Ready is who can book: an answer that cannot be booked would not be given."""
@@ -402,7 +405,16 @@ def _refusal(
     code: str,
     headers: Mapping[str, str] | None = None,
 ) -> Whole:
-    return _json(status, surface.error(status, message, code), headers)
+    return _json(status, surface.error(status, _impersonal(message), code), headers)
+
+
+# In a quoted text they run into the value behind them, and hide where it begins.
+_ESCAPE: Final = re.compile(r"\\(?:[nrtfv]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
+
+
+def _impersonal(message: str) -> str:
+    """What an error repeats of a request, or a provider says in one, is written down by whoever gets it."""
+    return Redactor().redact_text(_ESCAPE.sub(" ", message))[0]
 
 
 def _headers(done: Done, exchange: _Exchange) -> dict[str, str]:
@@ -455,7 +467,7 @@ def _failure(done: Done, tab: Tab) -> tuple[int, str, str]:
     if done.finish.in_band:  # under a 200 that has gone out already
         status = 400 if failure == "guardrail" else 502
     if done.failure is not None and done.failure.message and 400 <= status < 500 and status != 429:
-        return status, done.failure.message, failure
+        return status, _impersonal(done.failure.message), failure
     if failure == "guardrail":
         return status, done.refusal or "a guardrail refused this request", failure
     tried = ", ".join(f"{t.deployment}: {t.outcome}" for t in done.tried) or "nothing was asked"

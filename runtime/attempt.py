@@ -169,6 +169,9 @@ class Attempt:
         return Ended(self.clock(), usage_of(end.usage) or Usage())
 
     def _failed(self, failure: UpstreamFailure) -> Failed:
+        secret = self.endpoint.target.secret
+        if secret:  # some providers say which key they were shown
+            failure = replace(failure, message=failure.message.replace(secret, "[API_KEY]"))
         self.failure = failure
         # A good status does not make good an answer that is none.
         status = failure.status if failure.status is not None and failure.status >= 400 else None

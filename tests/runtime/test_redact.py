@@ -343,6 +343,13 @@ def test_images_and_the_routed_model_are_left_alone() -> None:
     assert redactions.total == 0
 
 
+def test_a_seed_is_left_alone_where_it_is_a_number_and_nowhere_else() -> None:
+    card = 4111111111111111
+
+    assert redact_request({"seed": card})[0] == {"seed": card}
+    assert redact_request({"seed": [str(card)]})[0] == {"seed": ["[CREDIT_CARD_1]"]}
+
+
 def test_text_that_only_pretends_to_be_an_image_is_redacted() -> None:
     redacted, _ = redact_request({"url": "data:image/png;base64,alice@example.com"})
 
