@@ -1,12 +1,8 @@
 """What is told of requests: the conventions' names, right numbers, and nothing of what was said."""
 
 import asyncio
-import contextlib
 import io
 import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +17,7 @@ from runtime.stub import Fault
 from runtime.telemetry import Listener, Record
 from runtime.telemetry.build import listeners, notes
 from runtime.telemetry.log import JsonLog
+from tests.runtime.collector import collector
 from tests.runtime.served import FIRST, SECOND, Running, runtime_on, two_deployments
 
 CANARY = "canary-4711 canary.person@example.org"
@@ -120,40 +117,6 @@ def test_a_log_line_is_json_and_holds_nothing_that_was_said(tmp_path: Path) -> N
 
 
 # --- OpenTelemetry --------------------------------------------------------------------------------
-
-
-class Collector(ThreadingHTTPServer):
-    """Takes what is exported over OTLP and HTTP."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Collecting)
-        self.bodies: dict[str, list[bytes]] = {"/v1/traces": [], "/v1/metrics": []}
-
-
-class _Collecting(BaseHTTPRequestHandler):
-    server: Collector
-
-    def do_POST(self) -> None:  # noqa: N802  # http.server's name
-        body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.bodies[self.path].append(body)
-        self.send_response(200)
-        self.send_header("content-length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
-@contextlib.contextmanager
-def collector() -> Iterator[Collector]:
-    with Collector() as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def value_of(any_value: Any) -> Any:
