@@ -42,6 +42,7 @@ from designer.ir import Guardrail, Split, walk
 from runtime.attempt import Attempt, Endpoint
 from runtime.cache import Found, Kept, Visit
 from runtime.guard import Guard, Verdict
+from runtime.names import NameFinder
 from runtime.upstream import Chunk, Upstream, UpstreamFailure, read_chunks
 
 Body = dict[str, Any]
@@ -146,6 +147,8 @@ class Driver:
     sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep)
     kept: Kept | None = None
     """Answers to questions that come again; None keeps none."""
+    names: NameFinder | None = None
+    """Finds names in requests whose guardrails take personal data out; None finds none."""
     machine: Machine = field(init=False)
 
     def __post_init__(self) -> None:
@@ -154,7 +157,8 @@ class Driver:
     def guard(self, route: str, request: Request, *, restores: bool = False) -> Guard:
         """The guardrails of one call, by the route that the engine will find for it."""
         name = self._meant(route, request)
-        return Guard(self.program.routing.guardrails, name, restores=restores)
+        rails = self.program.routing.guardrails
+        return Guard(rails, name, restores=restores, names=self.names)
 
     async def perform(
         self,
@@ -187,6 +191,7 @@ class Driver:
             while True:
                 match command := live.step(event):
                     case Inspect(guardrail=rail, stage="input"):
+                        await guard.read(rail, body)
                         inspection = guard.ask(rail, body)
                         body = inspection.body
                         event = Inspected(self.clock(), inspection.verdict)

@@ -11,9 +11,11 @@ from typing import Any, Literal, Protocol
 
 from designer.ir import Guardrail
 from runtime.deny import Denial, DeniedText, texts
+from runtime.names import NameFinder
 from runtime.redact import (
     ENTITIES,
     KNOWN,
+    Named,
     RedactedText,
     Redactor,
     RestoredText,
@@ -21,6 +23,7 @@ from runtime.redact import (
     TooDeepError,
     Vault,
     find,
+    nobody,
     redact_request,
     redact_response,
     redact_string,
@@ -48,12 +51,18 @@ class Inspection:
     """How many entities; what they were is never kept."""
 
 
-def inspect(rail: Guardrail, stage: Stage, body: Body, vault: Vault | None = None) -> Inspection:
-    """What the rail makes of a whole request or answer."""
+def inspect(
+    rail: Guardrail,
+    stage: Stage,
+    body: Body,
+    vault: Vault | None = None,
+    named: Named = nobody,
+) -> Inspection:
+    """What the rail makes of a whole request or answer; `named` are names of the request."""
     try:
         match rail.kind:
             case "pii":
-                return _inspect_pii(rail, stage, body, vault)
+                return _inspect_pii(rail, stage, body, vault, named)
             case "deny":
                 denial = Denial(rail.pattern, rail.ignore_case)
                 found = any(denial.is_in(text) for text in texts(body))
@@ -64,12 +73,16 @@ def inspect(rail: Guardrail, stage: Stage, body: Body, vault: Vault | None = Non
         return Inspection("broken", body, 0)
 
 
-def _inspect_pii(rail: Guardrail, stage: Stage, body: Body, vault: Vault | None) -> Inspection:
+def _inspect_pii(
+    rail: Guardrail, stage: Stage, body: Body, vault: Vault | None, named: Named
+) -> Inspection:
     """Personal data and secrets replaced, or found and blocked."""
     if stage == "input" and _is_tokens(body.get("input")):
         raise ValueError("a text in tokens cannot be read here")
-    redact = redact_request if stage == "input" else redact_response
-    redacted, taken = redact(body, entities_of(rail), vault)
+    if stage == "input":
+        redacted, taken = redact_request(body, entities_of(rail), vault, named)
+    else:
+        redacted, taken = redact_response(body, entities_of(rail), vault)
     if not taken.total:
         return Inspection("pass", body, 0)
     if rail.action == "block":
@@ -130,10 +143,22 @@ def _without_logprobs(answer: Body) -> Body:
 class Guard:
     """One request's guardrails. It ends with the request, and its placeholders' meaning with it."""
 
-    def __init__(self, rails: Iterable[Guardrail], route: str, *, restores: bool = False) -> None:
+    def __init__(
+        self,
+        rails: Iterable[Guardrail],
+        route: str,
+        *,
+        restores: bool = False,
+        names: NameFinder | None = None,
+    ) -> None:
         self._rails = tuple(rail for rail in rails if rail.covers(route))
         self._outputs = tuple(rail for rail in self._rails if "output" in rail.stages)
         self._restores = restores
+        self._names = names
+        self._named: Named | None = None
+        """None: nobody has looked for names yet."""
+        self._is_unread = False
+        """Names were looked for in vain: any word may be one."""
         self._vault = Vault()
         self._asked: dict[str, str] = {}
         """What the caller's own values were replaced by, and may come back."""
@@ -150,9 +175,23 @@ class Guard:
     def redactions(self) -> int:
         return self._found
 
+    async def read(self, rail: Guardrail, body: Body) -> None:
+        """Names are looked for before a rail that takes them out is asked, since that takes a while."""
+        if self._names is None or rail.kind != "pii" or self._named or self._is_unread:
+            return
+        try:
+            self._named = await self._names.named(body)
+        except _BREAKS:
+            self._is_unread = True
+
     def ask(self, rail: Guardrail, body: Body) -> Inspection:
         """The rail on a request."""
-        inspection = self._noted(rail, inspect(rail, "input", body, self._vault))
+        if self._is_unread and rail.kind == "pii":
+            if rail.on_error == "block":
+                return self._noted(rail, Inspection("broken", body, 0))
+            self._note(rail)  # what has a shape is taken out all the same
+        named = self._named or nobody
+        inspection = self._noted(rail, inspect(rail, "input", body, self._vault, named))
         self._asked = self._vault.values()
         self._json_mode = _asks_for_json(body)
         return inspection
@@ -239,7 +278,10 @@ class Guard:
         rails = [r for r in self._rails if r.kind == "pii" and "input" in r.stages]
         if not rails or not name:
             return name
-        if not any(find(name, _found_by(rail)) for rail in rails):
+        named = self._named or nobody
+        if not self._is_unread and not any(
+            find(name, _found_by(rail), named=named) for rail in rails
+        ):
             return name
         return f"anon-{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:16]}"
 

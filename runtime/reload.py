@@ -39,7 +39,8 @@ async def renew(
     # Deployments that are gone are still owed for by what is in flight.
     app.books.deployments = {**app.books.deployments, **deployments}
     app.books.bind(program.routing)
-    app.take(Driver(staged, old.world, found, old.upstream, old.clock, old.draws, old.sleep, kept))
+    same = (old.upstream, old.clock, old.draws, old.sleep)
+    app.take(Driver(staged, old.world, found, *same, kept, old.names))
 
 
 async def drain(app: App, limit_s: float) -> bool:

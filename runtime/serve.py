@@ -28,6 +28,7 @@ from runtime.books import Books
 from runtime.cache.build import cached
 from runtime.cache.build import notes as cache_notes
 from runtime.driver import Driver
+from runtime.names import NameFinder
 from runtime.stub import Labels, StubServer
 from runtime.telemetry import Listener
 from runtime.telemetry.prometheus import Metrics
@@ -143,6 +144,7 @@ async def running(
     listening: socket.socket | None = None,
     listeners: tuple[Listener, ...] = (),
     restores: bool = False,
+    names: NameFinder | None = None,
 ) -> AsyncIterator[Service]:
     """The runtime on `host:port` (0 takes a free one), or on a socket that listens already.
 
@@ -157,7 +159,7 @@ async def running(
     notes = (*notes, *cache_notes(program))
     program, kept = cached(program)
     asks = Authorized(upstream)
-    driver = Driver(program, World(), found, asks, time.monotonic, draws, kept=kept)
+    driver = Driver(program, World(), found, asks, time.monotonic, draws, kept=kept, names=names)
     metrics = Metrics()
     app = App(driver, books, time.time, restores, (metrics, *listeners), metrics)
     listening = listening or listen(host, port)
@@ -187,6 +189,8 @@ async def running(
         await task
         await upstream.close()
         await books.close()
+        if names is not None:
+            names.close()
         for listener in listeners:
             await asyncio.to_thread(listener.close)
 

@@ -10,6 +10,7 @@ from designer.cli.serving import (
     Kept,
     Serving,
     loaded_config,
+    need_names,
     need_runtime,
     run_loop,
     serve_stub,
@@ -116,6 +117,12 @@ Examples:
     is_flag=True,
     help="Give callers their own values back where an answer names their placeholders.",
 )
+@click.option(
+    "--ner",
+    metavar="MODEL",
+    help="spaCy model that finds names and places in requests, for the guardrails that take "
+    "personal data out (extra pii-ner).",
+)
 def serve(
     config: str | None,
     stub: bool,
@@ -134,6 +141,7 @@ def serve(
     watch: bool,
     drain_s: float,
     log: Literal["none", "json"],
+    ner: str | None,
 ) -> None:
     """Run CONFIG (an emitted folder or a gateway's file) as an OpenAI-compatible gateway.
 
@@ -150,13 +158,15 @@ def serve(
         raise UsageError("--watch needs a runtime and a file: leave out --stub-only, name a CONFIG")
     if workers > 1 and (stub or stub_only):
         raise UsageError("stub providers serve in one process: leave out --workers")
+    if ner is not None:
+        need_names(ner)
     loaded = None if config is None else loaded_config(config, semantics)
     faults = _faults(loaded, scenario) if loaded is not None and scenario else []
     if stub_only or loaded is None:
         run_loop(serve_stub(loaded, faults, host, port))
         return
     assert config is not None
-    serving = Serving(config, semantics, stub, host, port, kept, watch, drain_s, log, restore)
+    serving = Serving(config, semantics, stub, host, port, kept, watch, drain_s, log, restore, ner)
     if workers > 1:
         serve_with_workers(loaded, serving, workers)
     else:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from runtime.attempt import Endpoint
     from runtime.books import Books, Priced
+    from runtime.names import NameFinder
     from runtime.reload import Mark, Wishes
     from runtime.serve import Service
     from runtime.stub import StubServer
@@ -47,6 +48,13 @@ def need_runtime() -> None:
         raise UsageError(
             f"the runtime lacks {', '.join(missing)}: pip install 'llm-gateway-designer[runtime]'"
         )
+
+
+def need_names(model: str) -> None:
+    """Raises UsageError where `--ner` cannot work."""
+    from runtime.names import need_model
+
+    need_model(model)
 
 
 def loaded_config(path: str, semantics: str = "reference") -> Config:
@@ -195,6 +203,7 @@ class Serving(Struct, frozen=True):
     drain_s: float
     log: Literal["none", "json"]
     restore: bool
+    ner: str | None
 
 
 async def serve_stub(config: Config | None, faults: list[Timed], host: str, port: int) -> None:
@@ -231,7 +240,7 @@ def _watch_over_workers(config: Config, serving: Serving, workers: int) -> None:
     serving.kept.check()
     with listen(serving.host, serving.port) as listening:
         url = f"http://{serving.host}:{listening.getsockname()[1]}"
-        _announce(config, url, serving.kept)
+        _announce(config, url, serving)
         for note in (*notes(config.parsed.routing.telemetry), *cache_notes(_program(config))):
             click.echo(f"  note: {note}")
 
@@ -247,8 +256,9 @@ def run_loop(serving: Coroutine[None, None, None]) -> None:
         runner.run(serving)
 
 
-def _announce(config: Config, url: str, kept: Kept) -> None:
+def _announce(config: Config, url: str, serving: Serving) -> None:
     from runtime.guard import unfit
+    from runtime.names import notes as of_names
     from runtime.unheeded import notes as unheeded
 
     routing = config.parsed.routing
@@ -258,8 +268,10 @@ def _announce(config: Config, url: str, kept: Kept) -> None:
         "" if semantics.name == REFERENCE.name else f" as {semantics.name} {semantics.version} does"
     )
     click.echo(f"serving {', '.join(r.name for r in config.parsed.routing.routes)}{of}")
-    click.echo(f"  at {url}/v1   ledger {kept.where}")
-    for note in (*forgiven(semantics), *unheeded(routing), *unfit(routing.guardrails)):
+    click.echo(f"  at {url}/v1   ledger {serving.kept.where}")
+    rails = routing.guardrails
+    named = () if serving.ner is None else of_names(serving.ner, rails)
+    for note in (*forgiven(semantics), *unheeded(routing), *unfit(rails), *named):
         click.echo(f"  note: {note}")
 
 
@@ -312,11 +324,12 @@ async def serve_until_told(
         books = serving.kept.books(priced(config))
         where = (serving.host, serving.port, server, (*told, *notes(telemetry)), listening)
         telling = listeners(telemetry, serving.log)
+        names = await _names(serving.ner)
         service = await stack.enter_async_context(
-            running(_program(config), found, books, *where, telling, serving.restore)
+            running(_program(config), found, books, *where, telling, serving.restore, names)
         )
         if listening is None:
-            _announce(config, service.url, serving.kept)
+            _announce(config, service.url, serving)
             for note in service.notes:
                 click.echo(f"  note: {note}")
         if server is not None:
@@ -324,6 +337,12 @@ async def serve_until_told(
         await _until_it_may_end(service, serving, wishes, seen)
     if listening is None:
         click.echo("stopped")
+
+
+async def _names(model: str | None) -> "NameFinder | None":
+    from runtime.names import name_finder
+
+    return None if model is None else await asyncio.to_thread(name_finder, model)
 
 
 def _program(config: Config) -> Program:

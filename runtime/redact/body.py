@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from runtime.redact.find import ENTITIES
+from runtime.redact.find import ENTITIES, Named, nobody
 from runtime.redact.redactor import PLACEHOLDER, Redactor, Vault
 
 _MAX_DEPTH: Final = 100
@@ -46,27 +46,28 @@ class Redactions:
 
 
 def redact_request(
-    body: dict[str, Any], entities: Collection[str] = ENTITIES, vault: Vault | None = None
+    body: dict[str, Any],
+    entities: Collection[str] = ENTITIES,
+    vault: Vault | None = None,
+    named: Named = nobody,
 ) -> tuple[dict[str, Any], Redactions]:
     """A copy of `body` without any of the entities, and what was taken out.
 
     A vault given is shared with whatever else belongs to the request.
     """
-    return _redact(body, entities, _REQUEST_KEEPS, vault)
+    return _redact(body, Redactor(entities, vault, named), _REQUEST_KEEPS)
 
 
 def redact_response(
     body: dict[str, Any], entities: Collection[str] = ENTITIES, vault: Vault | None = None
 ) -> tuple[dict[str, Any], Redactions]:
-    return _redact(body, entities, _RESPONSE_KEEPS, vault)
+    return _redact(body, Redactor(entities, vault), _RESPONSE_KEEPS)
 
 
 def _redact(
-    body: dict[str, Any], entities: Collection[str], keeps: frozenset[str], vault: Vault | None
+    body: dict[str, Any], redactor: Redactor, keeps: frozenset[str]
 ) -> tuple[dict[str, Any], Redactions]:
-    vault = Vault() if vault is None else vault
-    vault.avoid(_placeholders_in(body))
-    redactor = Redactor(entities, vault)
+    redactor.vault.avoid(_placeholders_in(body))
     redacted = {
         _text(redactor, key, "", 0): value if key in keeps else _value(redactor, value, key, 0)
         for key, value in body.items()

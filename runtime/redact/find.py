@@ -6,7 +6,7 @@ stays behind; it is called after the more certain one.
 
 import itertools
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from runtime.redact import issued, shapes
@@ -29,6 +29,10 @@ _OF_THE_EXTRA: Final = frozenset({"vat", "national_id"})
 ENTITIES: Final = tuple(e for e in KNOWN if issued.HAS_STDNUM or e not in _OF_THE_EXTRA)
 """What can be found here; the rest of KNOWN needs the extra `pii`."""
 
+NAMED: Final = ("person", "location")
+"""What has no shape: found only where somebody says where they stand."""
+_RANK: Final = {entity: rank for rank, entity in enumerate((*KNOWN, *NAMED))}
+
 _PATIENCE: Final = 2
 # What most keys and values of a request are; no entity is that short without a digit or a sign.
 _WORD: Final = re.compile(r"[a-z_]{0,12}")
@@ -41,7 +45,20 @@ class Span(NamedTuple):
     entity: str
 
 
-def find(text: str, entities: Collection[str] = ENTITIES, context: str = "") -> list[Span]:
+Named = Callable[[str], Iterable[Span]]
+"""Where names stand in a text."""
+
+
+def nobody(_text: str) -> Iterable[Span]:
+    return ()
+
+
+def find(
+    text: str,
+    entities: Collection[str] = ENTITIES,
+    context: str = "",
+    named: Named = nobody,
+) -> list[Span]:
     """The entities in `text`. What has been found is covered up and the rest searched again, so
     that a text with its spans replaced by placeholders never holds another one."""
     if _WORD.fullmatch(text):
@@ -49,7 +66,7 @@ def find(text: str, entities: Collection[str] = ENTITIES, context: str = "") -> 
     found: list[Span] = []
     rest = text
     for attempt in itertools.count():
-        spans = _joined(_once(rest, entities, context))
+        spans = _joined([*_once(rest, entities, context), *named(rest)])
         if not spans:
             return sorted(found)
         if attempt >= _PATIENCE:
@@ -73,7 +90,7 @@ def _joined(spans: list[Span]) -> list[Span]:
     for span in sorted(spans):
         if joined and span.start < joined[-1].end:
             last = joined[-1]
-            entity = min(last.entity, span.entity, key=ENTITIES.index)
+            entity = min(last.entity, span.entity, key=_RANK.__getitem__)
             joined[-1] = Span(last.start, max(last.end, span.end), entity)
         else:
             joined.append(span)

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from runtime.redact.find import ENTITIES, KNOWN, Span, find
+from runtime.redact.find import ENTITIES, KNOWN, NAMED, Named, Span, find, nobody
 
 PLACEHOLDER: Final = re.compile(
-    rf"\[(?:{'|'.join(entity.upper() for entity in KNOWN)})_[0-9]{{1,9}}\]"
+    rf"\[(?:{'|'.join(entity.upper() for entity in (*KNOWN, *NAMED))})_[0-9]{{1,9}}\]"
 )
 
 
@@ -64,18 +64,24 @@ class Vault:
 class Redactor:
     """Redacts the texts of one request with one vault."""
 
-    def __init__(self, entities: Collection[str] = ENTITIES, vault: Vault | None = None) -> None:
+    def __init__(
+        self,
+        entities: Collection[str] = ENTITIES,
+        vault: Vault | None = None,
+        named: Named = nobody,
+    ) -> None:
         unknown = set(entities) - set(ENTITIES)
         if unknown:
             raise ValueError(f"unknown entities: {', '.join(sorted(unknown))}")
         self.entities = frozenset(entities)
+        self._named = named
         self.vault = Vault() if vault is None else vault
         self.counts: Counter[str] = Counter()
         """How often each entity was replaced."""
 
     def redact_text(self, text: str, context: str = "") -> tuple[str, list[Span]]:
         """The text with placeholders, and where in the original they stand."""
-        spans = find(text, self.entities, context)
+        spans = find(text, self.entities, context, self._named)
         if not spans:
             return text, spans
         pieces: list[str] = []

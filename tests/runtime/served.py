@@ -28,6 +28,7 @@ from designer.ir import (
     failures,
 )
 from runtime.books import Books, Priced, terms_of
+from runtime.names import NameFinder
 from runtime.serve import Service, labels, running, stub_endpoints
 from runtime.state.sqlite import connect
 from runtime.stub import StubServer
@@ -94,6 +95,7 @@ async def runtime_on(
     says: Callable[[Question], str] | None = None,
     restores: bool = False,
     stub: StubServer | None = None,
+    names: NameFinder | None = None,
     **books: Any,
 ) -> AsyncIterator[Running]:
     """`stub` is one that runs already; `books` is how limits are counted."""
@@ -113,6 +115,7 @@ async def runtime_on(
                 notes=notes,
                 listeners=listeners,
                 restores=restores,
+                names=names,
             )
         )
         yield Running(service, stub, state)
