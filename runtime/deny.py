@@ -106,7 +106,7 @@ def texts(value: Any, key: str = "", depth: int = 0) -> Iterator[str]:
                     yield from texts(orjson.loads(value), key, depth + 1)
         case dict():
             for name, item in value.items():
-                if depth > 1:
+                if depth > 0:
                     yield name
                 if name not in _STRUCTURE:
                     yield from texts(item, name, depth + 1)

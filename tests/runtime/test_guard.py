@@ -428,3 +428,9 @@ def test_every_entity_that_a_dialect_names_can_be_found() -> None:
 
     assert list(unfit([ip])) == []
     assert "ip_address" in ENTITIES
+
+
+def test_a_denied_key_of_the_metadata_is_seen() -> None:
+    body = {"messages": [{"role": "user", "content": "hello"}], "metadata": {"lethal dose": "x"}}
+
+    assert Guard([DENY], "chat").ask(DENY, body).verdict == "blocked"
