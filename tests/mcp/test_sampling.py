@@ -10,6 +10,8 @@ from mcp import types
 
 from runtime.mcp.sampling import UnsayableError, chat_body, preferences, result
 
+pytestmark = pytest.mark.slow
+
 
 def asked(*messages: types.SamplingMessage, **rest: Any) -> types.CreateMessageRequestParams:
     return types.CreateMessageRequestParams(messages=list(messages), max_tokens=64, **rest)

@@ -22,6 +22,8 @@ from urllib3.exceptions import ProtocolError
 
 from runtime.stub import Fault, StubServer, running_stub, tokens
 
+pytestmark = pytest.mark.slow
+
 ASKS = "How is the weather in Oslo?"
 ASKED_TOKENS = tokens(ASKS)
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}

@@ -18,6 +18,8 @@ from runtime.openapi import FILE, text
 from runtime.stub import Fault
 from tests.runtime.served import FIRST, HELLO, SECOND, Running, served
 
+pytestmark = pytest.mark.slow
+
 TOOL = {"name": "weather", "description": "of a town", "input_schema": {"type": "object"}}
 
 
