@@ -4,6 +4,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -16,8 +17,9 @@ from designer.ir import Ref, Routing, Target, walk
 from runtime.driver import Done
 from runtime.keys import check, has_keys
 from runtime.ledger import Billed, Ledger, Row, cost_nano_usd, usage_of, usd_text
+from runtime.limits.alerts import Alerts
 from runtime.limits.allowed import allowed_to
-from runtime.limits.binding import Rule, of_allowed, of_configuration
+from runtime.limits.binding import Rule, of_allowed, of_configuration, of_request
 from runtime.limits.bounds import MAX_TOKENS_WORD, Terms
 from runtime.limits.counting import LEASE_S, Counting
 from runtime.limits.tab import UNKNOWN, Attempted, Priced, Rules, Spent, Tab
@@ -61,10 +63,13 @@ class Books:
         ledger: Ledger | None = None,
         zone: ZoneInfo | None = None,
         fails_open: bool = False,
+        max_request_usd: Decimal | None = None,
         lease_s: float = LEASE_S,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         """What is used up is counted in the state file, or where `counters` say.
+
+        `max_request_usd` is the most that any one request may cost.
 
         Raises StateError when the file cannot be used.
         """
@@ -74,6 +79,7 @@ class Books:
         self._ledger = ledger or Ledger(database, writer)
         self._keys: sqlite3.Connection = connect(path)
         self.deployments = deployments
+        self.max_request_usd = max_request_usd
         self._windows = Windows(zone or ZoneInfo("UTC"))
         self._configured: Mapping[tuple[str, str], Sequence[Rule]] = {}
         self._routing = Routing((), ())
@@ -85,6 +91,7 @@ class Books:
             fails_open=fails_open,
             lease_s=lease_s,
         )
+        self.alerts: Final = Alerts(self._counting)
 
     def bind(self, routing: Routing) -> None:
         """Keep the limits of this configuration from now on, and settle what dead processes left."""
@@ -143,9 +150,12 @@ class Books:
             self._counting,
             self._windows,
             note,
+            self.alerts,
         )
 
     def _own(self, caller: Caller, route: str) -> Iterator[Rule]:
+        if self.max_request_usd is not None:
+            yield of_request(self.max_request_usd)
         for whose in (("all", ""), ("route", route), ("team", caller.team)):
             yield from self._configured.get(whose, ())
         if caller is not ANYBODY:

@@ -8,6 +8,7 @@ new configuration is, and whether it is any good, is the caller's affair.
 import asyncio
 import signal
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Final, Literal
 
@@ -29,7 +30,11 @@ _LOOKS_EVERY_S: Final = 0.02
 
 
 async def renew(
-    app: App, program: Program, found: Mapping[str, Endpoint], deployments: Mapping[str, Priced]
+    app: App,
+    program: Program,
+    found: Mapping[str, Endpoint],
+    deployments: Mapping[str, Priced],
+    max_request_usd: Decimal | None = None,
 ) -> None:
     """From now on `app` answers by `program`. Raises UsageError, and changes nothing, if it cannot."""
     old = app.driver
@@ -38,6 +43,7 @@ async def renew(
     staged, kept = await asyncio.to_thread(cached, program, old.kept)
     # Deployments that are gone are still owed for by what is in flight.
     app.books.deployments = {**app.books.deployments, **deployments}
+    app.books.max_request_usd = max_request_usd
     app.books.bind(program.routing)
     same = (old.upstream, old.clock, old.draws, old.sleep)
     app.take(Driver(staged, old.world, found, *same, kept, old.names))

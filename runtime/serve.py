@@ -161,6 +161,7 @@ async def running(
     asks = Authorized(upstream)
     driver = Driver(program, World(), found, asks, time.monotonic, draws, kept=kept, names=names)
     metrics = Metrics()
+    books.alerts.heard = metrics.alerted
     app = App(driver, books, time.time, restores, (metrics, *listeners), metrics)
     listening = listening or listen(host, port)
     config = uvicorn.Config(

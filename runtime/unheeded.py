@@ -32,11 +32,6 @@ def _of(kind: str, *names: str) -> tuple[str, ...]:
 
 UNHEEDED: tuple[Unheeded, ...] = (
     Unheeded(
-        _of("Budget", "alert"),
-        lambda routing: any(budget.alert is not None for budget in routing.budgets),
-        "alerts of budgets: nobody is told before requests are refused",
-    ),
-    Unheeded(
         ("Deployment.quota", *_of("Quota", "rpm", "tpm", "parallel")),
         _deployments("quota"),
         "quotas: the provider's own 429 is what says that one is reached",

@@ -6,6 +6,7 @@ import os
 import signal
 import tempfile
 from collections.abc import Callable, Coroutine, Mapping
+from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -130,7 +131,9 @@ class Kept(Struct, frozen=True):
         """Without what a database's address may hold besides: a password."""
         return str(self.state) if self.ledger is None else "in PostgreSQL"
 
-    def books(self, priced: "Mapping[str, Priced]") -> "Books":
+    def books(
+        self, priced: "Mapping[str, Priced]", max_request_usd: Decimal | None = None
+    ) -> "Books":
         from runtime.books import Books
 
         ledger, counters = None, None
@@ -152,6 +155,7 @@ class Kept(Struct, frozen=True):
             ledger=ledger,
             zone=self.zone,
             fails_open=self.fails_open,
+            max_request_usd=max_request_usd,
         )
 
     def check(self) -> None:
@@ -188,6 +192,16 @@ def with_its_limits(config: Config) -> Routing:
 
     asked = with_policies(routing, read_kept(config.profile))
     return replace(routing, budgets=asked.budgets, rate_limits=asked.rate_limits)
+
+
+def max_request_usd(config: Config) -> Decimal | None:
+    """The most that one request may cost, by the profile beside it: no gateway has a word for it."""
+    if not config.profile:
+        return None
+    from designer.profile.kept import read_kept
+
+    most = read_kept(config.profile).cost.max_per_request
+    return None if most is None else most.usd
 
 
 class Serving(Struct, frozen=True):
@@ -321,7 +335,7 @@ async def serve_until_told(
             assert server is not None
             server.add_fault(fault, after_s)
         found, told = _endpoints(config, server)
-        books = serving.kept.books(priced(config))
+        books = serving.kept.books(priced(config), max_request_usd(config))
         where = (serving.host, serving.port, server, (*told, *notes(telemetry)), listening)
         telling = listeners(telemetry, serving.log)
         names = await _names(serving.ner)
@@ -405,7 +419,8 @@ async def _reload(service: "Service", serving: Serving) -> None:
             click.echo(f"{serving.path} is broken: the old configuration goes on", err=True)
             return
         found, _ = _endpoints(config, service.stub)
-        await renew(service.app, _program(config), found, priced(config))
+        most = max_request_usd(config)
+        await renew(service.app, _program(config), found, priced(config), most)
     except DesignerError as error:
         click.echo(f"{serving.path} is not taken, the old one goes on: {error}", err=True)
         return

@@ -1,6 +1,7 @@
 """Which budgets and rate limits bind a request: those of the configuration, and those of its caller.
 
-A budget that goes on once it is spent refuses nothing and is not counted here: the ledger has it.
+A budget that goes on once it is spent refuses nothing: it is counted where somebody wants to be told
+of it, and else the ledger has it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,12 +9,15 @@ from decimal import Decimal
 from typing import Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from designer.ir import Budget, RateLimit
 from runtime.limits.windows import Span, Windows
 from runtime.state.base import Account
 
 _NANO: Final = 1_000_000_000
+_NO_CAP: Final = 2**62
+"""Of a budget that refuses nothing."""
 
 Unit = Literal["usd", "requests", "tokens"]
 
@@ -44,6 +48,9 @@ class Bind(Struct, frozen=True):
     words: str
     """Whose it is and how much, for people: `team web: 30 USD/day`."""
     downgrades: bool = False
+    refuses: bool = True
+    alert: int | None = None
+    """How much is spent when somebody is told."""
 
 
 class Rule(Struct, frozen=True):
@@ -56,13 +63,15 @@ class Rule(Struct, frozen=True):
     cap: int
     words: str
     downgrades: bool = False
+    refuses: bool = True
+    alert: int | None = None
 
     def bind(self, windows: Windows, at_ms: int) -> Bind:
         assert self.per != "request"
         starts_ms, ends_ms = windows.at(self.per, at_ms)
         name = f"{self.scope}:{self.of}:{self.unit}/{self.per}"
-        account = Account(name, starts_ms, ends_ms, self.cap)
-        return Bind(account, self.unit, self.words, self.downgrades)
+        account = Account(name, starts_ms, ends_ms, self.cap if self.refuses else _NO_CAP)
+        return Bind(account, self.unit, self.words, self.downgrades, self.refuses, self.alert)
 
 
 def of_configuration(
@@ -71,19 +80,30 @@ def of_configuration(
     """By (scope, of)."""
     found: dict[tuple[str, str], list[Rule]] = {}
     for budget in budgets:
-        if budget.refuses:
-            rule = _money(budget.scope, budget.of, budget.limit_usd, budget.per, budget.downgrades)
-            found.setdefault((budget.scope, budget.of), []).append(rule)
+        if budget.refuses or budget.alert is not None:
+            found.setdefault((budget.scope, budget.of), []).append(_of_budget(budget))
     for limit in limits:
         rates = _rates(limit.scope, limit.of, limit.rpm, limit.tpm)
         found.setdefault((limit.scope, limit.of), []).extend(rates)
     return found
 
 
+def of_request(max_usd: Decimal) -> Rule:
+    """What any one request may cost, whoever asks."""
+    return _money("all", "", max_usd, "request", downgrades=False)
+
+
 def of_allowed(allowed: Allowed) -> Iterator[Rule]:
     for budget in allowed.budgets:
         yield _money(allowed.scope, allowed.name, budget.limit_usd, budget.per, budget.downgrades)
     yield from _rates(allowed.scope, allowed.name, allowed.rpm, allowed.tpm)
+
+
+def _of_budget(budget: Budget) -> Rule:
+    rule = _money(budget.scope, budget.of, budget.limit_usd, budget.per, budget.downgrades)
+    alert = budget.alert
+    at = None if alert is None else int(budget.limit_usd * Decimal(str(alert)) * _NANO)
+    return replace(rule, refuses=budget.refuses, alert=at)
 
 
 def _money(

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from runtime.state.base import Counters, Lease, Orphan, Short, StateError, Want
+from runtime.state.base import Account, Counters, Lease, Orphan, Short, StateError, Want
 
 LEASE_S: Final = 30.0
 """How long a killed process's holds stay with it. Renewed three times as often."""
@@ -69,6 +69,11 @@ class Counting:
             self._unsettled[id_] = amounts
             self.tell_lost(error)
 
+    async def spent(self, account: Account) -> int:
+        """Raises StateError when the count cannot be reached."""
+        spent, _ = await self._counters.used(account)
+        return spent
+
     async def close(self) -> None:
         if self._pulse is not None:
             self._pulse.cancel()
@@ -105,13 +110,17 @@ class Counting:
         """A restart on the same host need not wait for leases to run out."""
         for orphan in await self._counters.orphans(_NEVER_MS):
             if _has_died(orphan.owner):
-                await self._counters.settle(orphan.id, await self._bury(orphan))
+                await self._counters.settle(orphan.id, await self._buried(orphan))
 
     async def _bury_orphans(self) -> None:
         for orphan in await self._counters.orphans(self._now_ms()):
             if orphan.id not in self._unsettled:
-                await self._counters.settle(orphan.id, await self._bury(orphan))
+                await self._counters.settle(orphan.id, await self._buried(orphan))
         await self._counters.forget(self._now_ms() - _KEPT_MS)
+
+    async def _buried(self, orphan: Orphan) -> Mapping[str, int]:
+        """What it used. What was held without a note was no request, and is booked nowhere."""
+        return await self._bury(orphan) if orphan.note else orphan.amounts
 
     def _lease(self) -> Lease:
         return Lease(self._owner, self._now_ms() + round(self._lease_s * 1000))

@@ -12,10 +12,12 @@ from msgspec import Struct
 from designer.catalog import Price
 from designer.engine.events import Ended, Event, Failed, Usage
 from runtime.ledger import cost_nano_usd, usage_of, usd_text, written_tokens
+from runtime.limits.alerts import Alerts
 from runtime.limits.binding import Bind, Rule, Unit
 from runtime.limits.bounds import (
     Bound,
     Terms,
+    asked_for,
     asks_priority,
     bound_of,
     input_bound,
@@ -130,6 +132,7 @@ class Tab:
         counting: Counting,
         windows: Windows,
         note: Callable[[], str],
+        alerts: Alerts,
     ) -> None:
         """`candidates` are the deployments that its route can lead to."""
         self.id: Final = id_
@@ -144,6 +147,9 @@ class Tab:
         self._counting = counting
         self._windows = windows
         self._note = note
+        self._alerts = alerts
+        self._alerting: set[Bind] = set()
+        """Budgets that something was held of and that somebody wants to be told of."""
         self._binds = [r.bind(windows, at_ms) for r in rules.own if r.per != "request"]
         self._held: dict[str, tuple[Bind, str]] = {}
         """By account: its limit, and whose attempts count; empty for those of the whole request."""
@@ -197,6 +203,7 @@ class Tab:
             held, self._held = self._held, {}
             amounts = {name: self._used(bind, of) for name, (bind, of) in held.items()}
             await self._counting.settle(self.id, amounts)
+            await self._alerts.look(self._alerting)
 
     def _used(self, bind: Bind, deployment: str) -> int:
         attempts = [a for a in self.attempts if not deployment or a.deployment == deployment]
@@ -212,7 +219,7 @@ class Tab:
 
     def _problem(self, prices: Sequence[int], tokens: Sequence[int]) -> Refusal | None:
         """What no waiting helps against."""
-        units = {rule.unit for rule in self._rules.own}
+        units = {rule.unit for rule in self._rules.own if rule.refuses}
         if "usd" in units and not prices:
             return Refusal(402, "budget", f"{_UNBOUNDED} cost: a budget cannot be kept")
         if "tokens" in units and not tokens:
@@ -220,8 +227,7 @@ class Tab:
         for rule in self._rules.own:
             least = min(prices, default=0) if rule.downgrades else max(prices, default=0)
             if rule.per == "request" and least > rule.cap:
-                said = f"{rule.words}: this request may cost {usd_text(least)} USD"
-                return Refusal(402, "budget", said)
+                return _too_dear(rule, least, self._body)
         return None
 
     async def _reserve(self, dearest: int, cheapest: int, tokens: int) -> str | None:
@@ -235,10 +241,12 @@ class Tab:
     ) -> list[tuple[Bind, str, int]]:
         """`cheapest` is what budgets are asked for that make do with cheaper deployments."""
         amounts: dict[Unit, int] = {"usd": money, "tokens": tokens, "requests": 1}
-        wants = [(bind, "", amounts[bind.unit]) for bind in self._binds]
+        wants = [
+            (bind, "", amounts[bind.unit]) for bind in self._binds if bind.refuses or money > 0
+        ]
         if cheapest is None:
             return wants
-        is_less = [bind.downgrades and bind.unit == "usd" for bind in self._binds]
+        is_less = [bind.downgrades and bind.unit == "usd" for bind, _, _ in wants]
         return [
             (bind, of, cheapest if less else amount)
             for (bind, of, amount), less in zip(wants, is_less, strict=True)
@@ -249,7 +257,7 @@ class Tab:
     async def _has_room(self, attempt: Attempted) -> bool:
         own = self._rules.of_deployment(attempt.deployment)
         binds = [rule.bind(self._windows, self.at_ms) for rule in own]
-        units = {bind.unit for bind in (*self._binds, *binds)}
+        units = {rule.unit for rule in (*self._rules.own, *own) if rule.refuses}
         bound, worst = attempt.bound(), attempt.worst_nano_usd()
         if "usd" in units and worst is None:
             said = f"{_UNBOUNDED} cost at {attempt.deployment}: a budget cannot be kept"
@@ -259,16 +267,30 @@ class Tab:
             said = f"{_UNBOUNDED} take at {attempt.deployment}: a limit cannot be kept"
             self.refusal = Refusal(429, "limit", said)
             return False
+        refusal = self._beyond_a_request(worst or 0)
+        if refusal is not None:
+            self.refusal = refusal
+            return False
         more: dict[Unit, int] = {"usd": worst or 0, "tokens": bound.tokens or 0, "requests": 1}
-        wants = [(bind, "", self._needed(bind, "", more)) for bind in self._binds]
-        wants += [
-            (bind, attempt.deployment, self._needed(bind, attempt.deployment, more))
-            for bind in binds
+        places = [(bind, "") for bind in self._binds]
+        places += [(bind, attempt.deployment) for bind in binds]
+        wants = [
+            (bind, of, self._needed(bind, of, more))
+            for bind, of in places
+            if bind.refuses or worst is not None
         ]
         denied = await self._hold(wants)
         if denied is not None:
             self.refusal = denied.refusal
         return denied is None
+
+    def _beyond_a_request(self, worst: int) -> Refusal | None:
+        """Where earlier attempts may have been billed and this one is not to be paid for besides."""
+        before = sum(attempt.spent().cost_nano_usd or 0 for attempt in self.attempts)
+        for rule in self._rules.own:
+            if rule.per == "request" and before + worst > rule.cap:
+                return _too_dear(rule, before + worst, self._body)
+        return None
 
     def _needed(self, bind: Bind, deployment: str, more: Mapping[Unit, int]) -> int:
         """What earlier attempts may have used, and the most that the next one can."""
@@ -287,11 +309,13 @@ class Tab:
             short = await self._counting.hold(self.id, asked, self._note())
         except StateError as error:
             self._counting.tell_lost(error)
-            self.is_counted = not self._counting.fails_open
+            refuses = any(bind.refuses for bind, _, _ in wants)
+            self.is_counted = refuses and not self._counting.fails_open
             said = f"limits cannot be counted just now: {error}"
             return _Denied(None, Refusal(503, "state", said, _SOON_S)) if self.is_counted else None
         if short is None:
             self._held |= {bind.account.name: (bind, of) for bind, of, _ in wants}
+            self._alerting |= {bind for bind, _, _ in wants if bind.alert is not None}
             return None
         bind = next(bind for bind, _, _ in wants if bind.account == short.account)
         return _Denied(bind, self._no_room(bind, short))
@@ -320,6 +344,12 @@ class _Denied(Struct, frozen=True):
     bind: Bind | None
     """None: the count cannot be reached."""
     refusal: Refusal
+
+
+def _too_dear(rule: Rule, cost: int, body: Body) -> Refusal:
+    said = f"{rule.words}: this request may cost {usd_text(cost)} USD"
+    hint = "" if asked_for(body) else "; it sets no max_tokens"
+    return Refusal(402, "budget", said + hint)
 
 
 _UNBOUNDED: Final = "nobody knows what this request can"

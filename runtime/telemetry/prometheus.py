@@ -10,6 +10,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from runtime.limits.binding import Bind
 from runtime.telemetry.record import Record
 
 CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
@@ -59,6 +60,12 @@ class Metrics:
         self._redactions = Counter(
             "designer_redactions", "Values taken out.", ("route",), registry=registry
         )
+        self._alerts = Counter(
+            "designer_budget_alerts",
+            "Windows in which a budget passed its alert share.",
+            ("budget",),
+            registry=registry,
+        )
         self._took = Histogram(
             "designer_request_seconds",
             "From a request's arrival to the end of its answer.",
@@ -92,6 +99,9 @@ class Metrics:
             self._unpriced.labels(route, by).inc()
         elif by:
             self._cost.labels(route, by).inc(float(record.cost_usd))
+
+    def alerted(self, budget: Bind) -> None:
+        self._alerts.labels(budget.words).inc()
 
     def text(self) -> bytes:
         """Of all workers, where there are several."""

@@ -1,5 +1,6 @@
 """`designer serve --stub-only`: a scenario's faults, over HTTP, for any gateway."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -113,7 +114,7 @@ def test_options_that_do_not_go_together_are_told(
 
 
 def test_the_runtime_keeps_the_budgets_that_its_gateway_has_no_word_for(tmp_path: Path) -> None:
-    from designer.cli.serving import with_its_limits
+    from designer.cli.serving import max_request_usd, with_its_limits
 
     profile = resources.example("eu-support")
     (tmp_path / "p.yaml").write_text(profile, encoding="utf-8")
@@ -126,6 +127,7 @@ def test_the_runtime_keeps_the_budgets_that_its_gateway_has_no_word_for(tmp_path
     assert [(b.scope, b.per, b.limit_usd) for b in with_its_limits(config).budgets] == [
         ("all", "month", 6000)
     ]
+    assert max_request_usd(config) == Decimal("0.05")
 
 
 def test_a_time_zone_that_is_none_is_exit_2(

@@ -370,6 +370,52 @@ def test_keys_users_teams_and_projects_have_limits_of_their_own(tmp_path: Path) 
     served(tmp_path, test, wall_clock=lambda: 1_800_000_003.0)
 
 
+def test_no_request_may_cost_more_than_the_profile_allows(tmp_path: Path) -> None:
+    async def test(it: Running) -> None:
+        refused, open_, good = (
+            await _ask(it),
+            await _ask(it, max_tokens=None),
+            await _ask(it, max_tokens=5),
+        )
+
+        assert [a.status_code for a in (refused, open_, good)] == [402, 402, 200]
+        said = refused.json()["error"]["message"]
+        assert said.startswith("everybody: 0.0006 USD/request: this request may cost 0.00")
+        assert open_.json()["error"]["message"].endswith(" USD; it sets no max_tokens")
+        assert "retry-after" not in refused.headers
+        assert len(it.stub.received) == 1
+        assert [row["status"] for row in it.rows()] == [402, 402, 200]
+
+    served(tmp_path, test, max_request_usd=Decimal("0.0006"))
+
+
+def test_a_try_that_may_have_been_billed_counts_for_what_its_request_may_cost(
+    tmp_path: Path,
+) -> None:
+    async def test(it: Running) -> None:
+        it.stub.add_fault(Fault("reset", deployment=FIRST))
+        refused = await _ask(it)
+
+        assert refused.status_code == 402
+        assert "0.0012 USD/request" in refused.json()["error"]["message"]
+        assert [bill.deployment for bill in it.stub.bills] == [FIRST]
+        assert it.rows()[0]["cost_nano_usd"] <= 1_200_000
+
+    served(tmp_path, test, max_request_usd=Decimal("0.0012"))
+
+
+def test_what_has_no_price_is_not_asked_where_a_request_is_limited(tmp_path: Path) -> None:
+    async def test(it: Running) -> None:
+        known = it.service.app.books.deployments
+        unpriced = replace(known[FIRST], price=None)
+        it.service.app.books.deployments = {**known, FIRST: unpriced}
+        answer = await _ask(it)
+
+        assert answer.headers["x-designer-served-by"] == SECOND
+
+    served(tmp_path, test, max_request_usd=Decimal(1))
+
+
 def test_what_is_allowed_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     allowed = Allowed("team", "web", (Allowance(Decimal("30.50"), "day", True),), 600, None)
 

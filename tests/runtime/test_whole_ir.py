@@ -249,7 +249,7 @@ PROBES: dict[str, Probe] = {
 _RAILS = (
     "acted on in runtime/guard.py and runtime/redact/, tested in test_serve.py and test_redact.py"
 )
-_LIMITS = "kept in runtime/limits/, tested in test_limits.py and test_money_laws.py"
+_LIMITS = "kept in runtime/limits/, tested in test_limits.py, test_alerts.py and test_money_laws.py"
 _CACHES = "acted on in runtime/cache/, tested in test_cache.py and test_semantic_cache.py"
 _TELEMETRY = "acted on in runtime/telemetry/build.py, tested in test_telemetry.py"
 ELSEWHERE: dict[str, str] = {
@@ -259,7 +259,7 @@ ELSEWHERE: dict[str, str] = {
     "Team.region": "test_a_team_asks_only_for_its_own_routes_by_its_own_names_from_its_own_region",
     "Routing.budgets": _LIMITS,
     "Routing.rate_limits": _LIMITS,
-    **{f"Budget.{field.name}": _LIMITS for field in fields(ir.Budget) if field.name != "alert"},
+    **{f"Budget.{field.name}": _LIMITS for field in fields(ir.Budget)},
     **{f"RateLimit.{field.name}": _LIMITS for field in fields(ir.RateLimit)},
     "Routing.guardrails": _RAILS,
     "Routing.caches": _CACHES,
