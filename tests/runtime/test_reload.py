@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,10 @@ from msgspec.structs import replace
 from designer.conform.processes import free_port
 from designer.engine.call import Program
 from designer.gateways.reference import REFERENCE
-from designer.ir import Cache, Chain, Rung, Target
+from designer.ir import Budget, Cache, Chain, RateLimit, Rung, Target
+from runtime.ledger import usd_text
 from runtime.reload import drain, mark, renew
+from runtime.state import connect
 from runtime.stub import Fault
 from runtime.stub.threaded import running_stub
 from tests.runtime.served import FIRST, HELLO, SECOND, Running, served, two_deployments
@@ -99,6 +103,74 @@ def test_kept_answers_outlive_a_reload_that_does_not_concern_them(tmp_path: Path
         assert (await post(it)).headers["x-designer-cache"] == "miss"
 
     served(tmp_path, test, cached)
+
+
+def limited(usd: str, *limits: RateLimit) -> Program:
+    budget = Budget("route", "chat", Decimal(usd), "year")
+    return Program(replace(two_deployments(), budgets=(budget,), rate_limits=limits), REFERENCE)
+
+
+def spent_and_held(it: Running) -> tuple[int, int]:
+    with closing(connect(it.state)) as db:
+        rows = db.execute("SELECT spent, held FROM accounts WHERE name = 'route:chat:usd/year'")
+        (found,) = rows.fetchall()
+        return int(found[0]), int(found[1])
+
+
+def test_the_new_limits_bind_and_what_was_spent_stays_spent(tmp_path: Path) -> None:
+    async def test(it: Running) -> None:
+        assert (await post(it, max_tokens=50)).status_code == 200
+        spent, _ = spent_and_held(it)
+
+        await renewed(it, limited("0.0008"))
+        refused = await post(it, max_tokens=50)
+        assert refused.status_code == 402
+        said = refused.json()["error"]["message"]
+        assert said.startswith("route chat: 0.0008 USD/year: ")
+        assert f"{usd_text(spent)} USD used" in said
+
+        await renewed(it, limited("1", RateLimit("route", "chat", rpm=1)))
+        assert [(await post(it, max_tokens=50)).status_code for _ in range(2)] == [200, 429]
+        assert spent_and_held(it)[0] > spent
+
+    at_s = 1_800_000_003.0
+    served(tmp_path, test, limited("1").routing, wall_clock=lambda: at_s)
+
+
+def test_what_one_request_may_cost_is_renewed_too(tmp_path: Path) -> None:
+    async def test(it: Running) -> None:
+        app = it.service.app
+        for most, status in ((Decimal("0.0001"), 402), (None, 200)):
+            endpoints, known = app.driver.endpoints, app.books.deployments
+            await renew(app, app.driver.program, endpoints, known, most)
+            assert (await post(it, max_tokens=50)).status_code == status
+
+    served(tmp_path, test)
+
+
+def test_a_deployment_that_is_gone_is_still_settled(tmp_path: Path) -> None:
+    async def test(it: Running) -> None:
+        it.stub.add_fault(Fault("slow_first_token", deployment=FIRST, delay_s=0.3))
+        asking = await began(it)
+        app, whole = it.service.app, limited("100").routing
+        chat = replace(whole.routes[0], node=Target(SECOND))
+        left = tuple(d for d in whole.deployments if d.id != FIRST)
+        without = Program(
+            replace(whole, routes=(chat, whole.routes[1]), deployments=left), REFERENCE
+        )
+        found = {id_: one for id_, one in app.driver.endpoints.items() if id_ != FIRST}
+        known = {id_: one for id_, one in app.books.deployments.items() if id_ != FIRST}
+        await renew(app, without, found, known)
+        answer = await asking
+
+        assert answer.headers["x-designer-served-by"] == FIRST
+        (row,) = it.rows()
+        assert (row["deployment"], row["is_estimated"]) == (FIRST, 0)
+        assert spent_and_held(it) == (row["cost_nano_usd"], 0)
+        assert row["cost_nano_usd"] > 0
+        assert (await post(it, max_tokens=50)).headers["x-designer-served-by"] == SECOND
+
+    served(tmp_path, test, limited("100").routing)
 
 
 def test_what_is_about_to_stop_is_not_ready_and_ends_what_it_began(tmp_path: Path) -> None:
