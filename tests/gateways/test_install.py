@@ -21,10 +21,12 @@ def test_a_second_install_changes_nothing() -> None:
     done = install()
 
     assert done.returncode == 0, done.stderr
-    assert done.stderr.splitlines() == [
+    litellm, portkey, servers = done.stderr.splitlines()
+    assert (litellm, portkey) == (
         "gateways: litellm is up to date",
         "gateways: portkey is up to date",
-    ]
+    )
+    assert servers == "gateways: servers are there" or "tests will be skipped" in servers
     assert [stamp.stat().st_mtime_ns for stamp in stamps] == before
 
 
