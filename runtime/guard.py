@@ -279,7 +279,9 @@ class Guard:
         if not rails or not name:
             return name
         named = self._named or nobody
-        if not self._is_unread and not any(
+        # Of a request that was refused before its names were looked for, any word may be one.
+        may_be_a_name = self._is_unread or (self._names is not None and self._named is None)
+        if not may_be_a_name and not any(
             find(name, _found_by(rail), named=named) for rail in rails
         ):
             return name

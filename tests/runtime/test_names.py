@@ -14,16 +14,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 import httpx
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from designer.cli import run
 from designer.errors import UsageError
-from designer.ir import Guardrail
+from designer.ir import Guardrail, RateLimit
 from runtime.guard import Guard, Inspection
 from runtime.names import Analyzer, NameFinder, name_finder, need_model, notes
-from tests.runtime.served import runtime_on
+from tests.runtime.served import HELLO, runtime_on, two_deployments
 
 NAMES = {
     "Anna Schmidt": "PERSON",
@@ -123,6 +124,14 @@ def test_a_name_has_the_same_placeholder_wherever_it_stands() -> None:
     assert inspection.found == 5
     assert guard.alias("Anna Schmidt").startswith("anon-")
     assert guard.alias("team a") == "team a"
+
+
+def test_whoever_asks_in_a_request_whose_names_nobody_looked_for_is_not_written_down() -> None:
+    finder = NameFinder(Known(), "en")
+    guard = Guard([PII], "chat", names=finder)
+    finder.close()
+
+    assert guard.alias("Anna Schmidt").startswith("anon-")
 
 
 def test_a_rail_that_blocks_blocks_names() -> None:
@@ -248,3 +257,23 @@ def test_presidio_with_a_model_of_spacys_finds_what_the_model_finds(tmp_path: Pa
 
     said = inspection.body["messages"][0]["content"]
     assert said == "[PERSON_1] of Acme lives in [LOCATION_1]."
+
+
+def test_a_name_in_a_request_that_was_refused_unread_is_not_in_the_ledger(tmp_path: Path) -> None:
+    async def ask() -> list[dict[str, Any]]:
+        limited = msgspec.structs.replace(
+            two_deployments(), guardrails=(PII,), rate_limits=(RateLimit("all", "", rpm=1),)
+        )
+        async with (
+            runtime_on(tmp_path, limited, names=NameFinder(Known(), "en")) as it,
+            httpx.AsyncClient() as client,
+        ):
+            body = {"model": "chat", "messages": HELLO, "user": "Anna Schmidt"}
+            for _ in range(2):
+                await client.post(f"{it.service.url}/v1/chat/completions", json=body)
+            return it.rows()
+
+    rows = asyncio.run(ask())
+
+    assert [row["status"] for row in rows] == [200, 429]
+    assert "Anna" not in repr(rows)
