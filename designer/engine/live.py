@@ -21,7 +21,6 @@ from designer.engine.events import (
     Request,
     Reserve,
     Reserved,
-    Send,
     Wait,
     Woke,
 )
@@ -91,7 +90,7 @@ class Live:
     def _command(self, command: Next) -> Command:
         call = self.call
         if command is SEND:
-            return Send(self.deployment, call.timeout_s, call.first_token_s, call.left_s)
+            return call.send
         if command is LISTEN:
             return Listen(call.holds_back)
         if command is WAIT:

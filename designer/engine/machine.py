@@ -24,6 +24,7 @@ from designer.engine.events import (
     Effect,
     Missed,
     Request,
+    Send,
     Turned,
     Usage,
 )
@@ -40,6 +41,7 @@ from designer.engine.program import (
     Path,
     Table,
     Trial,
+    Way,
 )
 from designer.engine.screens import Throughput, answered, screened, sent
 from designer.engine.semantics import Phase, status_of
@@ -87,6 +89,8 @@ class Call(Struct, eq=False):
     rail: int = 0
     """Which guardrail of the stage is asked."""
     stack: list[Frame] = []
+    way: Way | None = None
+    """How it came where it is, while nothing has failed; the stack is empty then."""
     deployment: int = -1
     """The one asked last."""
     is_asking: bool = False
@@ -103,9 +107,7 @@ class Call(Struct, eq=False):
     served_status: int = 200
 
     # --- What it asks for ---
-    timeout_s: float | None = None
-    first_token_s: float | None = None
-    left_s: float | None = None
+    send: Send = Send("", None)
     wait_s: float = 0.0
     jitter_s: float = 0.0
 
@@ -151,6 +153,12 @@ class Machine:
         routes = compiled.routing.routes if self.semantics.sticks else ()
         self._sticky = {route.name: route.sticky for route in routes if route.sticky != "none"}
         """By route, what keeps a caller to one child of a pool."""
+        deployments, one_limit = compiled.deployments, self.semantics.one_stream_limit
+        self._sends = tuple(
+            tuple(_send_to(deployment, streams and one_limit) for deployment in deployments)
+            for streams in (False, True)
+        )
+        """For requests that are not streamed and that are, without a deadline."""
         self._may_skip = any(row.skips for row in self.semantics.rows)
         self._effects: list[Effect] = []
         self._blamed: dict[int, int] = {}
@@ -176,8 +184,7 @@ class Machine:
             call.status, call.told_by = call.served_status, call.served_by
             return FINISH
         if stage == "route":
-            assert call.route.table is not None
-            return self._enter(call, call.route.table)
+            return self._set_out(call, call.route)
         if stage == "cache":
             return LOOKUP
         if stage == "reserve":
@@ -240,8 +247,7 @@ class Machine:
         health.latencies.append((at, at - call.sent_s))
         call.served_by, call.served_status = call.deployment, status
         call.stack.clear()
-        call.stage += 1
-        return self._over(self._stage(call))
+        return self._next_stage(call)
 
     def _thrown_away(self, call: Call, status: int, tokens: int) -> Next:
         failure, id_ = str(status), self._ids[call.deployment]
@@ -272,6 +278,8 @@ class Machine:
         if again is not row:
             fault = Fault(*told, again, fault.deployment, alone, opened)
         call.first, call.last = call.first or fault, fault
+        if call.way is not None:
+            call.stack, call.way = [Frame(table) for table in call.way.inside], None
         if call.phase == "content" or again.silent:
             return self._over(self._finish(call, in_band=True))
         return self._over(self._unwind(call, fault))
@@ -343,6 +351,16 @@ class Machine:
         return requests >= rule.least_requests and failed / requests > rule.share
 
     # --- Down the tree ----------------------------------------------------------------------------
+
+    def _set_out(self, call: Call, path: Path) -> Next:
+        way = path.way
+        if way is not None and self.at >= self._all_well_from:
+            index = self._picked(call, way.choice, _NOBODY)
+            if index is not None:
+                call.way = way
+                return self._send(call, way.choice.asks[index])
+        assert path.table is not None
+        return self._enter(call, path.table)
 
     def _enter(self, call: Call, table: Table) -> Next:
         while True:
@@ -497,23 +515,19 @@ class Machine:
         assert asked is not None
         if asked.attempts_limit is not None and call.attempts >= asked.attempts_limit:
             return self._give_up(call, "attempts")
-        deployment = self.compiled.deployments[number]
-        timeout_s, first_token_s = deployment.timeout_s, deployment.first_token_s
-        if call.request.stream and self.semantics.one_stream_limit:
-            timeout_s = first_token_s = timeout_s if first_token_s is None else first_token_s
-        left_s = None
+        send = self._sends[call.request.stream][number]
         if asked.deadline_s is not None:
             left_s = call.began_s + asked.deadline_s - self.at
             if left_s <= 0:
                 return self._give_up(call, "deadline")
-            if timeout_s is None or left_s < timeout_s:
-                timeout_s = left_s
-        call.timeout_s, call.first_token_s, call.left_s = timeout_s, first_token_s, left_s
+            timeout_s = left_s if send.timeout_s is None else min(send.timeout_s, left_s)
+            send = Send(send.deployment, timeout_s, send.first_token_s, left_s)
+        call.send = send
         call.deployment, call.is_asking, call.sent_s = number, True, self.at
         call.phase = "headers"
         call.attempts += 1
         if self._screens:
-            self._effects += sent(self._screens, deployment.id, self.at)
+            self._effects += sent(self._screens, send.deployment, self.at)
         # Last in its step, so that nothing in it sees the World with this attempt already on its way.
         health = self._health[number] or self._health_of(number)
         health.in_flight += 1
@@ -727,6 +741,13 @@ class Machine:
 
 
 _NOBODY: frozenset[int] = frozenset()
+
+
+def _send_to(deployment: Deployment, has_one_limit: bool) -> Send:
+    timeout_s, first_token_s = deployment.timeout_s, deployment.first_token_s
+    if has_one_limit:
+        timeout_s = first_token_s = timeout_s if first_token_s is None else first_token_s
+    return Send(deployment.id, timeout_s, first_token_s)
 
 
 def _below(table: Ask | Choice) -> tuple[int, ...]:

@@ -123,6 +123,16 @@ class Jump(Struct, frozen=True):
     to: "Path"
 
 
+class Way(Struct, frozen=True):
+    """Down a route's tree to its first pool of deployments, where nothing on the way has to be decided.
+
+    What it passes by is `inside`, outermost first: until something fails, nobody has to know of it.
+    """
+
+    inside: tuple["Again | Ladder", ...]
+    choice: Choice
+
+
 Table = Ask | Choice | Again | Ladder | Fork | Trial | Jump
 
 
@@ -132,6 +142,7 @@ class Path(Struct, eq=False):
     name: str
     route: Route | None = None
     table: Table | None = None
+    way: Way | None = None
     group: tuple[int, ...] = ()
     """All its deployments."""
     stages: tuple[tuple[Stage, tuple[Guardrail, ...]], ...] = ()
@@ -182,15 +193,28 @@ def compiled(program: Program) -> Compiled:
         path.stages = _stages(routing, semantics, route.name)
     for alias, _ in routing.aliases:
         compiler.path(alias)
+    discarded = frozenset(token for token in compiler.discarded if is_good(token))
+    if not discarded and not semantics.screens:
+        for route in routing.routes:
+            compiler.path(route.name).way = _way(compiler.path(route.name).table)
     return Compiled(
         routing=routing,
         semantics=semantics,
         ids=tuple(compiler.number),
         deployments=routing.deployments,
         paths=compiler.paths,
-        discarded=frozenset(token for token in compiler.discarded if is_good(token)),
+        discarded=discarded,
         compiler=compiler,
     )
+
+
+def _way(table: Table | None) -> Way | None:
+    inside: list[Again | Ladder] = []
+    while isinstance(table, Again | Ladder):
+        inside.append(table)
+        table = table.child if isinstance(table, Again) else table.rungs[0].child
+    is_plain = isinstance(table, Choice) and table.asks
+    return Way(tuple(inside), table) if is_plain else None
 
 
 def _stages(

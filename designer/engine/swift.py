@@ -21,7 +21,6 @@ from designer.engine.events import (
     Inspected,
     LookedUp,
     Reserved,
-    Send,
     Usage,
     Woke,
 )
@@ -152,8 +151,7 @@ def _asked(flight: Flight, command: Next, at: float, around: Surroundings[Flight
 def _foreseen(flight: Flight, machine: Machine, at: float, around: Surroundings[Flight]) -> Event:
     """The attempt's first event; the rest are the flight's `coming`. As `outcomes.play` has them."""
     call = flight.call
-    id_ = machine.compiled.ids[call.deployment]
-    send = Send(id_, call.timeout_s, call.first_token_s, call.left_s)
+    send, id_ = call.send, call.send.deployment
     outcome = around.answer(flight, send, at)
     streams = call.request.stream
     status, limit_s = outcome.status, send.timeout_s
