@@ -27,7 +27,7 @@ class Request(Struct, frozen=True):
     """How long its prompt is; None where nobody has counted."""
 
 
-class Usage(Struct, frozen=True):
+class Usage(Struct, frozen=True, gc=False):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0

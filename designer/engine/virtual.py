@@ -40,7 +40,7 @@ class Arrival(Struct, frozen=True):
     request: Request
 
 
-class Attempt(Struct, frozen=True):
+class Attempt(Struct, frozen=True, gc=False):
     deployment: str
     at: float
     outcome: str

@@ -46,7 +46,7 @@ class Service(Struct, frozen=True):
 UNKNOWN = Service()
 
 
-class Tokens(NamedTuple):
+class Tokens(Struct, frozen=True, gc=False):
     input: int
     output: int
     cached: int = 0
