@@ -1,7 +1,7 @@
 """Run a scenario: the compiled program in virtual time, with providers that answer by facts, chance and faults."""
 
 from bisect import bisect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from random import Random
 
 from msgspec import Struct, field
@@ -19,10 +19,10 @@ from designer.engine.world import World
 from designer.gateways.base import Parsed
 from designer.ir import Routing
 from designer.simulate.checks import judged
-from designer.simulate.faults import Acting, Faults
+from designer.simulate.faults import Acting, Faults, struck
 from designer.simulate.gatekeeping import Answer, Gatekeeper, staged
 from designer.simulate.replay import Recording
-from designer.simulate.result import Moment, Phase, Result
+from designer.simulate.result import Moment, Phase, Result, RouteResult
 from designer.simulate.scenario import Scenario
 from designer.simulate.services import (
     REFUSAL_S,
@@ -109,7 +109,7 @@ def simulate(
     tallies = gathered.by_route()
     shown = tuple(name for name in names if name in loads or tallies[name].requests)
     routes = {name: tallies[name].result(name) for name in shown}
-    total = gathered.total().result("")
+    total = _whole(tuple(routes.values()), gathered.all())
     asked = gathered.asked()
     return Result(
         scenario=scenario.name,
@@ -187,6 +187,11 @@ class _Source(Struct, frozen=True):
     faults: tuple[Acting, ...]
 
 
+def _good(service: Service, tokens: Tokens, begins_s: float) -> Outcome:
+    ends_s = begins_s + tokens.output / service.tokens_per_s
+    return Outcome(usage=Usage(tokens.input, tokens.output), delay_s=begins_s, ends_s=ends_s)
+
+
 def _source(id_: str, services: Mapping[str, Service], faults: Faults) -> _Source:
     service = services.get(id_, UNKNOWN)
     return _Source(service, service.has_quota, faults.of_deployment(id_))
@@ -216,16 +221,18 @@ class _Providers(Struct):
         begins_s = time_to_first_token_s(service, self.speeds)
         if source.has_quota and self._is_over_quota(send.deployment, service, visit.tokens, at):
             return Outcome(status=429, delay_s=REFUSAL_S)
-        into, out, _ = visit.tokens
-        ends_s = begins_s + out / service.tokens_per_s
-        outcome = Outcome(usage=Usage(into, out), delay_s=begins_s, ends_s=ends_s)
+        outcome = None
         for fault in source.faults:
             if not (fault.from_s <= at < fault.to_s and fault.covers(run.call.asked.name)):
                 continue
             if fault.share >= 1.0 or self.shares.random() < fault.share:
-                outcome = fault.strike(outcome)
+                outcome = fault.answer or struck(
+                    fault.fault, outcome or _good(service, visit.tokens, begins_s)
+                )
                 if outcome.kind:
                     break
+        if outcome is None:
+            outcome = _good(service, visit.tokens, begins_s)
         if service.parallel is not None:
             self.running[send.deployment].append(at + (outcome.ends_s or outcome.delay_s))
         return outcome
@@ -315,7 +322,7 @@ class _Gathered:
         self.ids = ids
         self.prices = {id_: prices_of(services.get(id_, UNKNOWN)) for id_ in ids}
         self.spans = _spans(scenario)
-        self.ends = [to_s for _, to_s in self.spans]
+        self.cuts = [from_s for from_s, _ in self.spans[1:]]
         self.tallies = [{name: Tally() for name in names} for _ in self.spans]
         self.slices = [Slice() for _ in range(MOMENTS)]
         self.guarded, self.keeps = around.guarded, around.keeper.keeps
@@ -324,8 +331,7 @@ class _Gathered:
     def add(self, flight: Flight) -> None:
         call, at = flight.call, flight.arrival.at
         attempts = len(flight.attempts)
-        span = bisect(self.ends, at) if len(self.ends) > 1 else 0
-        tally = self.tallies[span if span < len(self.ends) else -1][call.asked.name]
+        tally = self.tallies[bisect(self.cuts, at)][call.asked.name]
         slot = int(at / self.slice_s)
         here = self.slices[slot if slot < MOMENTS else -1]
         tally.requests += 1
@@ -379,8 +385,8 @@ class _Gathered:
     def by_route(self) -> dict[str, Tally]:
         return {name: sum((t[name] for t in self.tallies), Tally()) for name in self.names}
 
-    def total(self) -> Tally:
-        return sum((tally for tallies in self.tallies for tally in tallies.values()), Tally())
+    def all(self) -> Iterator[Tally]:
+        return (tally for tallies in self.tallies for tally in tallies.values())
 
     def asked(self) -> dict[str, frozenset[str]]:
         return {
@@ -392,18 +398,21 @@ class _Gathered:
         """None where nothing begins or ends while requests come: the whole says it all."""
         if len(self.spans) == 1:
             return ()
-        return tuple(
-            Phase(
-                from_s,
-                to_s,
-                sum(tallies.values(), Tally()).result(""),
-                tuple(tallies[name].result(name) for name in names),
-            )
-            for (from_s, to_s), tallies in zip(self.spans, self.tallies, strict=True)
-        )
+        phases = []
+        for (from_s, to_s), tallies in zip(self.spans, self.tallies, strict=True):
+            routes = tuple(tallies[name].result(name) for name in names)
+            phases.append(Phase(from_s, to_s, _whole(routes, tallies.values()), routes))
+        return tuple(phases)
 
     def moments(self) -> tuple[Moment, ...]:
         return tuple(one.moment(n * self.slice_s) for n, one in enumerate(self.slices))
+
+
+def _whole(routes: tuple[RouteResult, ...], tallies: Iterable[Tally]) -> RouteResult:
+    """All routes together: what the only one says, where there is no other."""
+    if len(routes) == 1:
+        return replace(routes[0], route="")
+    return sum(tallies, Tally()).result("")
 
 
 PHASES_MOST = 12

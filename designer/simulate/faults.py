@@ -37,9 +37,6 @@ class Acting:
     def covers(self, route: str) -> bool:
         return not self.route or fnmatchcase(route, self.route)
 
-    def strike(self, good: Outcome) -> Outcome:
-        return struck(self.fault, good) if self.answer is None else self.answer
-
 
 _WHATEVER = frozenset(
     {
