@@ -11,7 +11,7 @@ from designer.engine.call import Program
 from designer.engine.events import Request
 from designer.engine.machine import Machine
 from designer.engine.outcomes import Outcome
-from designer.engine.program import compiled
+from designer.engine.program import Compiled, compiled
 from designer.engine.screens import Screen
 from designer.engine.semantics import RetryAfter, Semantics
 from designer.engine.swift import perform as perform_swiftly
@@ -25,15 +25,18 @@ from designer.gateways.reference import REFERENCE
 from designer.ir import (
     COOLING,
     Chain,
+    Deployment,
     Node,
     Pool,
     Ref,
     Remote,
     Retry,
+    Route,
     Routing,
     Rung,
     Split,
     Switch,
+    Target,
     Team,
     children,
     failures,
@@ -167,9 +170,14 @@ def interpreted(
 def swiftly(
     program: Program, around: Scripted, arrivals: list[Arrival], chance: list[float]
 ) -> tuple[list[Seen], World]:
+    return flown(compiled(program), around, arrivals, chance)
+
+
+def flown(
+    program: Compiled, around: Scripted, arrivals: list[Arrival], chance: list[float]
+) -> tuple[list[Seen], World]:
     world = World()
-    machine = Machine(compiled(program), world, cycle(chance))
-    flights = perform_swiftly([machine], arrivals, around)
+    flights = perform_swiftly([Machine(program, world, cycle(chance))], arrivals, around)
     return [seen_of_flight(flight) for flight in flights], world
 
 
@@ -210,6 +218,46 @@ def test_the_compiled_program_does_what_the_interpreter_says(
     assert flights == runs
     assert own_world == world
     assert other.inspected == one.inspected
+
+
+@given(routings(), habits(), answers, calls, verdicts, draws)
+def test_going_straight_to_the_first_pool_is_going_step_by_step(
+    routing: Routing,
+    semantics: Semantics,
+    listed: dict[str, list[Outcome]],
+    asked: Calls,
+    said: list[Any],
+    chance: list[float],
+) -> None:
+    arrivals = [Arrival(at, route, request) for at, route, request in asked]
+    straight, stepwise = (compiled(Program(routing, semantics)) for _ in range(2))
+    for path in stepwise.paths.values():
+        path.way = None
+
+    flights, world = flown(straight, Scripted(listed, cycle(said)), arrivals, chance)
+    others, other_world = flown(stepwise, Scripted(listed, cycle(said)), arrivals, chance)
+
+    assert flights == others
+    assert world == other_world
+
+
+def test_a_way_passes_by_chains_and_retries_and_by_nothing_that_decides() -> None:
+    one, other = Target(IDS[0]), Target(IDS[1])
+    pool = Pool((one, other))
+    nodes: dict[str, Node] = {
+        "within": Chain((Rung(Retry(pool, 1)), Rung(one))),
+        "pool": pool,
+        "alone": Retry(one, 1),
+        "nested": Pool((pool, one)),
+        "elsewhere": Ref("pool"),
+    }
+    routes = tuple(Route(name, node) for name, node in nodes.items())
+    routing = Routing(routes, tuple(Deployment(id_, "p", "m") for id_ in IDS))
+    paths = compiled(Program(routing, REFERENCE)).paths
+
+    ways = {name: way for name in nodes if (way := paths[name].way) is not None}
+
+    assert {name: len(way.inside) for name, way in ways.items()} == {"within": 2, "pool": 0}
 
 
 @given(wild_routings(), habits(), screens, billed_answers, particular_calls, draws)
