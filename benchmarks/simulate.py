@@ -38,8 +38,11 @@ def run() -> None:
     _replayed(1_000_000)
     if ROUTER_PYTHON.exists():
         router = _router()
-        ratio = rates["on"] / router
-        print(f"LiteLLM Router, mocked   {router:8,.0f} requests/s   ratio {ratio:,.0f}")
+        on, off = rates["on"] / router, rates["off"] / router
+        print(
+            f"LiteLLM Router, mocked   {router:8,.0f} requests/s   "
+            f"ratio {on:,.0f} with cooldowns, {off:,.0f} without"
+        )
     else:
         print("LiteLLM Router: not installed (make gateways)")
 
