@@ -83,13 +83,23 @@ def _grown(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
 
 nodes: st.SearchStrategy[Node] = st.recursive(leaves, _grown, max_leaves=6)
 
+
+def _around(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
+    further = st.lists(st.builds(Rung, nodes, failure_sets), max_size=2)
+    chains = st.builds(lambda first, rungs: Chain((Rung(first), *rungs)), inner, further)
+    return chains | st.builds(Retry, inner, st.integers(0, 2), failure_sets)
+
+
+straight_nodes = st.recursive(_pools(targets), _around, max_leaves=1)
+"""Chains and retries around a pool of deployments that is asked first, as most routes are."""
+
 cooldowns = st.builds(
     Cooldown, st.sampled_from([0.0, 5.0, 30.0]), st.none() | st.integers(0, 2), st.booleans()
 )
 
 
 @st.composite
-def routings(draw: st.DrawFn) -> Routing:
+def routings(draw: st.DrawFn, nodes: st.SearchStrategy[Node] = nodes) -> Routing:
     deployments = [
         Deployment(
             id=id_,

@@ -53,6 +53,7 @@ from tests.engine.strategies import (
     routings,
     screens,
     semantics,
+    straight_nodes,
     verdicts,
 )
 
@@ -182,7 +183,7 @@ def flown(
 
 
 @given(
-    wild_routings(),
+    wild_routings() | routings(straight_nodes),
     habits(),
     answers,
     calls,
@@ -220,7 +221,7 @@ def test_the_compiled_program_does_what_the_interpreter_says(
     assert other.inspected == one.inspected
 
 
-@given(routings(), habits(), answers, calls, verdicts, draws)
+@given(routings(straight_nodes), habits(), answers, calls, verdicts, draws)
 def test_going_straight_to_the_first_pool_is_going_step_by_step(
     routing: Routing,
     semantics: Semantics,
