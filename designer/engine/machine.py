@@ -214,7 +214,8 @@ class Machine:
 
     def _next_stage(self, call: Call) -> Next:
         call.stage += 1
-        return self._over(self._stage(call))
+        command = self._stage(call)
+        return self._over(command) if self._effects else command
 
     def _refuse(self, call: Call, failure: str) -> Next:
         in_band = call.phase == "content"

@@ -75,22 +75,17 @@ def perform(
     queue = iter(arrivals)
     heap: list[tuple[float, int, Flight]] = []
     arrival, index, order = next(queue, None), 0, 1
-    arrives_at, arrival_order = inf if arrival is None else arrival.at, order
+    arrives_at = inf if arrival is None else arrival.at
+    arrives = (arrives_at, order)
     while arrival is not None or heap:
-        comes_first = arrival is not None
-        if heap:
-            first_at, first_order, _ = heap[0]
-            is_later = arrives_at > first_at or (
-                arrives_at == first_at and arrival_order > first_order
-            )
-            comes_first = comes_first and not is_later
-        if arrival is not None and comes_first:
+        if arrival is not None and not (heap and heap[0] < arrives):
             at = arrives_at
             machine = machines[index % len(machines)]
             call, command = machine.begin(index, arrival.route, arrival.request, at)
             flight = Flight(index, arrival, call, machine)
             arrival, index, order = next(queue, None), index + 1, order + 1
-            arrives_at, arrival_order = inf if arrival is None else arrival.at, order
+            arrives_at = inf if arrival is None else arrival.at
+            arrives = (arrives_at, order)
         else:
             at, _, flight = heappop(heap)
             machine = flight.machine
