@@ -213,8 +213,9 @@ def _way(table: Table | None) -> Way | None:
     while isinstance(table, Again | Ladder):
         inside.append(table)
         table = table.child if isinstance(table, Again) else table.rungs[0].child
-    is_plain = isinstance(table, Choice) and table.asks
-    return Way(tuple(inside), table) if is_plain else None
+    if isinstance(table, Choice) and table.asks:
+        return Way(tuple(inside), table)
+    return None
 
 
 def _stages(
