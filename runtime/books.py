@@ -1,6 +1,5 @@
 """Who calls, what they may, and what each call cost: keys, limits and ledger as the HTTP surface needs them."""
 
-import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -198,10 +197,10 @@ class Books:
         if done.cache == "hit":
             row = self._from_cache(row, done)
         try:
-            if self._books_at_once and tab.is_held:  # in one transaction
-                await asyncio.gather(self._ledger.record(row), tab.settle())
-            else:
-                await self._ledger.record(row)
+            booked = self._ledger.begin(row)
+            if self._books_at_once:  # in one transaction
+                await tab.settle()
+            await booked
         finally:
             await tab.settle()
         return "unknown" if row.cost_nano_usd is None else usd_text(row.cost_nano_usd)

@@ -199,11 +199,6 @@ class Tab:
 
     # --- What the books ask ------------------------------------------------------------------------
 
-    @property
-    def is_held(self) -> bool:
-        """Whether there is anything to settle."""
-        return bool(self._held)
-
     async def settle(self) -> None:
         """Put what the attempts used in place of what is held. Harmless the second time."""
         if self._held:

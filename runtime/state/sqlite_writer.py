@@ -51,21 +51,20 @@ class SqliteWriter:
         self._why_unmoved: str | None = None
         self.is_closed = False
 
-    async def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """What `work` returns, once it is committed.
+    def do(self, work: Callable[[sqlite3.Connection], T]) -> "asyncio.Future[T]":
+        """What `work` returns, once it is committed; what is asked for without waiting is done together.
 
-        Raises `StateError` when it could not be done. Giving up on the call does not take it back.
+        Raises `StateError` when it could not be done. Giving up on it does not take it back.
         """
         if self.is_closed:
             raise StateError(f"{self._database.name}: is closed")
         loop = asyncio.get_running_loop()
-        job = _Job(work, loop.create_future())
-        self._waiting.append(job)
+        done: asyncio.Future[T] = loop.create_future()
+        self._waiting.append(_Job(work, done))
         if self._writes_on is not loop:
             self._writes_on = loop
             loop.call_soon(self._write)
-        result: T = await job.done
-        return result
+        return done
 
     def version(self) -> int | None:
         """Another one once another connection has committed; None where it cannot be told just now."""
