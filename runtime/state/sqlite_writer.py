@@ -56,10 +56,11 @@ class SqliteWriter:
 
         Raises `StateError` when it could not be done. Giving up on it does not take it back.
         """
-        if self.is_closed:
-            raise StateError(f"{self._database.name}: is closed")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
+        if self.is_closed:
+            done.set_exception(StateError(f"{self._database.name}: is closed"))
+            return done
         self._waiting.append(_Job(work, done))
         if self._writes_on is not loop:
             self._writes_on = loop

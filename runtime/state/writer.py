@@ -90,11 +90,12 @@ class Writer(Generic[C]):
         Raises StateError when it could not be done. Giving up on it does not take it back.
         `work` may be done twice when others in its transaction fail, and then only once for good.
         """
-        if self.is_closed:
-            raise StateError(f"{self._database.name}: is closed")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
-        self._jobs.put(_Job(work, loop, done))
+        if self.is_closed:
+            done.set_exception(StateError(f"{self._database.name}: is closed"))
+        else:
+            self._jobs.put(_Job(work, loop, done))
         return done
 
     def trouble(self) -> str | None:
