@@ -1,8 +1,10 @@
 """The runtime beside the real LiteLLM proxy and the real Portkey gateway, in front of one provider.
 
 Same machine, one process each, the same two deployments in the same order. The runtime also checks a
-virtual key, redacts, and commits a ledger row before each reply; LiteLLM checks its master key; Portkey
-checks nothing. Rounds are interleaved and all are printed, since a shared machine is noisy.
+virtual key, redacts, counts for Prometheus, and commits a ledger row before each reply; LiteLLM checks its
+master key; Portkey checks nothing. A second runtime also keeps a budget and a rate limit of its key, and
+looks each answer up in its exact cache, in vain: no request comes twice. Rounds are interleaved and all
+are printed, since a shared machine is noisy.
 """
 
 import argparse
@@ -36,19 +38,33 @@ CONFIG = """\
 model_list:
   - model_name: chat
     litellm_params: {{model: openai/m, api_base: "{base}", api_key: "os.environ/UPSTREAM_KEY", order: 1}}
+    model_info: {{input_cost_per_token: 0.00000015, output_cost_per_token: 0.0000006}}
   - model_name: chat
     litellm_params: {{model: openai/n, api_base: "{base}", api_key: "os.environ/UPSTREAM_KEY", order: 2}}
+    model_info: {{input_cost_per_token: 0.00000015, output_cost_per_token: 0.0000006}}
 """
 MASTER_KEY = "general_settings: {master_key: os.environ/MASTER_KEY}\n"
+CACHE = "litellm_settings: {cache: true, cache_params: {type: local, ttl: 600}}\n"
+LIMITS = ("--budget", "1000000 USD/day", "--rpm", "1000000000")
 REDACTED = ("email", "phone", "credit_card", "us_ssn", "iban")
 WRK = """\
 wrk.method = "POST"
 wrk.body = {body}
 {headers}
+{changes}
 done = function(summary, latency)
   local e = summary.errors
   local bad = e.status + e.connect + e.read + e.write + e.timeout
   io.write(string.format("RESULT %d %d %d %d\\n", summary.requests, summary.duration, bad, latency:percentile(50)))
+end
+"""
+# Another order for each request, so that none is asked twice; in letters, so that it is no telephone's number.
+CHANGES = """\
+local asked, body = os.time() * 1000000, wrk.body
+request = function()
+  asked = asked + 1
+  local letters = string.format("%d", asked):gsub("%d", function(d) return string.char(97 + d) end)
+  return wrk.format(nil, nil, nil, (body:gsub("4711", letters)))
 end
 """
 
@@ -72,6 +88,8 @@ class Subject(NamedTuple):
     url: str
     headers: Mapping[str, str]
     pid: int
+    is_asked_anew: bool = False
+    """No request comes twice."""
 
 
 class Measured(NamedTuple):
@@ -92,7 +110,8 @@ def run(seconds: int = SECONDS, rounds: int = ROUNDS, only: str = "", soak: int 
         provider = stack.enter_context(_upstream())
         base = provider.base_url
         subjects = [Subject("provider alone", provider.base_url, {}, provider.pid)]
-        subjects.append(stack.enter_context(_ours(folder, base)))
+        subjects.append(stack.enter_context(_ours(folder / "plain", base)))
+        subjects.append(stack.enter_context(_ours(folder / "full", base, is_full=True)))
         if only != "ours":
             subjects += _theirs(stack, folder, base)
         if soak:
@@ -119,7 +138,7 @@ def _compare(subjects: list[Subject], folder: Path, seconds: int, rounds: int) -
             cpu_us = statistics.median(m.cpu_us for m in measured)
             failed = sum(m.failed for m in measured)
             print(
-                f"  {name:15} {rate:8,.0f}/s  p50 {median_ms:8.2f} ms  CPU {cpu_us:7,.0f} us  runtime is {ours / rate:6.2f} ×"
+                f"  {name:32} {rate:8,.0f}/s  p50 {median_ms:8.2f} ms  CPU {cpu_us:7,.0f} us  runtime is {ours / rate:6.2f} ×"
                 f"   rounds {each}" + (f"   {failed} FAILED" if failed else "")
             )
 
@@ -128,6 +147,7 @@ def _drive(subject: Subject, load: Load, folder: Path, seconds: int) -> Measured
     body = orjson.dumps(
         {
             "model": "chat",
+            "max_tokens": 256,  # a budget is kept where the most that an answer can cost is known
             "messages": [{"role": "user", "content": CONTENT}],
             **({"stream": True} if load.stream else {}),
         }
@@ -140,6 +160,7 @@ def _drive(subject: Subject, load: Load, folder: Path, seconds: int) -> Measured
             headers="\n".join(
                 f"wrk.headers[{_lua(name)}] = {_lua(value)}" for name, value in headers.items()
             ),
+            changes=CHANGES if subject.is_asked_anew else "",
         )
     )
     url = f"{subject.url}/v1/chat/completions"
@@ -176,11 +197,13 @@ def _upstream() -> Iterator[Running]:
 
 
 @contextlib.contextmanager
-def _ours(folder: Path, base: str) -> Iterator[Subject]:
+def _ours(folder: Path, base: str, is_full: bool = False) -> Iterator[Subject]:
     config, state = folder / "runtime" / "config.yaml", folder / "state.sqlite"
-    config.parent.mkdir()
-    config.write_text(CONFIG.format(base=f"{base}/v1") + _redaction())
-    mint = [sys.executable, "-m", "designer", "keys", "mint", "bench", "--state", str(state)]
+    config.parent.mkdir(parents=True)
+    cache, limits = (CACHE, LIMITS) if is_full else ("", ())
+    config.write_text(CONFIG.format(base=f"{base}/v1") + cache + _redaction())
+    minting = (sys.executable, "-m", "designer", "keys", "mint", "bench", "--state", str(state))
+    mint = [*minting, *limits]
     key = subprocess.run(mint, capture_output=True, text=True, check=True).stdout.split()[0]
     port = free_port()
     command = (sys.executable, "-m", "designer", "serve", str(config), "--port", str(port))
@@ -192,7 +215,8 @@ def _ours(folder: Path, base: str) -> Iterator[Subject]:
         env={**_here(), "UPSTREAM_KEY": "k"},
     )
     with running(start) as up:
-        yield Subject("runtime", up.base_url, {"authorization": f"Bearer {key}"}, up.pid)
+        name = "runtime, limits, cache, metrics" if is_full else "runtime"
+        yield Subject(name, up.base_url, {"authorization": f"Bearer {key}"}, up.pid, is_full)
 
 
 def _redaction() -> str:

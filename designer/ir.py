@@ -429,6 +429,11 @@ class Routing(Struct, frozen=True, dict=True):
         routes = {route.name: route for route in self.routes}
         return routes | {alias: routes[name] for alias, name in self.aliases if name in routes}
 
+    @cached_property
+    def _aliases(self) -> Mapping[str, Mapping[str, str]]:
+        """By team; of two with one name the first counts."""
+        return {team.name: dict(team.aliases) for team in reversed(self.teams)}
+
     def deployment(self, id_: str) -> Deployment:
         return self._by_id[id_]
 
@@ -441,8 +446,7 @@ class Routing(Struct, frozen=True, dict=True):
 
     def led(self, team: str, name: str) -> str:
         """What a team's request for a name asks for: its own route of that name, where it has one."""
-        aliases = next((caller.aliases for caller in self.teams if caller.name == team), ())
-        return dict(aliases).get(name, name)
+        return self._aliases.get(team, {}).get(name, name)
 
 
 def children(node: Node) -> tuple[Node, ...]:

@@ -8,7 +8,7 @@ a request goes is decided by the configuration alone; nothing that a client send
 import asyncio
 import os
 import re
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -44,7 +44,7 @@ from runtime.telemetry import Listener, recorded
 from runtime.telemetry.prometheus import CONTENT_TYPE as METRICS_TYPE
 from runtime.telemetry.prometheus import Metrics
 from runtime.telemetry.record import Asking
-from runtime.upstream import UntranslatableError
+from runtime.upstream import Chunk, UntranslatableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,9 +393,24 @@ def _writer(surface: Surface, shape: StreamShape, body: Body) -> Callable[[Piece
     if surface.passed is None:
         return lambda piece: b"".join(map(shape.chunk, piece.chunks))
     passed = surface.passed(body)
-    return lambda piece: b"".join(
-        [passed(part) if isinstance(part, bytes) else shape.chunk(part) for part in piece.parts]
-    )
+    return lambda piece: b"".join(_runs(piece.parts, passed, shape))
+
+
+def _runs(
+    parts: Sequence[Chunk], passed: Callable[[Iterable[bytes]], bytes], shape: StreamShape
+) -> Iterator[bytes]:
+    """Texts that follow one another go out together."""
+    texts: list[bytes] = []
+    for part in parts:
+        if isinstance(part, bytes):
+            texts.append(part)
+            continue
+        if texts:
+            yield passed(texts)
+            texts = []
+        yield shape.chunk(part)
+    if texts:
+        yield passed(texts)
 
 
 def _refusal(

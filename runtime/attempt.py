@@ -14,6 +14,7 @@ from runtime.ledger import usage_of
 from runtime.upstream import (
     Chunk,
     Dialect,
+    Request,
     Response,
     StreamDecoder,
     Target,
@@ -91,7 +92,16 @@ class Attempt:
         self._ends_at = None if send.left_s is None else began + send.left_s
         self._first_by = None if send.first_token_s is None else began + send.first_token_s
         is_stream = translated.request.is_stream
-        request = replace(translated.request, timeout_s=send.timeout_s, idle_s=send.first_token_s)
+        asked = translated.request
+        request = Request(
+            asked.url,
+            asked.headers,
+            asked.body,
+            is_stream,
+            timeout_s=send.timeout_s,
+            idle_s=send.first_token_s,
+            authorize=asked.authorize,
+        )
         self._response = await self.upstream(request)
         if is_stream and self._response.status == 200:
             self._pieces = self._response.chunks()

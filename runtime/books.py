@@ -14,11 +14,10 @@ import orjson
 from designer.catalog import Offering
 from designer.engine.events import Usage
 from designer.ir import Ref, Routing, Target, walk
+from runtime.callers import Callers
 from runtime.driver import Done
-from runtime.keys import check, has_keys
 from runtime.ledger import Billed, Ledger, Row, cost_nano_usd, usage_of, usd_text
 from runtime.limits.alerts import Alerts
-from runtime.limits.allowed import allowed_to
 from runtime.limits.binding import Rule, of_allowed, of_configuration, of_request
 from runtime.limits.bounds import MAX_TOKENS_WORD, Terms
 from runtime.limits.counting import LEASE_S, Counting
@@ -77,7 +76,10 @@ class Books:
         writer = SqliteWriter(database)
         self._own_writer = writer
         self._ledger = ledger or Ledger(database, writer)
+        self._books_at_once = counters is None and ledger is None
+        """Whether rows and what settles their holds are written by one writer."""
         self._keys: sqlite3.Connection = connect(path)
+        self._callers = Callers(self._keys, writer.version)
         self.deployments = deployments
         self.max_request_usd = max_request_usd
         self._windows = Windows(zone or ZoneInfo("UTC"))
@@ -102,10 +104,10 @@ class Books:
 
     async def caller(self, key: str) -> Caller | None:
         """None when a key is asked for and this is none."""
-        found = check(self._keys, key) if key else None
+        found = self._callers.of(key) if key else None
         if found is not None:
             return Caller(found.id, found.user, found.team, found.project)
-        return None if has_keys(self._keys) else ANYBODY
+        return None if self._callers.are_asked() else ANYBODY
 
     def trouble(self) -> str | None:
         """Why nothing could be booked just now, None when all is well."""
@@ -159,13 +161,12 @@ class Books:
         for whose in (("all", ""), ("route", route), ("team", caller.team)):
             yield from self._configured.get(whose, ())
         if caller is not ANYBODY:
-            who = (
+            for allowed in self._callers.allowed_to(
                 ("key", caller.key_id),
                 ("user", caller.user),
                 ("team", caller.team),
                 ("project", caller.project),
-            )
-            for allowed in allowed_to(self._keys, who):
+            ):
                 yield from of_allowed(allowed)
 
     def _of_deployment(self, deployment: str) -> Sequence[Rule]:
@@ -196,7 +197,10 @@ class Books:
         if done.cache == "hit":
             row = self._from_cache(row, done)
         try:
-            await self._ledger.record(row)
+            booked = self._ledger.begin(row)
+            if self._books_at_once:  # in one transaction
+                await tab.settle()
+            await booked
         finally:
             await tab.settle()
         return "unknown" if row.cost_nano_usd is None else usd_text(row.cost_nano_usd)

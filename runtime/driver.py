@@ -248,7 +248,7 @@ class Driver:
                         finished = True
                         arm = self._arm(live.arms)
                         done = _done(command, attempt, tuple(tried), guard, arm, visit.word)
-                        if command.failure is None and not guard.unchecked:
+                        if visit.keeps and command.failure is None and not guard.unchecked:
                             said = (command.served_by, done.answer, done.usage, self.clock())
                             done = dataclasses.replace(done, keep=partial(visit.keep, *said))
                         yield done
@@ -335,22 +335,17 @@ def _done(
     arm: str,
     cache: str,
 ) -> Done:
-    told = Done(
+    served = finish.failure is None
+    return Done(
         finish,
+        answer=attempt.answer if attempt and served else None,
+        usage=attempt.usage if attempt else None,
         tried=tried,
         redactions=guard.redactions,
+        failure=attempt.failure if attempt and not served else None,
+        dropped=attempt.dropped if attempt else (),
         arm=arm,
         unchecked=guard.unchecked,
         refusal=guard.refusal,
         cache=cache,
-    )
-    if attempt is None:
-        return told
-    served = finish.failure is None
-    return dataclasses.replace(
-        told,
-        answer=attempt.answer if served else None,
-        usage=attempt.usage,
-        failure=None if served else attempt.failure,
-        dropped=attempt.dropped,
     )

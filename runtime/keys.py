@@ -49,7 +49,7 @@ def mint(
 ) -> tuple[str, KeyRecord]:
     """A new key, to be shown now and never again, and its record."""
     key = PREFIX + urlsafe_b64encode(random_bytes(32)).rstrip(b"=").decode()
-    digest = _digest(key)
+    digest = digest_of(key)
     record = KeyRecord(digest.hex()[:12], name, user, team, project, at, None)
     try:
         with transaction(db):
@@ -65,7 +65,7 @@ def mint(
 
 def check(db: sqlite3.Connection, key: str) -> KeyRecord | None:
     """Whose key this is; None when it is nobody's, or revoked."""
-    digest = _digest(key)
+    digest = digest_of(key)
     row = db.execute(
         f"SELECT sha256, {_COLUMNS} FROM keys WHERE id = ? AND revoked_ms IS NULL",
         (digest.hex()[:12],),
@@ -110,7 +110,8 @@ def revoke(db: sqlite3.Connection, name_or_id: str, *, at: datetime) -> KeyRecor
     return _record(row)
 
 
-def _digest(key: str) -> bytes:
+def digest_of(key: str) -> bytes:
+    """All that is kept of a key."""
     return hashlib.sha256(key.encode("utf-8", "replace")).digest()
 
 

@@ -6,7 +6,7 @@ provider does not say what was used, the row holds the most that it can have bee
 that cannot be written is an exception and never forgotten.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -178,9 +178,13 @@ class Ledger:
         Raises `StateError` when it could not be written. Giving up on the call does not take the
         row back.
         """
+        return await self.begin(row)
+
+    def begin(self, row: Row) -> Awaitable[bool]:
+        """What `record` returns, to be waited for after something else that is to be written too."""
         if self._writer.is_closed:
             raise StateError(f"{self._database.name}: the ledger is closed")
-        return await self._writer.do(lambda db: self._write(db, row))
+        return self._writer.do(lambda db: self._write(db, row))
 
     def _write(self, db: Any, row: Row) -> bool:
         is_new: bool = db.execute(self._insert, _VALUES(row)).rowcount == 1

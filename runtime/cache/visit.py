@@ -62,16 +62,21 @@ class Visit(Struct):
         self.word = "miss" if self.found is None else "hit"
         return self.found is not None
 
+    @property
+    def keeps(self) -> bool:
+        """Whether what the call comes to may be kept."""
+        return self.word == "miss"
+
     def hear(self, chunks: Iterable[Chunk]) -> None:
         """A part of a stream has gone out."""
-        if self.word == "miss":
+        if self.keeps:
             self._chunks += chunks
 
     def keep(
         self, deployment: str | None, answer: Body | None, usage: Body | None, at_s: float
     ) -> None:
         """The call has succeeded."""
-        if self.word != "miss" or self.kept is None or self._question is None or not deployment:
+        if not self.keeps or self.kept is None or self._question is None or not deployment:
             return
         chunks = None if answer is not None else read_chunks(self._chunks)
         stored = Stored(deployment, usage, answer, chunks)

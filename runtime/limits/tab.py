@@ -153,6 +153,8 @@ class Tab:
         self._binds = [r.bind(windows, at_ms) for r in rules.own if r.per != "request"]
         self._held: dict[str, tuple[Bind, str]] = {}
         """By account: its limit, and whose attempts count; empty for those of the whole request."""
+        self._amounts: dict[str, int] = {}
+        """By account: how much of it is held."""
 
     # --- What the driver asks ----------------------------------------------------------------------
 
@@ -305,6 +307,8 @@ class Tab:
         if not self.is_counted or not wants:
             return None
         asked = _strictest(Want(bind.account, amount) for bind, _, amount in wants)
+        if all(self._amounts.get(want.account.name, -1) >= want.amount for want in asked):
+            return None
         try:
             short = await self._counting.hold(self.id, asked, self._note())
         except StateError as error:
@@ -316,6 +320,9 @@ class Tab:
         if short is None:
             self._held |= {bind.account.name: (bind, of) for bind, of, _ in wants}
             self._alerting |= {bind for bind, _, _ in wants if bind.alert is not None}
+            for want in asked:
+                held = self._amounts.get(want.account.name, 0)
+                self._amounts[want.account.name] = max(held, want.amount)
             return None
         bind = next(bind for bind, _, _ in wants if bind.account == short.account)
         return _Denied(bind, self._no_room(bind, short))

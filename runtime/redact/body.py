@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from runtime.redact.find import ENTITIES, Named, nobody
+from runtime.redact.find import ENTITIES, Named, is_plain, nobody
 from runtime.redact.redactor import PLACEHOLDER, Redactor, Vault
 
 _MAX_DEPTH: Final = 100
@@ -116,7 +116,7 @@ def is_encoded(text: str, key: str) -> bool:
 
 
 def _text(redactor: Redactor, text: str, key: str, depth: int) -> str:
-    if is_encoded(text, key):
+    if is_plain(text) or is_encoded(text, key):
         return text
     if is_json(text):
         return _json(redactor, text, key, depth + 1)

@@ -33,6 +33,10 @@ NAMED: Final = ("person", "location")
 """What has no shape: found only where somebody says where they stand."""
 _RANK: Final = {entity: rank for rank, entity in enumerate((*KNOWN, *NAMED))}
 
+# Digits without which a text holds none of it: counted once, they spare most texts most searches.
+DIGITS: Final = {"iban": 2, "credit_card": 13, "us_ssn": 9, "phone": 7}
+_DIGIT: Final = re.compile(r"\d")
+
 _PATIENCE: Final = 2
 # What most keys and values of a request are; no entity is that short without a digit or a sign.
 _WORD: Final = re.compile(r"[a-z_]{0,12}")
@@ -61,7 +65,7 @@ def find(
 ) -> list[Span]:
     """The entities in `text`. What has been found is covered up and the rest searched again, so
     that a text with its spans replaced by placeholders never holds another one."""
-    if _WORD.fullmatch(text):
+    if is_plain(text):
         return []
     found: list[Span] = []
     rest = text
@@ -76,11 +80,17 @@ def find(
     raise AssertionError("unreachable")
 
 
+def is_plain(text: str) -> bool:
+    """A short word: nothing to be found in, whatever it stands under."""
+    return _WORD.fullmatch(text) is not None
+
+
 def _once(text: str, entities: Collection[str], context: str) -> list[Span]:
+    digits = len(_DIGIT.findall(text))
     return [
         Span(start, end, entity)
         for entity, recognise in _RECOGNISERS.items()
-        if entity in entities
+        if entity in entities and digits >= DIGITS.get(entity, 0)
         for start, end in recognise(text, context)
     ]
 

@@ -51,21 +51,29 @@ class SqliteWriter:
         self._why_unmoved: str | None = None
         self.is_closed = False
 
-    async def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """What `work` returns, once it is committed.
+    def do(self, work: Callable[[sqlite3.Connection], T]) -> "asyncio.Future[T]":
+        """What `work` returns, once it is committed; what is asked for without waiting is done together.
 
-        Raises `StateError` when it could not be done. Giving up on the call does not take it back.
+        Raises `StateError` when it could not be done. Giving up on it does not take it back.
         """
-        if self.is_closed:
-            raise StateError(f"{self._database.name}: is closed")
         loop = asyncio.get_running_loop()
-        job = _Job(work, loop.create_future())
-        self._waiting.append(job)
+        done: asyncio.Future[T] = loop.create_future()
+        if self.is_closed:
+            done.set_exception(StateError(f"{self._database.name}: is closed"))
+            return done
+        self._waiting.append(_Job(work, done))
         if self._writes_on is not loop:
             self._writes_on = loop
             loop.call_soon(self._write)
-        result: T = await job.done
-        return result
+        return done
+
+    def version(self) -> int | None:
+        """Another one once another connection has committed; None where it cannot be told just now."""
+        try:
+            version: int = self._db.execute("PRAGMA data_version").fetchone()[0]
+        except sqlite3.OperationalError:  # the file is being recovered, or is out of reach
+            return None
+        return version
 
     def trouble(self) -> str | None:
         """Why nothing can be written, as far as that shows without writing."""
@@ -105,7 +113,7 @@ class SqliteWriter:
             with state_errors(self._database.path):
                 if not self._has_begun():
                     return None
-                answers = [self._done(job) for job in jobs]
+                answers = self._all_done(jobs) or [self._done(job) for job in jobs]
                 self._db.execute("COMMIT")
                 return answers
         except StateError as error:
@@ -133,6 +141,17 @@ class SqliteWriter:
             raise
         self._locked_since = None
         return True
+
+    def _all_done(self, jobs: Sequence[_Job]) -> list[Any] | None:
+        """Nearly always all can be written; None, and nothing is, where one cannot."""
+        self._db.execute("SAVEPOINT jobs")
+        try:
+            return [job.work(self._db) for job in jobs]
+        except (sqlite3.Error, OverflowError, UnicodeEncodeError):  # told by the job it belongs to
+            if not self._db.in_transaction:
+                raise
+            self._db.execute("ROLLBACK TO jobs")
+            return None
 
     def _done(self, job: _Job) -> Any:
         """What cannot be written must not take the others with it, nor leave a part of itself."""

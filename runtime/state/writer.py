@@ -54,7 +54,7 @@ class Writing(Protocol):
 
     is_closed: bool
 
-    async def do(self, work: Callable[[Any], T]) -> T: ...
+    def do(self, work: Callable[[Any], T]) -> "asyncio.Future[T]": ...
 
     def trouble(self) -> str | None: ...
 
@@ -84,19 +84,19 @@ class Writer(Generic[C]):
         self._thread = threading.Thread(target=self._run, name="state", daemon=True)
         self._thread.start()
 
-    async def do(self, work: Callable[[C], T]) -> T:
+    def do(self, work: Callable[[C], T]) -> "asyncio.Future[T]":
         """What `work` returns, once it is committed.
 
-        Raises StateError when it could not be done. Giving up on the call does not take it back.
+        Raises StateError when it could not be done. Giving up on it does not take it back.
         `work` may be done twice when others in its transaction fail, and then only once for good.
         """
-        if self.is_closed:
-            raise StateError(f"{self._database.name}: is closed")
         loop = asyncio.get_running_loop()
-        job = _Job(work, loop, loop.create_future())
-        self._jobs.put(job)
-        result: T = await job.done
-        return result
+        done: asyncio.Future[T] = loop.create_future()
+        if self.is_closed:
+            done.set_exception(StateError(f"{self._database.name}: is closed"))
+        else:
+            self._jobs.put(_Job(work, loop, done))
+        return done
 
     def trouble(self) -> str | None:
         """Why the last work could not be done; it is tried anew for the next time this is asked."""

@@ -4,7 +4,7 @@ What a client says that chat completions have no word for is named in `Worded.dr
 `UntranslatableError`; it is never left out in silence.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -56,8 +56,8 @@ class Surface:
     error: Callable[[int, str, str], Body]
     """Of a status, a message and a code."""
     embeds: bool = False
-    passed: Callable[[Body], Callable[[bytes], bytes]] | None = None
-    """The request to what goes out for a chunk's JSON text; None where every chunk is put anew."""
+    passed: Callable[[Body], Callable[[Iterable[bytes]], bytes]] | None = None
+    """The request to what goes out for chunks' JSON texts; None where every chunk is put anew."""
 
 
 def worded(surface: Surface, body: Body) -> Worded:

@@ -1,6 +1,6 @@
 """OpenAI's chat completions and embeddings: what the runtime itself speaks, passed through untouched."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import orjson
 
@@ -48,10 +48,12 @@ def _wants_usage(request: Body) -> bool:
     return isinstance(options, dict) and options.get("include_usage") is True
 
 
-def _passed(request: Body) -> Callable[[bytes], bytes]:
-    if _wants_usage(request):
-        return lambda chunk: b"data: " + chunk + b"\n\n"
-    return lambda chunk: b"data: " + without_usage(chunk) + b"\n\n"
+def _passed(request: Body) -> Callable[[Iterable[bytes]], bytes]:
+    return _events if _wants_usage(request) else lambda chunks: without_usage(_events(chunks))
+
+
+def _events(chunks: Iterable[bytes]) -> bytes:
+    return b"data: " + b"\n\ndata: ".join(chunks) + b"\n\n"
 
 
 def _stream(request: Body) -> StreamShape:

@@ -1,0 +1,50 @@
+"""Who shows which key, and what the state file allows them: remembered until anybody writes there.
+
+A revoked key is refused at once: before anything remembered counts, the file is asked whether another
+connection than the runtime's own writer has committed since. What is nobody's key is never remembered.
+"""
+
+import sqlite3
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, TypeVar
+
+from runtime.keys import KeyRecord, check, digest_of, has_keys
+from runtime.limits.allowed import allowed_to
+from runtime.limits.binding import Allowed
+
+T = TypeVar("T")
+
+
+class Callers:
+    """Reads one state file; `version` changes with every commit of somebody else, None is unknown."""
+
+    def __init__(self, db: sqlite3.Connection, version: Callable[[], int | None]) -> None:
+        self._db = db
+        self._version = version
+        self._read_at: int | None = None
+        self._known: dict[Hashable, Any] = {}
+
+    def of(self, key: str) -> KeyRecord | None:
+        """None when it is nobody's, or revoked."""
+        return self._remembered(digest_of(key), lambda: check(self._db, key))
+
+    def are_asked(self) -> bool:
+        """Whether callers have to show a key."""
+        return self._remembered("has_keys", lambda: has_keys(self._db) or None) is not None
+
+    def allowed_to(self, *who: tuple[str, str]) -> Sequence[Allowed]:
+        found = self._remembered(who, lambda: allowed_to(self._db, who))
+        assert found is not None
+        return found
+
+    def _remembered(self, asked: Hashable, read: Callable[[], T | None]) -> T | None:
+        version = self._version()  # before reading: what is newer then is read again
+        if version is None or version != self._read_at:
+            self._known.clear()
+            self._read_at = version
+        found: T | None = self._known.get(asked)
+        if found is None:
+            found = read()
+            if found is not None:
+                self._known[asked] = found
+        return found

@@ -1,0 +1,89 @@
+"""What is remembered of keys and limits is what the file says, from one request to the next."""
+
+import asyncio
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runtime.callers import Callers
+from runtime.keys import check, has_keys, mint, revoke
+from runtime.limits.allowed import allow, allowed_to
+from runtime.limits.binding import Allowed
+from runtime.state import connect
+from runtime.state.sqlite import SqliteDatabase
+from runtime.state.sqlite_writer import SqliteWriter
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+@contextmanager
+def _opened() -> Iterator[tuple[Callers, SqliteWriter, sqlite3.Connection, sqlite3.Connection]]:
+    """The callers, the runtime's writer, the connection they read on, and somebody else's."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "state.sqlite"
+        writer = SqliteWriter(SqliteDatabase(path))
+        with closing(connect(path)) as reads, closing(connect(path)) as other, closing(writer):
+            yield Callers(reads, writer.version), writer, reads, other
+
+
+async def _book(writer: SqliteWriter) -> None:
+    await writer.do(lambda db: db.execute("INSERT OR REPLACE INTO leases VALUES ('me', 1)"))
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["mint", "revoke", "limit", "unlimit", "book"]),
+            st.sampled_from(["web", "app"]),
+        ),
+        max_size=12,
+    )
+)
+def test_whatever_is_written_counts_from_the_next_request(steps: list[tuple[str, str]]) -> None:
+    with _opened() as (callers, writer, _, other):
+        shown, live = {"nobody": "sk-dsg-no"}, set[str]()
+        for act, name in steps:
+            match act:
+                case "mint" if name not in live:
+                    shown[name], _ = mint(other, name, at=NOON)
+                    live.add(name)
+                case "revoke" if name in live:
+                    revoke(other, name, at=NOON)
+                    live.remove(name)
+                case "limit" | "unlimit":
+                    allow(other, Allowed("team", name, rpm=5 if act == "limit" else None))
+                case _:
+                    asyncio.run(_book(writer))
+            assert callers.are_asked() == has_keys(other)
+            for key in shown.values():
+                assert callers.of(key) == check(other, key)
+            for who in (("team", "web"), ("team", "app")):
+                assert callers.allowed_to(who) == allowed_to(other, (who,))
+
+
+def test_the_file_is_read_once_while_only_the_runtime_writes() -> None:
+    with _opened() as (callers, writer, reads, other):
+        key, record = mint(other, "web", at=NOON)
+        read: list[str] = []
+        reads.set_trace_callback(read.append)
+
+        for _ in range(3):
+            assert callers.of(key) == record
+            asyncio.run(_book(writer))
+
+        assert len(read) == 1
+
+
+def test_a_key_that_is_nobodys_is_not_remembered() -> None:
+    with _opened() as (callers, _, reads, _):
+        read: list[str] = []
+        reads.set_trace_callback(read.append)
+
+        assert [callers.of("sk-dsg-guess"), callers.of("sk-dsg-guess")] == [None, None]
+        assert len(read) == 2
