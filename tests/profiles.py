@@ -122,7 +122,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "cost.monthly_budget": st.sampled_from(["8000 USD", "1 USD/month"]),
     "cost.max_per_request": st.sampled_from(["0.5 USD", "0.01 USD"]),
     "compliance.residency": st.lists(_regions, max_size=2, unique=True),
-    "pii.entities": st.sampled_from([["email"], ["us_ssn", "iban"], ["phone", "credit_card"]]),
+    "pii.entities": st.sampled_from([["email"], ["us_ssn", "iban"], ["vat", "national_id"]]),
     "guardrails.deny": st.lists(st.sampled_from(RULES), max_size=2, unique_by=repr),
     "cache.ttl": _seconds,
     "cache.similarity": st.sampled_from(["80%", 0.95, 1.0]),

@@ -43,7 +43,7 @@ from designer.profile.scalars import (
 Task = Literal["chat", "code", "reason", "summarize", "extract", "classify", "embed"]
 Quality = Literal["fast", "balanced", "smart"]
 PiiAction = Literal["off", "redact", "block"]
-PiiEntity = Literal["email", "phone", "iban", "credit_card", "us_ssn"]
+PiiEntity = Literal["email", "phone", "iban", "credit_card", "us_ssn", "national_id", "vat"]
 Framework = Literal["gdpr", "hipaa", "soc2", "iso27001"]
 
 
@@ -274,7 +274,8 @@ class Pii(Section):
         "credit_card",
         "us_ssn",
     )
-    """What counts as personal data. Left out: all that is known."""
+    """What counts as personal data. Left out: all of these but `national_id` (of the UK, Germany, France
+    and Spain) and `vat`, which have to be asked for."""
 
 
 class DenyExamples(Section):

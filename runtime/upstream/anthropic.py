@@ -1,10 +1,11 @@
 """Anthropic's Messages API (version 2023-06-01; docs.anthropic.com/en/api/messages, read 2026-11-22)."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
+from runtime.upstream import dialogue
 from runtime.upstream.dialect import (
     Body,
     Dialect,
@@ -56,20 +57,18 @@ def request(target: Target, body: Body) -> Translated:
 def translated(target: Target, body: Body) -> tuple[Body, tuple[str, ...]]:
     """The body but for the model, which not every host wants there, and what it leaves out."""
     said: Body = {
-        "max_tokens": body.get("max_completion_tokens")
-        or body.get("max_tokens")
-        or target.max_output_tokens,
-        "messages": _messages(body["messages"]),
+        "max_tokens": dialogue.limit_of(body) or target.max_output_tokens,
+        "messages": dialogue.said_in(body["messages"], _WORDS),
     }
     said |= {key: body[key] for key in ("stream", "top_p", *_NATIVE) if key in body}
     dropped = {key for key in body if key not in _TRANSLATED and key not in _NATIVE}
-    if system := _system(body["messages"]):
+    if system := dialogue.instructions_in(body["messages"], _WORDS):
         said["system"] = system
     if (temperature := body.get("temperature")) is not None:
         said["temperature"] = min(temperature, 1.0)
         dropped |= {"temperature above 1"} if temperature > 1 else set()
-    if stop := body.get("stop"):
-        said["stop_sequences"] = [stop] if isinstance(stop, str) else stop
+    if stops := dialogue.stops_of(body):
+        said["stop_sequences"] = stops
     if user := body.get("user"):
         said["metadata"] = {"user_id": user}
     if tools := body.get("tools"):
@@ -96,69 +95,17 @@ def _output_config(body: Body) -> Body:
     return output
 
 
-def _system(messages: list[Body]) -> list[Body]:
-    """Every system message, wherever it stood: Anthropic takes them apart from the dialogue."""
-    return [
-        block
-        for message in messages
-        if message["role"] in ("system", "developer")
-        for block in _blocks(message.get("content"))
-    ]
-
-
-def _messages(messages: list[Body]) -> list[Body]:
-    merged: list[Body] = []
-    for message in messages:
-        if message["role"] in ("system", "developer"):
-            continue
-        role, blocks = _turn(message)
-        if merged and merged[-1]["role"] == role:
-            # The results of parallel tool calls have to come in one message.
-            merged[-1]["content"] += blocks
-        else:
-            merged.append({"role": role, "content": blocks})
-    return merged
-
-
-def _turn(message: Body) -> tuple[str, list[Body]]:
-    match message["role"]:
-        case "user":
-            return "user", _blocks(message.get("content"))
-        case "assistant":
-            calls = [_tool_use(call) for call in message.get("tool_calls") or ()]
-            return "assistant", [*_blocks(message.get("content")), *calls]
-        case "tool":
-            result = {
-                "type": "tool_result",
-                "tool_use_id": message["tool_call_id"],
-                "content": _blocks(message.get("content")),
-            }
-            return "user", [result]
-    raise UntranslatableError(f"messages of the role {message['role']!r}")
-
-
-def _blocks(content: Any) -> list[Body]:
-    if content is None or content == "":
-        return []
-    if isinstance(content, str):
-        return [{"type": "text", "text": content}]
-    return [_block(part) for part in content]
-
-
-def _block(part: Body) -> Body:
-    cache = {key: part[key] for key in ("cache_control",) if key in part}
-    match part.get("type"):
-        case "text" | "input_text":
-            return {"type": "text", "text": part["text"], **cache}
-        case "refusal":
-            return {"type": "text", "text": part["refusal"]}
-        case "image_url":
-            image = part["image_url"]
-            url = image if isinstance(image, str) else image["url"]
-            return {"type": "image", "source": _source(url), **cache}
-        case "file" if "file_data" in part["file"]:
-            return {"type": "document", "source": _source(part["file"]["file_data"]), **cache}
-    raise UntranslatableError(f"message parts of the type {part.get('type')!r}")
+def _part(part: dialogue.Part) -> list[Body]:
+    cache = {} if part.cache is None else {"cache_control": part.cache}
+    match part:
+        case dialogue.Text(text):
+            return [{"type": "text", "text": text, **cache}]
+        case dialogue.Image(url):
+            return [{"type": "image", "source": _source(url), **cache}]
+        case dialogue.File(url):
+            return [{"type": "document", "source": _source(url), **cache}]
+        case dialogue.Audio():
+            raise UntranslatableError("message parts of the type 'input_audio'")
 
 
 def _source(url: str) -> Body:
@@ -169,19 +116,20 @@ def _source(url: str) -> Body:
     return {"type": "base64", "media_type": media_type, "data": data}
 
 
-def _tool_use(call: Body) -> Body:
-    function = call["function"]
-    try:
-        arguments = orjson.loads(function.get("arguments") or "{}")
-    except orjson.JSONDecodeError as error:
-        raise UntranslatableError(f"arguments of {function['name']!r} that are no JSON") from error
-    return {"type": "tool_use", "id": call["id"], "name": function["name"], "input": arguments}
+def _tool_use(call: dialogue.Call) -> Body:
+    return {"type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments}
+
+
+def _tool_result(result: dialogue.Result) -> Body:
+    content = dialogue.blocks_of(result.content, _part)
+    return {"type": "tool_result", "tool_use_id": result.call_id, "content": content}
+
+
+_WORDS: Final = dialogue.Words(_part, _tool_use, _tool_result)
 
 
 def _tool(tool: Body) -> Body:
-    if tool.get("type") != "function":
-        raise UntranslatableError(f"tools of the type {tool.get('type')!r}")
-    function = tool["function"]
+    function = dialogue.function_of(tool)
     translated = {
         "name": function["name"],
         "input_schema": function.get("parameters") or {"type": "object", "properties": {}},

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import orjson
 
-from runtime.upstream import cohere
+from runtime.upstream import cohere, dialogue
 from runtime.upstream.base import Request, UpstreamError, UpstreamFailure
 from runtime.upstream.dialect import (
     Body,
@@ -86,9 +86,9 @@ _SENDER_FAULTS: Final = {"ServiceQuotaExceededException": "429"}
 
 def request(target: Target, body: Body) -> Translated:
     dropped = {key for key in body if key not in _TRANSLATED}
-    translated: Body = {"messages": _messages(body["messages"])}
+    translated: Body = {"messages": dialogue.said_in(body["messages"], _WORDS)}
     translated |= {key: body[key] for key in _NATIVE if key in body}
-    if system := _system(body["messages"]):
+    if system := dialogue.instructions_in(body["messages"], _WORDS):
         translated["system"] = system
     if config := _inference_config(body):
         translated["inferenceConfig"] = config
@@ -120,14 +120,14 @@ def _sent(target: Target, operation: str, body: Body) -> Request:
 
 def _inference_config(body: Body) -> Body:
     config: Body = {}
-    if limit := body.get("max_completion_tokens") or body.get("max_tokens"):
+    if limit := dialogue.limit_of(body):
         config["maxTokens"] = limit
     if (temperature := body.get("temperature")) is not None:
         config["temperature"] = min(temperature, 1.0)
     if (top_p := body.get("top_p")) is not None:
         config["topP"] = top_p
-    if stop := body.get("stop"):
-        config["stopSequences"] = [stop] if isinstance(stop, str) else stop
+    if stops := dialogue.stops_of(body):
+        config["stopSequences"] = stops
     return config
 
 
@@ -170,9 +170,7 @@ def _said_by_tools(body: Body) -> set[str]:
 
 
 def _tool(tool: Body) -> Body:
-    if tool.get("type") != "function":
-        raise UntranslatableError(f"tools of the type {tool.get('type')!r}")
-    function = tool["function"]
+    function = dialogue.function_of(tool)
     schema = function.get("parameters") or {"type": "object", "properties": {}}
     spec: Body = {"name": function["name"], "inputSchema": {"json": schema}}
     if function.get("description"):
@@ -182,80 +180,30 @@ def _tool(tool: Body) -> Body:
     return {"toolSpec": spec}
 
 
-def _system(messages: list[Body]) -> list[Body]:
-    return [
-        block
-        for message in messages
-        if message["role"] in ("system", "developer")
-        for block in _blocks(message.get("content"))
-    ]
+def _part(part: dialogue.Part) -> list[Body]:
+    return [_block(part), *_cache_point(part.cache)]
 
 
-def _messages(messages: list[Body]) -> list[Body]:
-    merged: list[Body] = []
-    for message in messages:
-        if message["role"] in ("system", "developer"):
-            continue
-        role, blocks = _turn(message)
-        if merged and merged[-1]["role"] == role:
-            # The results of parallel tool calls have to come in one message.
-            merged[-1]["content"] += blocks
-        else:
-            merged.append({"role": role, "content": blocks})
-    return merged
-
-
-def _turn(message: Body) -> tuple[str, list[Body]]:
-    match message["role"]:
-        case "user":
-            return "user", _blocks(message.get("content"))
-        case "assistant":
-            calls = [_tool_use(call) for call in message.get("tool_calls") or ()]
-            return "assistant", [*_blocks(message.get("content")), *calls]
-        case "tool":
-            result = {
-                "toolUseId": message["tool_call_id"],
-                "content": _blocks(message.get("content")),
-            }
-            return "user", [{"toolResult": result}]
-    raise UntranslatableError(f"messages of the role {message['role']!r}")
-
-
-def _blocks(content: Any) -> list[Body]:
-    if content is None or content == "":
-        return []
-    if isinstance(content, str):
-        return [{"text": content}]
-    return [block for part in content for block in (_block(part), *_cache_point(part))]
-
-
-def _cache_point(part: Body) -> list[Body]:
-    cache = part.get("cache_control")
+def _cache_point(cache: Any) -> list[Body]:
     if not cache:
         return []
     ttl = {"ttl": cache["ttl"]} if "ttl" in cache else {}
     return [{"cachePoint": {"type": "default", **ttl}}]
 
 
-def _block(part: Body) -> Body:
-    match part.get("type"):
-        case "text" | "input_text":
-            return {"text": part["text"]}
-        case "refusal":
-            return {"text": part["refusal"]}
-        case "image_url":
-            image = part["image_url"]
-            format_, source = _file(image if isinstance(image, str) else image["url"])
+def _block(part: dialogue.Part) -> Body:
+    match part:
+        case dialogue.Text(text):
+            return {"text": text}
+        case dialogue.Image(url):
+            format_, source = _file(url)
             return {"image": {"format": format_, "source": source}}
-        case "file" if "file_data" in part["file"]:
-            format_, source = _file(part["file"]["file_data"])
-            given = part["file"].get("filename") or "document"
-            name = _NOT_IN_A_NAME.sub("-", given)[:200]
-            return {"document": {"format": format_, "name": name, "source": source}}
-        case "input_audio":
-            audio = part["input_audio"]
-            return {"audio": {"format": audio["format"], "source": {"bytes": audio["data"]}}}
-    raise UntranslatableError(f"message parts of the type {part.get('type')!r}")
+        case dialogue.File(url, name):
+            format_, source = _file(url)
+            named = _NOT_IN_A_NAME.sub("-", name or "document")[:200]
+            return {"document": {"format": format_, "name": named, "source": source}}
+        case dialogue.Audio(format_, data):
+            return {"audio": {"format": format_, "source": {"bytes": data}}}
 
 
 def _file(url: str) -> tuple[str, Body]:
@@ -276,13 +224,16 @@ def _format(media_type: str) -> str:
     return _FORMAT_OF[media_type]
 
 
-def _tool_use(call: Body) -> Body:
-    function = call["function"]
-    try:
-        arguments = orjson.loads(function.get("arguments") or "{}")
-    except orjson.JSONDecodeError as error:
-        raise UntranslatableError(f"arguments of {function['name']!r} that are no JSON") from error
-    return {"toolUse": {"toolUseId": call["id"], "name": function["name"], "input": arguments}}
+def _tool_use(call: dialogue.Call) -> Body:
+    return {"toolUse": {"toolUseId": call.id, "name": call.name, "input": call.arguments}}
+
+
+def _tool_result(result: dialogue.Result) -> Body:
+    content = dialogue.blocks_of(result.content, _part)
+    return {"toolResult": {"toolUseId": result.call_id, "content": content}}
+
+
+_WORDS: Final = dialogue.Words(_part, _tool_use, _tool_result)
 
 
 # --- the answer ----------------------------------------------------------------------------------

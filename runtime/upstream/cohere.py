@@ -24,6 +24,7 @@ from runtime.upstream.dialect import (
     usage_chunk,
     usage_of,
 )
+from runtime.upstream.dialogue import function_of, limit_of, stops_of
 from runtime.upstream.failures import failure_of
 
 _FINISH_OF: Final = {
@@ -71,10 +72,10 @@ def request(target: Target, body: Body) -> Translated:
     }
     translated |= {key: body[key] for key in _NATIVE if key in body}
     dropped = {key for key in body if key not in _TRANSLATED}
-    if limit := body.get("max_completion_tokens") or body.get("max_tokens"):
+    if limit := limit_of(body):
         translated["max_tokens"] = limit
-    if stop := body.get("stop"):
-        translated["stop_sequences"] = [stop] if isinstance(stop, str) else stop
+    if stops := stops_of(body):
+        translated["stop_sequences"] = stops
     if body.get("tools"):
         translated |= _tools(body, dropped)
     if answer := _form(body.get("response_format") or {}):
@@ -175,9 +176,7 @@ def _tools(body: Body, dropped: set[str]) -> Body:
 
 
 def _tool(tool: Body) -> Body:
-    if tool.get("type") != "function":
-        raise UntranslatableError(f"tools of the type {tool.get('type')!r}")
-    function = tool["function"]
+    function = function_of(tool)
     translated = {
         "name": function["name"],
         "parameters": function.get("parameters") or {"type": "object", "properties": {}},

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import orjson
 
+from runtime.upstream import dialogue
 from runtime.upstream.base import UpstreamError, UpstreamFailure
 from runtime.upstream.dialect import (
     Body,
@@ -71,8 +72,8 @@ def request(target: Target, body: Body) -> Translated:
 
 def translated(body: Body) -> Body:
     """The body, which says neither the model nor that it is a stream: the address does."""
-    said: Body = {"contents": _contents(body["messages"])}
-    if system := _system(body["messages"]):
+    said: Body = {"contents": dialogue.said_in(body["messages"], _WORDS)}
+    if system := dialogue.instructions_in(body["messages"], _WORDS):
         said["systemInstruction"] = {"parts": system}
     if config := _config(body):
         said["generationConfig"] = config
@@ -104,10 +105,10 @@ def _config(body: Body) -> Body:
     config: Body = {
         theirs: body[ours] for ours, theirs in _CONFIG_OF.items() if body.get(ours) is not None
     }
-    if limit := body.get("max_completion_tokens") or body.get("max_tokens"):
+    if limit := dialogue.limit_of(body):
         config["maxOutputTokens"] = limit
-    if stop := body.get("stop"):
-        config["stopSequences"] = [stop] if isinstance(stop, str) else stop
+    if stops := dialogue.stops_of(body):
+        config["stopSequences"] = stops
     form = body.get("response_format") or {}
     if form.get("type") in ("json_object", "json_schema"):
         config["responseMimeType"] = "application/json"
@@ -118,46 +119,12 @@ def _config(body: Body) -> Body:
     return config
 
 
-def _system(messages: list[Body]) -> list[Body]:
-    return [
-        part
-        for message in messages
-        if message["role"] in ("system", "developer")
-        for part in _parts(message.get("content"))
-    ]
-
-
-def _contents(messages: list[Body]) -> list[Body]:
-    merged: list[Body] = []
-    names: dict[str, str] = {}
-    """What each tool call was called: Gemini matches results by name."""
-    for message in messages:
-        if message["role"] in ("system", "developer"):
-            continue
-        for call in message.get("tool_calls") or ():
-            names[call["id"]] = call["function"]["name"]
-        role, parts = _turn(message, names)
-        if merged and merged[-1]["role"] == role:
-            merged[-1]["parts"] += parts
-        else:
-            merged.append({"role": role, "parts": parts})
-    return merged
-
-
-def _turn(message: Body, names: Mapping[str, str]) -> tuple[str, list[Body]]:
-    match message["role"]:
-        case "user":
-            return "user", _parts(message.get("content"))
-        case "assistant":
-            calls = [_function_call(call) for call in message.get("tool_calls") or ()]
-            return "model", [*_parts(message.get("content")), *calls]
-        case "tool":
-            name = names.get(message["tool_call_id"]) or message.get("name")
-            if name is None:
-                raise UntranslatableError("the result of a tool call that is not in the dialogue")
-            result = _result(only_text_of(message.get("content"), "the result of a tool"))
-            return "user", [{"functionResponse": {"name": name, "response": result}}]
-    raise UntranslatableError(f"messages of the role {message['role']!r}")
+def _function_response(result: dialogue.Result) -> Body:
+    """Gemini matches results by name."""
+    if result.name is None:
+        raise UntranslatableError("the result of a tool call that is not in the dialogue")
+    said = _result(only_text_of(result.content, "the result of a tool"))
+    return {"functionResponse": {"name": result.name, "response": said}}
 
 
 def _result(text: str) -> Body:
@@ -168,29 +135,14 @@ def _result(text: str) -> Body:
     return result if isinstance(result, dict) else {"result": result}
 
 
-def _parts(content: Any) -> list[Body]:
-    if content is None or content == "":
-        return []
-    if isinstance(content, str):
-        return [{"text": content}]
-    return [_part(part) for part in content]
-
-
-def _part(part: Body) -> Body:
-    match part.get("type"):
-        case "text" | "input_text":
-            return {"text": part["text"]}
-        case "refusal":
-            return {"text": part["refusal"]}
-        case "image_url":
-            image = part["image_url"]
-            return _file(image if isinstance(image, str) else image["url"])
-        case "file" if "file_data" in part["file"]:
-            return _file(part["file"]["file_data"])
-        case "input_audio":
-            audio = part["input_audio"]
-            return {"inlineData": {"mimeType": f"audio/{audio['format']}", "data": audio["data"]}}
-    raise UntranslatableError(f"message parts of the type {part.get('type')!r}")
+def _part(part: dialogue.Part) -> list[Body]:
+    match part:
+        case dialogue.Text(text):
+            return [{"text": text}]
+        case dialogue.Image(url) | dialogue.File(url):
+            return [_file(url)]
+        case dialogue.Audio(format_, data):
+            return [{"inlineData": {"mimeType": f"audio/{format_}", "data": data}}]
 
 
 def _file(url: str) -> Body:
@@ -202,21 +154,17 @@ def _file(url: str) -> Body:
     return {"fileData": {"fileUri": url, **({"mimeType": guessed} if guessed else {})}}
 
 
-def _function_call(call: Body) -> Body:
-    function = call["function"]
-    try:
-        arguments = orjson.loads(function.get("arguments") or "{}")
-    except orjson.JSONDecodeError as error:
-        raise UntranslatableError(f"arguments of {function['name']!r} that are no JSON") from error
-    part: Body = {"functionCall": {"name": function["name"], "args": arguments}}
-    signature = (call.get("extra_content") or {}).get("google", {}).get("thought_signature")
+def _function_call(call: dialogue.Call) -> Body:
+    part: Body = {"functionCall": {"name": call.name, "args": call.arguments}}
+    signature = (call.given.get("extra_content") or {}).get("google", {}).get("thought_signature")
     return {**part, "thoughtSignature": signature} if signature else part
 
 
+_WORDS: Final = dialogue.Words(_part, _function_call, _function_response, "model", "parts")
+
+
 def _declaration(tool: Body) -> Body:
-    if tool.get("type") != "function":
-        raise UntranslatableError(f"tools of the type {tool.get('type')!r}")
-    function = tool["function"]
+    function = dialogue.function_of(tool)
     declaration = {"name": function["name"]}
     if function.get("description"):
         declaration["description"] = function["description"]

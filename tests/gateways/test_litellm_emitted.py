@@ -176,7 +176,8 @@ def everything(upstream: Upstream) -> Routing:
                 "pii",
                 frozenset({"input", "output"}),
                 "redact",
-                ("email", "phone", "iban", "credit_card", "us_ssn", "ip", "api_key"),
+                ("email", "phone", "iban", "credit_card", "us_ssn", "national_id", "vat")
+                + ("ip", "api_key"),
             ),
             Guardrail("dosage", "deny", frozenset({"input"}), "block", pattern="lethal dose"),
         ),
@@ -256,9 +257,22 @@ def test_personal_data_is_masked_both_ways(booted: Booted) -> None:
     secret = (
         "mail jo@example.com, call +49 170 1234567 or 415-555-0134, IBAN DE89 3704 0044 0532 0130 00 "
         "or DE89370400440532013000, card 4111 1111 1111 1111, ssn 123-45-6789, ip 10.20.30.40, "
-        "key sk-abcdefghijklmnopqrstuvwxyz"
+        "key sk-abcdefghijklmnopqrstuvwxyz, VAT FR 40 303 265 045, DNI 54362315-K, "
+        "NIR 2 95 10 99 126 111 93"
     )
-    kept = ["jo@", "1234567", "0134", "3704", "4111", "6789", "10.20", "sk-abc"]
+    kept = [
+        "jo@",
+        "1234567",
+        "0134",
+        "3704",
+        "4111",
+        "6789",
+        "10.20",
+        "sk-abc",
+        "303",
+        "54362",
+        "126",
+    ]
     booted.upstream.script("normal-a", Outcome(text=secret))
 
     plain = ask_litellm(booted.gateway, "normal", **messages(secret))

@@ -594,7 +594,7 @@ def test_blocking_beats_redacting() -> None:
     assert made["content_filter_builtins"] == [{"slug": "email", "action": "block"}]
 
 
-@pytest.mark.parametrize("entity", ["iban", "api_key"])
+@pytest.mark.parametrize("entity", PATTERN_OF)
 def test_own_patterns_are_ones_that_openrouter_takes(entity: str) -> None:
     assert is_pattern(PATTERN_OF[entity])
 

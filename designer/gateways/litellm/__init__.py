@@ -44,7 +44,8 @@ LITELLM = Gateway(
         "workloads.params": "litellm_params of each deployment: defaults that a request overrides",
         "guardrails.pii.input": "litellm_content_filter, pre_call",
         "guardrails.pii.output": "litellm_content_filter, post_call, streams too",
-        "guardrails.pii.entities": "prebuilt and own patterns of the content filter",
+        "guardrails.pii.entities": "prebuilt and own patterns of the content filter; "
+        "national ids and VAT numbers by their shape, without check digits",
         "guardrails.deny": "litellm_content_filter: a pattern that blocks, before and after the call",
         "guardrails.on_failure": "`block` is what the filter does",
         "cache.mode": "litellm_settings.cache_params: local, redis for several copies, redis-semantic; "

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from designer.gateways.shapes import NATIONAL_ID, VAT
 from designer.ir import Period
 
 VERSION = "2026-08"
@@ -222,6 +223,8 @@ PATTERN_OF: Mapping[str, str] = {
     "iban": r"\b[A-Z]{2}[0-9]{2} ?[A-Z0-9]{4} ?[A-Z0-9]{4} ?[A-Z0-9]{3}[A-Z0-9 ]{0,23}\b",
     "api_key": r"\b(?:sk-[A-Za-z0-9_-]{20,}|AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36,}"
     r"|AIza[0-9A-Za-z_-]{35}|xox[abprs]-[0-9A-Za-z-]{10,})",
+    "national_id": NATIONAL_ID,
+    "vat": VAT,
 }
 """Entity → custom filter, where no built-in exists in the document. ISO 13616 for IBANs (no
 checksum: a pattern cannot count); the published prefixes of OpenAI, AWS, GitHub, Google and Slack."""
@@ -277,7 +280,8 @@ HONOURED: Mapping[str, str] = {
     "compliance.retention": "provider.zdr and the guardrail",
     "compliance.training": "provider.data_collection and the guardrail",
     "guardrails.pii.input": "content filters of the guardrail",
-    "guardrails.pii.entities": "built-in filters; IBANs and keys by pattern; others are refused",
+    "guardrails.pii.entities": "built-in filters; IBANs, national ids and VAT numbers by their "
+    "shape, without check digits",
     "guardrails.deny": "content filters of the guardrail; a pattern that it does not take is refused",
     "guardrails.on_failure": "a check that fails lets the request through",
     "cache.mode": "exact, by headers that the emitted client sends; never on a route of zero retention",

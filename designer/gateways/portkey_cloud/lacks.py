@@ -368,7 +368,8 @@ LACKS: tuple[Lack, ...] = (
     ),
     Lack(
         Feature(
-            "what Portkey's own checks do not find (IBANs, patterns that JavaScript does not read)",
+            "what Portkey's own checks do not find (IBANs, national ids, VAT numbers, patterns that "
+            "JavaScript does not read)",
             each_guardrail(_saved),
             keys=("guardrails.pii", "guardrails.deny", "guardrails.on_failure"),
         ),

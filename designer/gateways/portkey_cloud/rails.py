@@ -23,7 +23,8 @@ CATEGORIES: Mapping[str, str] = {
     "credit_card": "CREDIT_CARD",
     "us_ssn": "SSN",
 }
-"""The profile's entities → what `portkey.pii` looks for. It knows no IBANs."""
+"""The profile's entities → what `portkey.pii` looks for. It knows no IBANs,
+national ids of other countries or VAT numbers."""
 _ENTITIES = {theirs: ours for ours, theirs in CATEGORIES.items()}
 
 PII = "portkey.pii"
