@@ -6,7 +6,7 @@ stand in the call. Order matters as it does in the interpreter: effects of a fai
 its step is over, so that what follows within it still sees the World as it was.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from enum import IntEnum
 from math import inf
@@ -41,7 +41,6 @@ from designer.engine.program import (
     Path,
     Table,
     Trial,
-    Way,
 )
 from designer.engine.screens import Throughput, answered, screened, sent
 from designer.engine.semantics import Phase, status_of
@@ -89,8 +88,6 @@ class Call(Struct, eq=False):
     rail: int = 0
     """Which guardrail of the stage is asked."""
     stack: list[Frame] = []
-    way: Way | None = None
-    """How it came where it is, while nothing has failed; the stack is empty then."""
     deployment: int = -1
     """The one asked last."""
     is_asking: bool = False
@@ -132,6 +129,31 @@ class Call(Struct, eq=False):
         return self.asked.route is not None and self.asked.route.mid_stream == "buffer"
 
 
+class Prospect(Struct, frozen=True):
+    """Whom a call asks first, and within which limits the answer is nothing but an answer."""
+
+    route: str
+    deployment: int
+    begins_s: float
+    ends_s: float
+    deadline_s: float
+
+    def allows(self, at: float, begins_s: float, ends_s: float) -> bool:
+        left_s = at + self.deadline_s - at
+        return begins_s <= self.begins_s and ends_s <= self.ends_s and ends_s <= left_s
+
+
+class Standing(Struct, frozen=True):
+    """What a call for a route comes to first, until a cooldown begins or ends."""
+
+    until: float
+    choice: Choice
+    able: tuple[int, ...]
+    """Empty where everything is cooling that a call would come to."""
+    prospects: tuple[tuple[Prospect, ...], ...]
+    """By whether it is streamed, and by child."""
+
+
 class Machine:
     def __init__(self, compiled: Compiled, world: World, draws: Iterator[float]) -> None:
         self.compiled = compiled
@@ -159,6 +181,14 @@ class Machine:
             for streams in (False, True)
         )
         """For requests that are not streamed and that are, without a deadline."""
+        self._standings: dict[str, Standing] = {}
+        """By route, as long as no cooldown begins."""
+        self._chosen = -1
+        """The child that `prospect` has picked for the call that begins next, -1 for none."""
+        self.order = 0
+        """Of events at the same time, which one is happening: the driver's to say where it foresees answers."""
+        self._coming: list[list[tuple[float, int]]] = [[] for _ in compiled.ids]
+        """When answers that were foreseen are there, with their order, until somebody has to know."""
         self._may_skip = any(row.skips for row in self.semantics.rows)
         self._effects: list[Effect] = []
         self._blamed: dict[int, int] = {}
@@ -176,7 +206,66 @@ class Machine:
             call = Call(index, request, path, path)
             return call, self._end(call, self.semantics.unknown_route, -1, "no_route")
         call = Call(index, request, path, path, at)
-        return call, self._over(self._stage(call))
+        command = self._over(self._stage(call))
+        self._chosen = -1
+        return call, command
+
+    def prospect(self, route: str, request: Request, at: float) -> Prospect | None:
+        """Whom the call that is about to begin asks first. The pick is made, and `begin` keeps to it.
+
+        None where the call has to begin for that to be known.
+        """
+        if self._has_teams and request.team:
+            route = self.compiled.routing.led(str(request.team.get("name", "")), route)
+        path = self.compiled.paths.get(route)
+        if path is None or not path.firsts:
+            return None
+        self.at = at
+        standing = self._standings.get(path.name)
+        if standing is None or at >= standing.until:
+            standing = self._standings[path.name] = self._standing(path)
+        if not standing.able:
+            return None
+        self._chosen = chosen = self._chosen_of(standing.choice, standing.able)
+        if self._effects:
+            self._over(SEND)
+        return standing.prospects[request.stream][chosen]
+
+    def _standing(self, path: Path) -> Standing:
+        ables = ((choice, self._able(choice, _NOBODY)) for choice in path.firsts)
+        choice, able = next((found for found in ables if found[1]), (path.firsts[0], ()))
+        prospects = tuple(
+            tuple(_prospect(path, sends[number], number, streams) for number in choice.asks)
+            for streams, sends in zip((False, True), self._sends, strict=True)
+        )
+        until = min((cool for cool in self._cools_until if cool > self.at), default=inf)
+        return Standing(until, choice, able, prospects)
+
+    def foreseen(self, prospect: Prospect, at: float, order: int) -> None:
+        """What was a prospect is sure: an answer will be there, so that no call has to begin."""
+        self._chosen = -1
+        if self.semantics.cooldown is not None:
+            coming = self._coming[prospect.deployment]
+            coming.append((at, order))
+            if len(coming) >= _MOST_COMING:
+                self._count_answers(prospect.deployment, 0)
+
+    def count_answers(self) -> None:
+        """Bring the World up to date with all that was foreseen, whenever it comes."""
+        self.at = inf
+        for number, coming in enumerate(self._coming):
+            if coming:
+                self._count_answers(number, 0)
+
+    def _count_answers(self, number: int, order: int) -> None:
+        """Those that have come, or come as events at this time do that are before this one."""
+        coming = self._coming[number]
+        coming.sort()
+        come = bisect_left(coming, (self.at, order))
+        answered = self._health_of(number).answered
+        for at, _ in coming[:come]:
+            answered.add(at)
+        del coming[:come]
 
     def _stage(self, call: Call) -> Next:
         stage = call.asked.stages[call.stage][0]
@@ -184,7 +273,8 @@ class Machine:
             call.status, call.told_by = call.served_status, call.served_by
             return FINISH
         if stage == "route":
-            return self._set_out(call, call.route)
+            assert call.route.table is not None
+            return self._enter(call, call.route.table)
         if stage == "cache":
             return LOOKUP
         if stage == "reserve":
@@ -243,7 +333,10 @@ class Machine:
             return self._thrown_away(call, status, tokens)
         health = self._health[call.deployment] or self._health_of(call.deployment)
         health.in_flight -= 1
-        health.answered.add(at)
+        if coming := self._coming[call.deployment]:
+            coming.append((at, self.order))
+        else:
+            health.answered.add(at)
         health.tokens.add(at, tokens)
         health.latencies.append((at, at - call.sent_s))
         call.served_by, call.served_status = call.deployment, status
@@ -279,8 +372,6 @@ class Machine:
         if again is not row:
             fault = Fault(*told, again, fault.deployment, alone, opened)
         call.first, call.last = call.first or fault, fault
-        if call.way is not None:
-            call.stack, call.way = [Frame(table) for table in call.way.inside], None
         if call.phase == "content" or again.silent:
             return self._over(self._finish(call, in_band=True))
         return self._over(self._unwind(call, fault))
@@ -333,6 +424,7 @@ class Machine:
             self._effects.append(Cooled(deployment.id, until))
             self._cools_until[number] = max(self._cools_until[number], until)
             self._all_well_from = max(self._all_well_from, until)
+            self._standings.clear()
 
     def _is_too_ill(self, deployment: Deployment, fault: Fault, more: int) -> bool:
         rule = self.semantics.cooldown
@@ -345,6 +437,9 @@ class Machine:
             return before + more > allowed
         if fault.row.cools == "now":
             return True
+        number = self._number[deployment.id]
+        if self._coming[number]:
+            self._count_answers(number, self.order)
         requests, failed = self.world.minute_counts(deployment.id, self.at)
         requests, failed = requests + more, failed + more
         if fault.alone and rule.alone_least_requests is not None:
@@ -352,16 +447,6 @@ class Machine:
         return requests >= rule.least_requests and failed / requests > rule.share
 
     # --- Down the tree ----------------------------------------------------------------------------
-
-    def _set_out(self, call: Call, path: Path) -> Next:
-        way = path.way
-        if way is not None and self.at >= self._all_well_from:
-            index = self._picked(call, way.choice, _NOBODY)
-            if index is not None:
-                call.way = way
-                return self._send(call, way.choice.asks[index])
-        assert path.table is not None
-        return self._enter(call, path.table)
 
     def _enter(self, call: Call, table: Table) -> Next:
         while True:
@@ -452,8 +537,13 @@ class Machine:
             able = _fresh(call, choice, able)
         if not able:
             return None
+        if self._chosen >= 0:
+            return self._chosen
         if self._sticky and (who := keeper(self._sticky.get(call.asked.name, ""), call.request)):
             return kept(choice.pool, able, who)
+        return self._chosen_of(choice, able)
+
+    def _chosen_of(self, choice: Choice, able: tuple[int, ...]) -> int:
         kind, count = choice.pool.pick, len(able)
         if count == 1:
             index = able[0]
@@ -742,6 +832,8 @@ class Machine:
 
 
 _NOBODY: frozenset[int] = frozenset()
+_MOST_COMING = 4096
+"""So many foreseen answers are kept of a deployment before those that have come are counted."""
 
 
 def _send_to(deployment: Deployment, has_one_limit: bool) -> Send:
@@ -749,6 +841,16 @@ def _send_to(deployment: Deployment, has_one_limit: bool) -> Send:
     if has_one_limit:
         timeout_s = first_token_s = timeout_s if first_token_s is None else first_token_s
     return Send(deployment.id, timeout_s, first_token_s)
+
+
+def _prospect(path: Path, send: Send, number: int, streams: bool) -> Prospect:
+    """Unstreamed, an answer has one limit, for all of it; a stream's are for its beginning."""
+    assert path.route is not None
+    limit_s = inf if send.timeout_s is None else send.timeout_s
+    first_s = inf if send.first_token_s is None else send.first_token_s
+    deadline_s = inf if path.route.deadline_s is None else path.route.deadline_s
+    begins_s, ends_s = (min(limit_s, first_s), inf) if streams else (inf, limit_s)
+    return Prospect(path.name, number, begins_s, ends_s, deadline_s)
 
 
 def _below(table: Ask | Choice) -> tuple[int, ...]:

@@ -29,6 +29,7 @@ from designer.ir import (
     Deployment,
     Guardrail,
     Node,
+    Pick,
     Pool,
     Ref,
     Remote,
@@ -123,16 +124,6 @@ class Jump(Struct, frozen=True):
     to: "Path"
 
 
-class Way(Struct, frozen=True):
-    """Down a route's tree to its first pool of deployments, where nothing on the way has to be decided.
-
-    What it passes by is `inside`, outermost first: until something fails, nobody has to know of it.
-    """
-
-    inside: tuple["Again | Ladder", ...]
-    choice: Choice
-
-
 Table = Ask | Choice | Again | Ladder | Fork | Trial | Jump
 
 
@@ -142,7 +133,11 @@ class Path(Struct, eq=False):
     name: str
     route: Route | None = None
     table: Table | None = None
-    way: Way | None = None
+    firsts: tuple[Choice, ...] = ()
+    """The pools, each for when all before it are cooling, that a call comes to before anybody is asked.
+
+    None where more has to be known of a call than whom it asks, or of what others were answered.
+    """
     group: tuple[int, ...] = ()
     """All its deployments."""
     stages: tuple[tuple[Stage, tuple[Guardrail, ...]], ...] = ()
@@ -194,9 +189,10 @@ def compiled(program: Program) -> Compiled:
     for alias, _ in routing.aliases:
         compiler.path(alias)
     discarded = frozenset(token for token in compiler.discarded if is_good(token))
-    if not discarded and not semantics.screens:
+    if not (discarded or semantics.screens or compiler.picks & _BY_ANSWERS):
         for route in routing.routes:
-            compiler.path(route.name).way = _way(compiler.path(route.name).table)
+            path = compiler.path(route.name)
+            path.firsts = _firsts(path) if _is_plain(path, semantics) else ()
     return Compiled(
         routing=routing,
         semantics=semantics,
@@ -208,14 +204,59 @@ def compiled(program: Program) -> Compiled:
     )
 
 
-def _way(table: Table | None) -> Way | None:
-    inside: list[Again | Ladder] = []
+_BY_ANSWERS: frozenset[Pick] = frozenset({"least_busy", "fastest", "usage"})
+"""Picks that depend on what was answered before."""
+
+
+def _is_plain(path: Path, semantics: Semantics) -> bool:
+    """Whether all there is to a call is whom it asks, unless something fails."""
+    route = path.route
+    assert route is not None
+    return (
+        tuple(stage for stage, _ in path.stages) == ("route", "settle")
+        and not (semantics.sticks and route.sticky != "none")
+        and (route.deadline_s is None or route.deadline_s > 0)
+        and (route.attempts_limit is None or route.attempts_limit > 0)
+        and semantics.depth > 0
+    )
+
+
+def _firsts(path: Path) -> tuple[Choice, ...]:
+    found: list[Choice] = []
+    within: list[tuple[Ladder, int]] = []
+    table = path.table
+    while table is not None:
+        table = _descended(table, within)
+        if isinstance(table, Ask):
+            table = _only(table)
+        if not isinstance(table, Choice) or not table.asks:
+            break
+        found.append(table)
+        table = _after_cooling(within)
+    return tuple(found)
+
+
+def _descended(table: Table, within: list[tuple[Ladder, int]]) -> Table:
     while isinstance(table, Again | Ladder):
-        inside.append(table)
+        if isinstance(table, Ladder):
+            within.append((table, 0))
         table = table.child if isinstance(table, Again) else table.rungs[0].child
-    if isinstance(table, Choice) and table.asks:
-        return Way(tuple(inside), table)
+    return table
+
+
+def _after_cooling(within: list[tuple[Ladder, int]]) -> Table | None:
+    while within:
+        ladder, index = within.pop()
+        led = ladder.led_to(index, "cooling")
+        if led:
+            within.append((ladder, led[0]))
+            return ladder.rungs[led[0]].child
     return None
+
+
+def _only(ask: Ask) -> Choice:
+    alone, numbers = (0,), (ask.deployment,)
+    return Choice(Pool(()), (ask,), (numbers,), numbers, numbers, alone, (1.0,), "")
 
 
 def _stages(
@@ -240,6 +281,7 @@ class _Compiler:
         self.routing = routing
         self.number = {d.id: n for n, d in enumerate(routing.deployments)}
         self.discarded: set[str] = set()
+        self.picks: set[Pick] = set()
         self.paths: dict[str, Path] = {}
 
     def path(self, name: str) -> Path:
@@ -287,6 +329,7 @@ class _Compiler:
         return Step(self.table(rung.child), rung.asked_only, is_hop(rung), further)
 
     def _choice(self, pool: Pool) -> Choice:
+        self.picks.add(pool.pick)
         everyone = tuple(range(len(pool.children)))
         reach = tuple(self.numbers(child) for child in pool.children)
         is_flat = all(len(numbers) == 1 for numbers in reach)

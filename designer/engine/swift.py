@@ -7,6 +7,7 @@ next to happen anyway, and an ordinary answer is not played out step by step.
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappop, heappush
 from math import inf
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -35,6 +36,7 @@ from designer.engine.machine import (
     Call,
     Machine,
     Next,
+    Prospect,
 )
 from designer.engine.outcomes import play
 from designer.engine.virtual import Arrival, Attempt, Surroundings
@@ -68,10 +70,25 @@ class Flight(Struct, eq=False):
         return self.call.failure is None
 
 
+class Seer(Protocol):
+    def foresee(self, index: int, arrival: Arrival, prospect: Prospect) -> float | None:
+        """Seconds until the answer is there, where that is all there is to a call: nobody hears of it again.
+
+        None where it has to begin; the answer that its first `Surroundings.answer` gives is then the same.
+        """
+
+
 def perform(
-    machines: Sequence[Machine], arrivals: Iterable[Arrival], around: Surroundings[Flight]
+    machines: Sequence[Machine],
+    arrivals: Iterable[Arrival],
+    around: Surroundings[Flight],
+    seer: Seer | None = None,
 ) -> Iterator[Flight]:
-    """Each call when it is over. Calls go round the `machines`, replicas with a World of their own each. `arrivals` are in order of time; of equal times the first is first."""
+    """Each call when it is over, but those that `seer` has foreseen.
+
+    Calls go round the `machines`, replicas with a World of their own each. `arrivals` are in order of
+    time; of equal times the first is first.
+    """
     queue = iter(arrivals)
     heap: list[tuple[float, int, Flight]] = []
     arrival, index, order = next(queue, None), 0, 1
@@ -81,14 +98,23 @@ def perform(
         if arrival is not None and not (heap and heap[0] < arrives):
             at = arrives_at
             machine = machines[index % len(machines)]
-            call, command = machine.begin(index, arrival.route, arrival.request, at)
-            flight = Flight(index, arrival, call, machine)
+            came, number = arrival, index
             arrival, index, order = next(queue, None), index + 1, order + 1
             arrives_at = inf if arrival is None else arrival.at
             arrives = (arrives_at, order)
+            if seer is not None:
+                prospect = machine.prospect(came.route, came.request, at)
+                ends_s = None if prospect is None else seer.foresee(number, came, prospect)
+                if prospect is not None and ends_s is not None:
+                    order += 1
+                    machine.foreseen(prospect, at + ends_s, order)
+                    continue
+            call, command = machine.begin(number, came.route, came.request, at)
+            flight = Flight(number, came, call, machine)
         else:
-            at, _, flight = heappop(heap)
+            at, machine_order, flight = heappop(heap)
             machine = flight.machine
+            machine.order = machine_order
             command = _happen(machine, flight, at)
         while command is not FINISH:
             if command is SEND:
@@ -100,10 +126,13 @@ def perform(
             if at >= arrives_at or (heap and at >= heap[0][0]):
                 heappush(heap, (at, order, flight))
                 break
+            machine.order = order
             command = _happen(machine, flight, at)
         else:
             flight.ended_at = at
             yield flight
+    for machine in machines:
+        machine.count_answers()
 
 
 def _happen(machine: Machine, flight: Flight, at: float) -> Next:

@@ -54,10 +54,13 @@ class Scripted(Struct):
 
     def answer(self, run: Any, send: Send, at: float) -> Outcome:
         self.on_send(run, send, at)
-        listed = self.answers.get(send.deployment, [GOOD])
-        turn = self._used.get(send.deployment, 0)
-        self._used[send.deployment] = turn + 1
-        return listed[min(turn, len(listed) - 1)]
+        outcome = self.next_of(send.deployment)
+        self._used[send.deployment] = self._used.get(send.deployment, 0) + 1
+        return outcome
+
+    def next_of(self, id_: str) -> Outcome:
+        listed = self.answers.get(id_, [GOOD])
+        return listed[min(self._used.get(id_, 0), len(listed) - 1)]
 
     def inspect(self, run: Any, ask: Inspect, at: float) -> Inspected:
         self.inspected.append(ask)

@@ -198,6 +198,11 @@ faults = st.builds(
 answers: st.SearchStrategy[dict[str, list[Outcome]]] = st.fixed_dictionaries(
     {id_: st.lists(ordinary | faults, min_size=1, max_size=4) for id_ in IDS}
 )
+_good = st.builds(Outcome, delay_s=_delays(), ends_s=st.none() | _delays())
+ordinary_answers: st.SearchStrategy[dict[str, list[Outcome]]] = st.fixed_dictionaries(
+    {id_: st.lists(_good | _good | ordinary, min_size=1, max_size=4) for id_ in IDS}
+)
+"""Mostly good ones."""
 
 requests = st.builds(
     Request,

@@ -5,18 +5,19 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from designer.engine.call import Program
-from designer.engine.events import Request
-from designer.engine.machine import Machine
+from designer.engine.events import Request, Send, Usage
+from designer.engine.machine import Machine, Prospect
 from designer.engine.outcomes import Outcome
-from designer.engine.program import Compiled, compiled
+from designer.engine.program import compiled
 from designer.engine.screens import Screen
 from designer.engine.semantics import RetryAfter, Semantics
 from designer.engine.swift import perform as perform_swiftly
-from designer.engine.virtual import Arrival, perform
-from designer.engine.world import World
+from designer.engine.virtual import Arrival, Attempt, perform
+from designer.engine.world import Minute, World
 from designer.gateways.litellm.semantics import LITELLM_1_106
 from designer.gateways.openrouter.semantics import SEMANTICS as OPENROUTER
 from designer.gateways.portkey_cloud.semantics import HOSTED
@@ -49,6 +50,7 @@ from tests.engine.strategies import (
     billed_answers,
     calls,
     draws,
+    ordinary_answers,
     particular_calls,
     routings,
     screens,
@@ -171,14 +173,9 @@ def interpreted(
 def swiftly(
     program: Program, around: Scripted, arrivals: list[Arrival], chance: list[float]
 ) -> tuple[list[Seen], World]:
-    return flown(compiled(program), around, arrivals, chance)
-
-
-def flown(
-    program: Compiled, around: Scripted, arrivals: list[Arrival], chance: list[float]
-) -> tuple[list[Seen], World]:
     world = World()
-    flights = perform_swiftly([Machine(program, world, cycle(chance))], arrivals, around)
+    machine = Machine(compiled(program), world, cycle(chance))
+    flights = perform_swiftly([machine], arrivals, around)
     return [seen_of_flight(flight) for flight in flights], world
 
 
@@ -221,44 +218,101 @@ def test_the_compiled_program_does_what_the_interpreter_says(
     assert other.inspected == one.inspected
 
 
-@given(routings(straight_nodes), habits(), answers, calls, verdicts, draws)
-def test_going_straight_to_the_first_pool_is_going_step_by_step(
+class Seeing(Struct):
+    """Foresees every scripted answer that is nothing but an answer, and remembers what it foresaw."""
+
+    around: Scripted
+    ids: tuple[str, ...]
+    seen: list[Seen] = field(default_factory=list)
+
+    def foresee(self, index: int, arrival: Arrival, prospect: Prospect) -> float | None:
+        id_, at = self.ids[prospect.deployment], arrival.at
+        outcome = self.around.next_of(id_)
+        begins_s = max(outcome.delay_s, outcome.first_token_s or 0.0)
+        ends_s = max(begins_s, outcome.ends_s or 0.0)
+        if outcome.status != 200 or outcome.kind or not prospect.allows(at, begins_s, ends_s):
+            return None
+        self.around.answer(None, Send(id_, None), at)
+        first_at = at + begins_s if arrival.request.stream else None
+        told = (200, id_, None, False, True, index, [Attempt(id_, at, "200")], at + ends_s)
+        self.seen.append((*told, first_at, Usage(), (), prospect.route, prospect.route, 1))
+        return ends_s
+
+
+def minded(world: World, semantics: Semantics) -> dict[str, tuple[Any, ...]]:
+    """What anybody asks of a World where only failures and answers are counted."""
+    counts = semantics.cooldown is not None
+    found = {
+        id_: (
+            health.cooling_until,
+            health.answered if counts else Minute(),
+            health.failed,
+            health.failures_at,
+        )
+        for id_ in IDS
+        for health in (world.health_of(id_),)
+    }
+    return {**found, "turns": (world._turns,)}
+
+
+@given(
+    routings(straight_nodes),
+    habits(),
+    ordinary_answers | answers,
+    st.lists(calls, max_size=3),
+    draws,
+)
+def test_an_answer_that_was_foreseen_is_the_one_that_comes(
     routing: Routing,
     semantics: Semantics,
     listed: dict[str, list[Outcome]],
-    asked: Calls,
-    said: list[Any],
+    asked: list[Calls],
     chance: list[float],
 ) -> None:
-    arrivals = [Arrival(at, route, request) for at, route, request in asked]
-    straight, stepwise = (compiled(Program(routing, semantics)) for _ in range(2))
-    for path in stepwise.paths.values():
-        path.way = None
+    program = Program(replace(routing, guardrails=()), semantics)
+    arrivals = sorted(
+        (Arrival(at + 50.0 * n, *call) for n, some in enumerate(asked) for at, *call in some),
+        key=lambda arrival: arrival.at,
+    )
+    around, world = Scripted(listed), World()
+    seeing = Seeing(around, tuple(compiled(program).ids))
+    machine = Machine(compiled(program), world, cycle(chance))
 
-    flights, world = flown(straight, Scripted(listed, cycle(said)), arrivals, chance)
-    others, other_world = flown(stepwise, Scripted(listed, cycle(said)), arrivals, chance)
+    runs, other_world = interpreted(program, Scripted(listed), arrivals, chance)
+    flights = perform_swiftly([machine], arrivals, around, seeing)
 
-    assert flights == others
-    assert world == other_world
+    seen = [*map(seen_of_flight, flights), *seeing.seen]
+    assert sorted(seen, key=_by_index) == sorted(runs, key=_by_index)
+    assert minded(world, semantics) == minded(other_world, semantics)
 
 
-def test_a_way_passes_by_chains_and_retries_and_by_nothing_that_decides() -> None:
+def _by_index(seen: Seen) -> int:
+    return int(seen[5])
+
+
+def test_what_a_call_comes_to_first_is_known_where_nothing_else_is_to_be_decided() -> None:
     one, other = Target(IDS[0]), Target(IDS[1])
     pool = Pool((one, other))
     nodes: dict[str, Node] = {
-        "within": Chain((Rung(Retry(pool, 1)), Rung(one))),
-        "pool": pool,
+        "within": Chain((Rung(Retry(pool, 1)), Rung(one, failures("cooling")))),
+        "never further": Chain((Rung(pool), Rung(one, failures(503)))),
         "alone": Retry(one, 1),
         "nested": Pool((pool, one)),
-        "elsewhere": Ref("pool"),
+        "elsewhere": Ref("alone"),
     }
     routes = tuple(Route(name, node) for name, node in nodes.items())
     routing = Routing(routes, tuple(Deployment(id_, "p", "m") for id_ in IDS))
     paths = compiled(Program(routing, REFERENCE)).paths
 
-    ways = {name: way for name in nodes if (way := paths[name].way) is not None}
+    firsts = {name: [choice.asks for choice in paths[name].firsts] for name in nodes}
 
-    assert {name: len(way.inside) for name, way in ways.items()} == {"within": 2, "pool": 0}
+    assert firsts == {
+        "within": [(0, 1), (0,)],
+        "never further": [(0, 1)],
+        "alone": [(0,)],
+        "nested": [],
+        "elsewhere": [],
+    }
 
 
 @given(wild_routings(), habits(), screens, billed_answers, particular_calls, draws)
