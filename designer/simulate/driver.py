@@ -2,6 +2,7 @@
 
 from bisect import bisect
 from collections.abc import Iterable, Iterator, Mapping
+from math import inf
 from random import Random
 
 from msgspec import Struct, field
@@ -10,11 +11,12 @@ from msgspec.structs import replace
 from designer.diagnostics import Report
 from designer.engine.call import Program
 from designer.engine.events import Inspect, Inspected, LookedUp, Reserved, Send, Usage
-from designer.engine.machine import Machine
+from designer.engine.machine import Machine, Prospect
 from designer.engine.outcomes import HANGS_S, Outcome
 from designer.engine.program import compiled
 from designer.engine.screens import Fit, Purses, Screen, Throughput
 from designer.engine.swift import Flight, perform
+from designer.engine.virtual import Arrival
 from designer.engine.world import World
 from designer.gateways.base import Parsed
 from designer.ir import Routing
@@ -32,7 +34,7 @@ from designer.simulate.services import (
     prices_of,
     time_to_first_token_s,
 )
-from designer.simulate.statistics import Slice, Tally
+from designer.simulate.statistics import Tally, together
 from designer.simulate.traffic import (
     RECENT,
     Load,
@@ -99,18 +101,19 @@ def simulate(
     program = compiled(Program(routing, habits))
     machines = [Machine(program, World(), draws) for _ in range(scenario.replicas)]
     gathered = _Gathered(names, services, scenario, around, program.ids)
+    seer = _Seer(around, gathered, tuple(around.sources[id_] for id_ in program.ids))
     is_partial = False
     try:
-        for flight in perform(machines, coming, around):
+        for flight in perform(machines, coming, around, seer):
             gathered.add(flight)
     except KeyboardInterrupt:  # what is there by now is worth telling, and is told as partial
         is_partial = True
-    gathered.sort()
-    tallies = gathered.by_route()
+    by_phase = gathered.by_phase()
+    tallies = {name: together(tallies[name] for tallies in by_phase) for name in names}
     shown = tuple(name for name in names if name in loads or tallies[name].requests)
     routes = {name: tallies[name].result(name) for name in shown}
-    total = _whole(tuple(routes.values()), gathered.all())
-    asked = gathered.asked()
+    total = _whole(tuple(routes.values()), tallies.values())
+    asked = {name: frozenset(tally.asked) for name, tally in tallies.items()}
     return Result(
         scenario=scenario.name,
         gateway=parsed.gateway,
@@ -118,13 +121,13 @@ def simulate(
         for_s=scenario.for_s,
         total=total,
         routes=tuple(routes.values()),
-        phases=gathered.phases(shown),
+        phases=gathered.phases(by_phase, shown),
         moments=gathered.moments(),
         checks=tuple(
             judged(bound, total, routes, services, asked, report) for bound in scenario.bounds
         ),
         assumptions=(
-            *_assumptions(parsed, services, traffic, scenario, gathered, recording),
+            *_assumptions(parsed, services, traffic, scenario, asked, gathered.hung, recording),
             *_inferred(scenario),
         ),
         recorded_usd=None if recording is None else recording.cost_usd,
@@ -186,6 +189,13 @@ class _Source(Struct, frozen=True):
     has_quota: bool
     faults: tuple[Acting, ...]
 
+    def is_plain(self, route: str, at: float) -> bool:
+        """Whether it answers, and nothing else has to be looked at."""
+        for fault in self.faults:
+            if fault.from_s <= at < fault.to_s and fault.covers(route):
+                return False
+        return not self.has_quota
+
 
 def _good(service: Service, tokens: Tokens, begins_s: float) -> Outcome:
     ends_s = begins_s + tokens.output / service.tokens_per_s
@@ -213,12 +223,16 @@ class _Providers(Struct):
     quotas: dict[str, _Quota] = field(default_factory=dict)
     running: dict[str, list[float]] = field(default_factory=dict)
     """When what runs on a deployment with a parallel quota will end."""
+    drawn_s: float | None = None
+    """The time to the first token of the next answer, where it has been drawn already."""
 
     def answer(self, run: Flight, send: Send, at: float) -> Outcome:
         source = self.sources[send.deployment]
         service, visit = source.service, run.arrival
         assert isinstance(visit, Visit)
-        begins_s = time_to_first_token_s(service, self.speeds)
+        begins_s, self.drawn_s = self.drawn_s, None
+        if begins_s is None:
+            begins_s = time_to_first_token_s(service, self.speeds)
         if source.has_quota and self._is_over_quota(send.deployment, service, visit.tokens, at):
             return Outcome(status=429, delay_s=REFUSAL_S)
         outcome = None
@@ -306,7 +320,7 @@ class _Providers(Struct):
 
 
 class _Gathered:
-    """Sums by phase and route, so that neither calls nor their tokens are kept."""
+    """Sums by phase, slice of time and route, so that neither calls nor their tokens are kept."""
 
     def __init__(
         self,
@@ -322,20 +336,23 @@ class _Gathered:
         self.ids = ids
         self.prices = {id_: prices_of(services.get(id_, UNKNOWN)) for id_ in ids}
         self.spans = _spans(scenario)
-        self.cuts = [from_s for from_s, _ in self.spans[1:]]
-        self.tallies = [{name: Tally() for name in names} for _ in self.spans]
-        self.slices = [Slice() for _ in range(MOMENTS)]
+        phases = [from_s for from_s, _ in self.spans]
+        slices = [n * self.slice_s for n in range(MOMENTS)]
+        self.begins = sorted({*phases, *slices})
+        """When a cell begins: between two of these times nothing is told apart."""
+        self.phase_of = [bisect(phases, at) - 1 for at in self.begins]
+        self.slice_of = [bisect(slices, at) - 1 for at in self.begins]
+        self.cells = [{name: Tally() for name in names} for _ in self.begins]
+        self.here, self.until_s = self.cells[0], 0.0
+        """The cell of what is foreseen, in order of time, and its end."""
         self.guarded, self.keeps = around.guarded, around.keeper.keeps
         self.hung: set[str] = set()
 
     def add(self, flight: Flight) -> None:
         call, at = flight.call, flight.arrival.at
         attempts = len(flight.attempts)
-        tally = self.tallies[bisect(self.cuts, at)][call.asked.name]
-        slot = int(at / self.slice_s)
-        here = self.slices[slot if slot < MOMENTS else -1]
+        tally = self.cells[bisect(self.begins, at) - 1][call.asked.name]
         tally.requests += 1
-        here.requests += 1
         tally.attempts += attempts
         if attempts > tally.attempts_max:
             tally.attempts_max = attempts
@@ -350,20 +367,16 @@ class _Gathered:
         if call.failure is not None:
             tally.failures[call.failure] += 1
             return
-        took_s = flight.ended_at - at
-        tally.took_s.append(took_s)
-        here.served += 1
-        here.took_s += took_s
+        tally.took_s.append(flight.ended_at - at)
         if call.told_by >= 0:
-            self._served(flight, tally, here, self.ids[call.told_by])
+            self._served(flight, tally, self.ids[call.told_by])
         else:
             tally.cached += 1
             tally.saved_usd += self.around.saved_usd.pop(flight.index, 0.0)
             tally.costs_usd.append(0.0)
 
-    def _served(self, flight: Flight, tally: Tally, here: Slice, id_: str) -> None:
+    def _served(self, flight: Flight, tally: Tally, id_: str) -> None:
         tally.served_by[id_] += 1
-        here.served_by[id_] += 1
         visit, prices = flight.arrival, self.prices[id_]
         assert isinstance(visit, Visit)
         if flight.first_content_at is not None and visit.request.stream:
@@ -377,42 +390,77 @@ class _Gathered:
         if self.keeps:
             self.around.keep(flight, cost_usd)
 
-    def sort(self) -> None:
-        for tallies in self.tallies:
-            for tally in tallies.values():
+    def foreseen(self, visit: Visit, prospect: Prospect, begins_s: float, ends_s: float) -> None:
+        """An answer of the first that is asked, before it is there. In order of time."""
+        at, id_ = visit.at, self.ids[prospect.deployment]
+        if at >= self.until_s:
+            cell = bisect(self.begins, at)
+            self.here = self.cells[cell - 1]
+            self.until_s = self.begins[cell] if cell < len(self.begins) else inf
+        tally, prices = self.here[prospect.route], self.prices[id_]
+        tally.at_once[id_] += 1
+        tally.took_s.append(at + ends_s - at)
+        if visit.request.stream:
+            tally.first_token_s.append(at + begins_s - at)
+        if prices is None:
+            tally.has_all_prices = False
+        else:
+            tally.costs_usd.append(prices.cost_usd(visit.tokens))
+
+    def by_phase(self) -> list[dict[str, Tally]]:
+        tallies = [{name: Tally() for name in self.names} for _ in self.spans]
+        for phase, cell in zip(self.phase_of, self.cells, strict=True):
+            for name, tally in cell.items():
+                tallies[phase][name].add(tally)
+        for here in tallies:
+            for tally in here.values():
                 tally.sort()
+        return tallies
 
-    def by_route(self) -> dict[str, Tally]:
-        return {name: sum((t[name] for t in self.tallies), Tally()) for name in self.names}
-
-    def all(self) -> Iterator[Tally]:
-        return (tally for tallies in self.tallies for tally in tallies.values())
-
-    def asked(self) -> dict[str, frozenset[str]]:
-        return {
-            name: frozenset[str]().union(*(tallies[name].asked for tallies in self.tallies))
-            for name in self.names
-        }
-
-    def phases(self, names: tuple[str, ...]) -> tuple[Phase, ...]:
+    def phases(self, by_phase: list[dict[str, Tally]], names: tuple[str, ...]) -> tuple[Phase, ...]:
         """None where nothing begins or ends while requests come: the whole says it all."""
         if len(self.spans) == 1:
             return ()
         phases = []
-        for (from_s, to_s), tallies in zip(self.spans, self.tallies, strict=True):
+        for (from_s, to_s), tallies in zip(self.spans, by_phase, strict=True):
             routes = tuple(tallies[name].result(name) for name in names)
             phases.append(Phase(from_s, to_s, _whole(routes, tallies.values()), routes))
         return tuple(phases)
 
     def moments(self) -> tuple[Moment, ...]:
-        return tuple(one.moment(n * self.slice_s) for n, one in enumerate(self.slices))
+        slices = [Tally() for _ in range(MOMENTS)]
+        for number, cell in zip(self.slice_of, self.cells, strict=True):
+            for tally in cell.values():
+                slices[number].add(tally)
+        return tuple(one.moment(n * self.slice_s) for n, one in enumerate(slices))
+
+
+class _Seer(Struct, frozen=True):
+    """Answers that nothing keeps from coming, gathered as they are asked for."""
+
+    around: _Providers
+    gathered: _Gathered
+    sources: tuple[_Source, ...]
+
+    def foresee(self, index: int, visit: Arrival, prospect: Prospect) -> float | None:
+        source = self.sources[prospect.deployment]
+        if not source.is_plain(prospect.route, visit.at):
+            return None
+        assert isinstance(visit, Visit)
+        begins_s = time_to_first_token_s(source.service, self.around.speeds)
+        ends_s = begins_s + visit.tokens.output / source.service.tokens_per_s
+        if not prospect.allows(visit.at, begins_s, ends_s):
+            self.around.drawn_s = begins_s
+            return None
+        self.gathered.foreseen(visit, prospect, begins_s, ends_s)
+        return ends_s
 
 
 def _whole(routes: tuple[RouteResult, ...], tallies: Iterable[Tally]) -> RouteResult:
     """All routes together: what the only one says, where there is no other."""
     if len(routes) == 1:
         return replace(routes[0], route="")
-    return sum(tallies, Tally()).result("")
+    return together(tallies).result("")
 
 
 PHASES_MOST = 12
@@ -448,15 +496,16 @@ def _assumptions(
     services: Mapping[str, Service],
     traffic: Mapping[str, Load],
     scenario: Scenario,
-    gathered: _Gathered,
+    asked: Mapping[str, frozenset[str]],
+    hung: set[str],
     recording: Recording | None,
 ) -> tuple[str, ...]:
     semantics = parsed.semantics
     said = list(semantics.assumptions)
     if semantics.doubt:
         said.append(semantics.doubt)
-    asked = sorted(frozenset[str]().union(*gathered.asked().values()))
-    guessed = [id_ for id_ in asked if services.get(id_, UNKNOWN) == UNKNOWN]
+    all_asked = sorted(frozenset[str]().union(*asked.values()))
+    guessed = [id_ for id_ in all_asked if services.get(id_, UNKNOWN) == UNKNOWN]
     said.append("speeds are priors, not measured")
     if guessed:
         said.append(
@@ -465,7 +514,7 @@ def _assumptions(
         )
     if recording is not None:
         said += _replayed(recording, parsed)
-    elif not any(name in traffic for name in gathered.names):
+    elif not any(name in traffic for name in asked):
         load = Load()
         said.append(
             f"no traffic is known: {load.input_tokens} tokens in and {load.output_tokens} out, "
@@ -479,7 +528,7 @@ def _assumptions(
         said.append(_shared(routing, scenario.replicas))
     if routing.caches and any(load.repeats > 0 for load in traffic.values()):
         said.append(f"a repetition asks any of the route's last {RECENT:,} questions, each alike")
-    for id_ in sorted(gathered.hung):
+    for id_ in sorted(hung):
         said.append(f"no limit ends a silent attempt at {id_}: it is taken to last {HANGS_S:g} s")
     return tuple(said)
 

@@ -2,8 +2,8 @@
 
 from array import array
 from collections import Counter
-from collections.abc import Sequence
-from math import ceil, floor, sqrt
+from collections.abc import Iterable, Sequence
+from math import ceil, floor, fsum, sqrt
 
 from msgspec import Struct, field
 
@@ -18,7 +18,10 @@ def _numbers() -> "array[float]":
 
 
 class Tally(Struct):
-    """Sums and samples of one route, growing while calls end: eight bytes a sample."""
+    """Sums and samples of one route, growing while calls end: eight bytes a sample.
+
+    What comes of them does not depend on the order in which calls are told of.
+    """
 
     requests: int = 0
     attempts: int = 0
@@ -35,28 +38,34 @@ class Tally(Struct):
     pii_upstream: int = 0
     cached: int = 0
     saved_usd: float = 0.0
+    at_once: Counter[str] = field(default_factory=Counter)
+    """Calls that the one deployment they asked answered, by deployment; they count nowhere else above."""
 
-    def __add__(self, other: "Tally") -> "Tally":
-        return Tally(
-            self.requests + other.requests,
-            self.attempts + other.attempts,
-            max(self.attempts_max, other.attempts_max),
-            self.took_s + other.took_s,
-            self.first_token_s + other.first_token_s,
-            self.costs_usd + other.costs_usd,
-            self.has_all_prices and other.has_all_prices,
-            self.served_by + other.served_by,
-            self.failures + other.failures,
-            self.asked | other.asked,
-            self.pii_upstream + other.pii_upstream,
-            self.cached + other.cached,
-            self.saved_usd + other.saved_usd,
-        )
+    def add(self, other: "Tally") -> None:
+        once = other.at_once.total()
+        self.requests += other.requests + once
+        self.attempts += other.attempts + once
+        self.attempts_max = max(self.attempts_max, other.attempts_max, 1 if once else 0)
+        self.took_s += other.took_s
+        self.first_token_s += other.first_token_s
+        self.costs_usd += other.costs_usd
+        self.has_all_prices = self.has_all_prices and other.has_all_prices
+        self.served_by += other.served_by + other.at_once
+        self.failures += other.failures
+        self.asked |= other.asked | other.at_once.keys()
+        self.pii_upstream += other.pii_upstream + once
+        self.cached += other.cached
+        self.saved_usd += other.saved_usd
 
     def sort(self) -> None:
         """Order the samples now, so that sums of tallies are merged rather than sorted again."""
         self.took_s = array("d", sorted(self.took_s))
         self.first_token_s = array("d", sorted(self.first_token_s))
+
+    def moment(self, from_s: float) -> Moment:
+        served_by = dict(sorted(self.served_by.items()))
+        mean_s = fsum(self.took_s) / len(self.took_s) if self.took_s else None
+        return Moment(from_s, self.requests, len(self.took_s), served_by, mean_s)
 
     def result(self, route: str) -> RouteResult:
         took_s, first_s = sorted(self.took_s), sorted(self.first_token_s)
@@ -73,7 +82,7 @@ class Tally(Struct):
             p99_s=quantile(took_s, 0.99),
             first_token_p95_s=quantile(first_s, 0.95),
             cost_per_1k_usd=cost and Interval(cost.value * 1e3, cost.low * 1e3, cost.high * 1e3),
-            cost_usd=sum(self.costs_usd),
+            cost_usd=fsum(self.costs_usd),
             served_by=dict(sorted(self.served_by.items())),
             failures=dict(sorted(self.failures.items())),
             pii_upstream=self.pii_upstream,
@@ -82,19 +91,11 @@ class Tally(Struct):
         )
 
 
-class Slice(Struct):
-    """What `Moment` is made from."""
-
-    requests: int = 0
-    served: int = 0
-    took_s: float = 0.0
-    """Of all whole answers together."""
-    served_by: Counter[str] = field(default_factory=Counter)
-
-    def moment(self, from_s: float) -> Moment:
-        served_by = dict(sorted(self.served_by.items()))
-        mean_s = self.took_s / self.served if self.served else None
-        return Moment(from_s, self.requests, self.served, served_by, mean_s)
+def together(tallies: Iterable[Tally]) -> Tally:
+    total = Tally()
+    for tally in tallies:
+        total.add(tally)
+    return total
 
 
 def share(hits: int, of: int) -> Interval | None:
@@ -113,10 +114,10 @@ def mean(values: Sequence[float]) -> Interval | None:
     count = len(values)
     if count == 0:
         return None
-    average = sum(values) / count
+    average = fsum(values) / count
     if count == 1:
         return Interval(average, average, average)
-    variance = sum((value - average) ** 2 for value in values) / (count - 1)
+    variance = fsum([(value - average) ** 2 for value in values]) / (count - 1)
     half = Z * sqrt(variance / count)
     return Interval(average, average - half, average + half)
 

@@ -11,8 +11,20 @@ from msgspec.structs import replace
 
 from designer.diagnostics import Report
 from designer.engine.outcomes import CONTENT_FAULTS, KINDS
-from designer.ir import Deployment, Route, Routing, Target
-from designer.simulate import BUILTIN, Load, Result, Service, builtin_scenario, simulate
+from designer.engine.semantics import Semantics
+from designer.engine.swift import perform
+from designer.gateways.litellm.semantics import LITELLM_1_106
+from designer.gateways.reference import REFERENCE
+from designer.ir import Deployment, Pool, Retry, Route, Routing, Target
+from designer.simulate import (
+    BUILTIN,
+    Load,
+    Result,
+    Service,
+    builtin_scenario,
+    driver,
+    simulate,
+)
 from designer.simulate.services import VARIATION, time_to_first_token_s
 from designer.simulate.traffic import arrivals
 from tests.simulate.arrangements import (
@@ -473,3 +485,34 @@ def test_a_configuration_without_routes_has_nothing_to_simulate() -> None:
     total = ran(QUIET, empty, services={"a": Service()}).total
 
     assert (total.requests, total.availability) == (0, None)
+
+
+# --- Answers that are foreseen --------------------------------------------------------------------
+
+WORLDS = (
+    "faults: []\n",
+    "faults: [{target: {provider: azure}, from: 1m, to: 4m, kind: http, status: 503}]\n",
+    "faults: [{target: {provider: azure}, share: 30%, kind: rate_limit, retry_after: 2s}]\n",
+    "faults: [{target: {provider: '*'}, from: 2m, kind: latency, factor: 12}]\n",
+)
+
+
+@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("habits", [REFERENCE, replace(REFERENCE, cooldown=None), LITELLM_1_106])
+@pytest.mark.parametrize("pool", ["none", "weighted", "round_robin", "least_busy"])
+def test_foreseeing_answers_changes_no_figure(
+    world: str, habits: Semantics, pool: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether answers are foreseen or played, event by event."""
+    parsed = replace(PARSED, semantics=habits)
+    if pool != "none":
+        both = Retry(Pool((Target(SE.id), Target(FRA.id)), (0.7, 0.3), pool), 2)
+        parsed = replace(parsed, routing=replace(ROUTING, routes=(replace(CHAT, node=both),)))
+    text = f"version: 1\ntraffic: {{rate: 4/s, for: 6m}}\nreplicas: 2\n{world}"
+    loads = {"chat": replace(LOADS["chat"], streamed=0.5)}
+
+    foreseen = ran(text, parsed, loads=loads)
+    monkeypatch.setattr(driver, "perform", lambda *around: perform(*around[:3]))
+    played = ran(text, parsed, loads=loads)
+
+    assert foreseen == played
