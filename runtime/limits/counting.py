@@ -10,6 +10,7 @@ import os
 import socket
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -47,6 +48,7 @@ class Counting:
         self._owner = f"{_here()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._unsettled: dict[str, Mapping[str, int]] = {}
         self._pulse: asyncio.Task[None] | None = None
+        self._ends = asyncio.Event()
         self._is_reached = True
 
     def start(self) -> None:
@@ -75,8 +77,9 @@ class Counting:
         return spent
 
     async def close(self) -> None:
+        self._ends.set()
         if self._pulse is not None:
-            self._pulse.cancel()
+            # Not cancelled: Python 3.11's `wait_for`, in which redis-py sends, may swallow that.
             await asyncio.wait([self._pulse])
         try:
             await self._settle_the_rest()
@@ -88,7 +91,7 @@ class Counting:
 
     async def _beat(self) -> None:
         is_first = True
-        while True:
+        while not self._ends.is_set():
             try:
                 await self._counters.renew(self._lease())
                 await self._settle_the_rest()
@@ -99,7 +102,9 @@ class Counting:
                 self._tell_reached()
             except StateError as error:
                 self.tell_lost(error)
-            await asyncio.sleep(self._lease_s / 3)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._lease_s / 3):
+                    await self._ends.wait()
 
     async def _settle_the_rest(self) -> None:
         for id_, amounts in list(self._unsettled.items()):

@@ -1,18 +1,26 @@
 """One suite for every way of counting: in memory, in the state file, in a real Redis."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from runtime.state.base import Account, Counters, Lease, StateError, Want
+from designer.ir import Budget
+from runtime.limits.alerts import Alerts
+from runtime.limits.binding import Bind, of_configuration
+from runtime.limits.counting import Counting
+from runtime.limits.windows import Windows
+from runtime.state.base import Account, Counters, Lease, Orphan, StateError, Want
 from runtime.state.memory import MemoryCounters
 from runtime.state.redis import RedisCounters
 from runtime.state.sqlite import SqliteDatabase
@@ -22,6 +30,8 @@ from tests.runtime.servers import redis_server
 
 Make = Callable[[], Counters]
 """A way of counting in which nothing has been counted yet."""
+Share = Callable[[int], Sequence[Counters]]
+"""The same for as many processes as are asked for, which count together."""
 
 T = 4_102_444_800_000
 """In 2100: Redis forgets what is long over by its own clock."""
@@ -37,29 +47,33 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(params=["memory", "sqlite", "redis"])
-def make(request: pytest.FixtureRequest) -> Iterator[Make]:
+def share(request: pytest.FixtureRequest) -> Iterator[Share]:
     with ExitStack() as stack:
         folders = (Path(stack.enter_context(TemporaryDirectory())) for _ in iter(int, 1))
         match request.param:
             case "memory":
-                yield MemoryCounters
+                yield lambda count: [MemoryCounters()] * count
             case "sqlite":
-                yield lambda: SqliteCounters(
-                    SqliteWriter(SqliteDatabase(next(folders) / "s.sqlite"))
-                )
+                yield lambda count: _on_one_file(next(folders) / "s.sqlite", count)
             case _:
-                yield _empty_redis(request.getfixturevalue("redis_url"))
+                yield partial(_on_an_empty_redis, request.getfixturevalue("redis_url"))
 
 
-def _empty_redis(url: str) -> Make:
+@pytest.fixture
+def make(share: Share) -> Make:
+    return lambda: share(1)[0]
+
+
+def _on_one_file(path: Path, count: int) -> Sequence[Counters]:
+    return [SqliteCounters(SqliteWriter(SqliteDatabase(path))) for _ in range(count)]
+
+
+def _on_an_empty_redis(url: str, count: int) -> Sequence[Counters]:
     import redis
 
-    def make() -> Counters:
-        with redis.Redis.from_url(url) as server:
-            server.flushall()
-        return RedisCounters(url)
-
-    return make
+    with redis.Redis.from_url(url) as server:
+        server.flushall()
+    return [RedisCounters(url) for _ in range(count)]
 
 
 def _story(make: Make, story: Callable[[Counters], Any]) -> None:
@@ -207,6 +221,66 @@ def test_of_many_at_once_as_many_are_held_as_there_is_room_for(make: Make) -> No
         assert await counters.used(DAY) == (0, 98)
 
     _story(make, story)
+
+
+def test_a_budget_that_passes_its_alert_is_told_of_once_a_window_by_one_of_many(
+    share: Share,
+) -> None:
+    """Four look in the same moment, and one that had not been there then."""
+    budget = Budget("team", "web", Decimal("0.0000001"), "day", alert=0.5)
+    [[rule]] = of_configuration([budget], []).values()
+    today, tomorrow = (rule.bind(Windows(ZoneInfo("UTC")), T + day * 86_400_000) for day in (0, 1))
+
+    async def story() -> None:
+        heard: list[Bind] = []
+        *counters, late = share(5)
+        processes = [_alerts(one, heard) for one in (*counters, late)]
+
+        async def look(at: Bind) -> list[Bind]:
+            await asyncio.gather(*(alerts.look([at]) for _, alerts in processes[:4]))
+            return heard
+
+        await _spend(late, "r1", today, 49)
+        assert await look(today) == []
+        await _spend(late, "r2", today, 1)
+        assert await look(today) == [today]
+        assert await look(today) == [today]
+        await _spend(late, "r3", tomorrow, 100)
+        assert await look(tomorrow) == [today, tomorrow]
+
+        await processes[4][1].look([today, tomorrow])
+        assert heard == [today, tomorrow]
+        for counting, _ in processes:
+            await counting.close()
+
+    asyncio.run(story())
+
+
+def test_whoever_closes_in_the_middle_of_a_beat_is_not_kept_waiting(share: Share) -> None:
+    async def story() -> None:
+        for rounds, counters in enumerate(share(60)):
+            counting, _ = _alerts(counters, [])
+            counting.start()
+            for _ in range(rounds):
+                await asyncio.sleep(0)
+            await asyncio.wait_for(counting.close(), 5)
+
+    asyncio.run(story())
+
+
+def _alerts(counters: Counters, heard: list[Bind]) -> tuple[Counting, Alerts]:
+    async def nothing_died(orphan: Orphan) -> dict[str, int]:
+        raise AssertionError(orphan)
+
+    counting = Counting(counters, lambda: T / 1000, nothing_died)
+    alerts = Alerts(counting)
+    alerts.heard = heard.append
+    return counting, alerts
+
+
+async def _spend(counters: Counters, id_: str, bind: Bind, amount: int) -> None:
+    assert await counters.hold(id_, Lease("a", 2 * T), [Want(bind.account, amount)]) is None
+    assert await counters.settle(id_, {bind.account.name: amount})
 
 
 def test_a_redis_that_is_not_there_is_an_error_of_state() -> None:
