@@ -11,6 +11,7 @@ import socket
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -38,14 +39,19 @@ class Counting:
         *,
         fails_open: bool = False,
         lease_s: float = LEASE_S,
+        ledger: str = "",
     ) -> None:
-        """`fails_open`: requests go on, uncounted, while the count cannot be reached."""
+        """`fails_open`: requests go on, uncounted, while the count cannot be reached.
+
+        `ledger` names where `bury` books.
+        """
         self._counters = counters
         self._wall_clock = wall_clock
         self._bury = bury
         self.fails_open: Final = fails_open
         self._lease_s = lease_s
-        self._owner = f"{_here()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self.where: Final = f"{_here()}/{sha256(ledger.encode()).hexdigest()[:8]}"
+        self._owner = f"{self.where}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._unsettled: dict[str, Mapping[str, int]] = {}
         self._pulse: asyncio.Task[None] | None = None
         self._ends = asyncio.Event()
@@ -112,9 +118,12 @@ class Counting:
             del self._unsettled[id_]
 
     async def _bury_the_killed(self) -> None:
-        """A restart on the same host need not wait for leases to run out."""
+        """A restart on the same host need not wait for leases to run out.
+
+        Unless the ledger is another: that of the killed may have the request already.
+        """
         for orphan in await self._counters.orphans(_NEVER_MS):
-            if _has_died(orphan.owner):
+            if self._has_died(orphan.owner):
                 await self._counters.settle(orphan.id, await self._buried(orphan))
 
     async def _bury_orphans(self) -> None:
@@ -126,6 +135,12 @@ class Counting:
     async def _buried(self, orphan: Orphan) -> Mapping[str, int]:
         """What it used. What was held without a note was no request, and is booked nowhere."""
         return await self._bury(orphan) if orphan.note else orphan.amounts
+
+    def _has_died(self, owner: str) -> bool:
+        """Whether it ran here and does no more; of other hosts nobody here can tell."""
+        where, _, rest = owner.partition(":")
+        pid = rest.partition(":")[0]
+        return where == self.where and pid.isdigit() and not _is_alive(int(pid))
 
     def _lease(self) -> Lease:
         return Lease(self._owner, self._now_ms() + round(self._lease_s * 1000))
@@ -157,16 +172,11 @@ def _here() -> str:
     return f"{socket.gethostname()}/{processes}"
 
 
-def _has_died(owner: str) -> bool:
-    """Whether it ran here and does no more; of other hosts nobody here can tell."""
-    where, _, rest = owner.partition(":")
-    pid = rest.partition(":")[0]
-    if where != _here() or not pid.isdigit():
-        return False
+def _is_alive(pid: int) -> bool:
     try:
-        os.kill(int(pid), 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
-        return True
-    except PermissionError:
         return False
-    return False
+    except PermissionError:
+        return True  # somebody else's
+    return True

@@ -1,7 +1,8 @@
 """One suite for every way of counting: in memory, in the state file, in a real Redis."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from decimal import Decimal
 from functools import partial
@@ -264,6 +265,36 @@ def test_whoever_closes_in_the_middle_of_a_beat_is_not_kept_waiting(share: Share
             for _ in range(rounds):
                 await asyncio.sleep(0)
             await asyncio.wait_for(counting.close(), 5)
+
+    asyncio.run(story())
+
+
+def test_a_restart_books_at_once_what_only_its_own_ledger_can_have() -> None:
+    """Another ledger may have the request of a killed process already, as far as anybody here knows."""
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+
+    async def story() -> None:
+        counters, buried = MemoryCounters(), list[str]()
+
+        async def bury(orphan: Orphan) -> Mapping[str, int]:
+            buried.append(orphan.id)
+            return orphan.amounts
+
+        def counting(ledger: str) -> Counting:
+            return Counting(counters, lambda: T / 1000, bury, ledger=ledger)
+
+        for ledger in ("own", "other"):
+            lease = Lease(f"{counting(ledger).where}:{gone.pid}:x", 2 * T)
+            await counters.hold(ledger, lease, [Want(DAY, 1)], "whose")
+        restarted = counting("own")
+        restarted.start()
+        while not buried:
+            await asyncio.sleep(0)
+        await restarted.close()
+
+        assert buried == ["own"]
+        assert [orphan.id for orphan in await counters.orphans(3 * T)] == ["other"]
 
     asyncio.run(story())
 
