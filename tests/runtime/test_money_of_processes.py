@@ -38,7 +38,7 @@ pytestmark = pytest.mark.slow
 
 REQUESTS: Final = int(os.environ.get("BOOKS", "300"))
 AT_ONCE: Final = 60
-LIMIT_USD: Final = Decimal("0.00035") * REQUESTS
+LIMIT_USD: Final = Decimal("0.0002") * REQUESTS
 NANO_USD: Final = {"dear": (1_000, 4_000), "cheap": (200, 800)}
 """A token in, a token out, as CONFIG has it."""
 CONFIG: Final = """\
