@@ -53,6 +53,8 @@ class Counting:
         self.where: Final = f"{_here()}/{sha256(ledger.encode()).hexdigest()[:8]}"
         self._owner = f"{self.where}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._unsettled: dict[str, Mapping[str, int]] = {}
+        self._adopted: dict[str, Orphan] = {}
+        """Holds of the dead that are this process's to book, and are not booked yet."""
         self._pulse: asyncio.Task[None] | None = None
         self._ends = asyncio.Event()
         self._is_reached = True
@@ -124,13 +126,25 @@ class Counting:
         """
         for orphan in await self._counters.orphans(_NEVER_MS):
             if self._has_died(orphan.owner):
-                await self._counters.settle(orphan.id, await self._buried(orphan))
+                await self._adopt(orphan)
+        await self._bury_the_adopted()
 
     async def _bury_orphans(self) -> None:
         for orphan in await self._counters.orphans(self._now_ms()):
             if orphan.id not in self._unsettled:
-                await self._counters.settle(orphan.id, await self._buried(orphan))
+                await self._adopt(orphan)
+        await self._bury_the_adopted()
         await self._counters.forget(self._now_ms() - _KEPT_MS)
+
+    async def _adopt(self, orphan: Orphan) -> None:
+        """Unless somebody else has, who may keep another ledger."""
+        if await self._counters.adopt(orphan.id, orphan.owner, self._lease()):
+            self._adopted[orphan.id] = orphan
+
+    async def _bury_the_adopted(self) -> None:
+        for id_, orphan in list(self._adopted.items()):
+            await self._counters.settle(id_, await self._buried(orphan))
+            del self._adopted[id_]
 
     async def _buried(self, orphan: Orphan) -> Mapping[str, int]:
         """What it used. What was held without a note was no request, and is booked nowhere."""

@@ -175,6 +175,23 @@ def test_holds_are_orphans_once_nobody_renews_their_lease(make: Make) -> None:
     _story(make, story)
 
 
+def test_an_orphan_is_adopted_once_and_then_has_its_new_owners_lease(make: Make) -> None:
+    async def story(counters: Counters) -> None:
+        await counters.hold("r1", A, [Want(DAY, 60)], "whose")
+
+        assert await counters.adopt("r1", "a", B)
+        assert not await counters.adopt("r1", "a", Lease("c", 90_000))
+        assert not await counters.adopt("r2", "a", B)
+
+        assert await counters.orphans(5_000) == []
+        (orphan,) = await counters.orphans(50_000)
+        assert (orphan.id, orphan.owner, orphan.note) == ("r1", "b", "whose")
+        assert await counters.settle("r1", {DAY.name: 60})
+        assert await counters.used(DAY) == (60, 0)
+
+    _story(make, story)
+
+
 def test_who_holds_again_has_its_lease_renewed(make: Make) -> None:
     async def story(counters: Counters) -> None:
         await counters.hold("r1", A, [Want(DAY, 1)])
@@ -265,6 +282,37 @@ def test_whoever_closes_in_the_middle_of_a_beat_is_not_kept_waiting(share: Share
             for _ in range(rounds):
                 await asyncio.sleep(0)
             await asyncio.wait_for(counting.close(), 5)
+
+    asyncio.run(story())
+
+
+def test_of_several_that_find_what_a_dead_one_left_each_is_booked_by_one(share: Share) -> None:
+    """They may keep ledgers of their own. What could not be booked is booked the next time."""
+
+    async def story() -> None:
+        buried, counters = list[str](), share(4)
+        failing = {f"r{n}" for n in range(0, 20, 3)}
+
+        async def bury(orphan: Orphan) -> Mapping[str, int]:
+            await asyncio.sleep(0.002)
+            if orphan.id in failing:
+                failing.remove(orphan.id)
+                raise StateError("the ledger is away")
+            buried.append(orphan.id)
+            return orphan.amounts
+
+        for number in range(20):
+            await counters[0].hold(f"r{number}", A, [Want(DAY, 5)], "whose")
+        heirs = [Counting(one, lambda: T / 1000, bury, lease_s=0.1) for one in counters]
+        for heir in heirs:
+            heir.start()
+        async with asyncio.timeout(20):
+            while await counters[0].used(DAY) != (100, 0):
+                await asyncio.sleep(0.01)
+        for heir in heirs:
+            await heir.close()
+
+        assert sorted(buried) == sorted(f"r{number}" for number in range(20))
 
     asyncio.run(story())
 
@@ -397,6 +445,15 @@ class _Against(RuleBasedStateMachine):
     def renew(self, owner: str, until: int) -> None:
         self.run(self.counters.renew(Lease(owner, until)))
         self.until[owner] = max(until, self.until.get(owner, 0))
+
+    @rule(id_=_IDS, owner=_OWNERS, heir=_OWNERS, until=_TIMES)
+    def adopt(self, id_: str, owner: str, heir: str, until: int) -> None:
+        is_adopted = self.run(self.counters.adopt(id_, owner, Lease(heir, until)))
+
+        assert is_adopted == (self.owners.get(id_) == owner)
+        if is_adopted:
+            self.owners[id_] = heir
+            self.until[heir] = max(until, self.until.get(heir, 0))
 
     @rule(at=_TIMES)
     def orphans(self, at: int) -> None:
