@@ -92,6 +92,7 @@ class Books:
             self._bury,
             fails_open=fails_open,
             lease_s=lease_s,
+            ledger=self._ledger.name,
         )
         self.alerts: Final = Alerts(self._counting)
 

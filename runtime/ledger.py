@@ -172,6 +172,14 @@ class Ledger:
         self._insert = self._database.sql(_INSERT)
         self._insert_attempt = self._database.sql(_INSERT_ATTEMPT)
 
+    @property
+    def name(self) -> str:
+        """The same to all processes of a host that write to it."""
+        database = self._database
+        return (
+            str(database.path.resolve()) if isinstance(database, SqliteDatabase) else database.name
+        )
+
     async def record(self, row: Row) -> bool:
         """Returns once the row is committed: True, or False when its request was in already.
 

@@ -10,6 +10,8 @@ import os
 import socket
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -37,16 +39,24 @@ class Counting:
         *,
         fails_open: bool = False,
         lease_s: float = LEASE_S,
+        ledger: str = "",
     ) -> None:
-        """`fails_open`: requests go on, uncounted, while the count cannot be reached."""
+        """`fails_open`: requests go on, uncounted, while the count cannot be reached.
+
+        `ledger` names where `bury` books.
+        """
         self._counters = counters
         self._wall_clock = wall_clock
         self._bury = bury
         self.fails_open: Final = fails_open
         self._lease_s = lease_s
-        self._owner = f"{_here()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self.where: Final = f"{_here()}/{sha256(ledger.encode()).hexdigest()[:8]}"
+        self._owner = f"{self.where}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._unsettled: dict[str, Mapping[str, int]] = {}
+        self._adopted: dict[str, Orphan] = {}
+        """Holds of the dead that are this process's to book, and are not booked yet."""
         self._pulse: asyncio.Task[None] | None = None
+        self._ends = asyncio.Event()
         self._is_reached = True
 
     def start(self) -> None:
@@ -75,8 +85,9 @@ class Counting:
         return spent
 
     async def close(self) -> None:
+        self._ends.set()
         if self._pulse is not None:
-            self._pulse.cancel()
+            # Not cancelled: Python 3.11's `wait_for`, in which redis-py sends, may swallow that.
             await asyncio.wait([self._pulse])
         try:
             await self._settle_the_rest()
@@ -88,7 +99,7 @@ class Counting:
 
     async def _beat(self) -> None:
         is_first = True
-        while True:
+        while not self._ends.is_set():
             try:
                 await self._counters.renew(self._lease())
                 await self._settle_the_rest()
@@ -99,7 +110,9 @@ class Counting:
                 self._tell_reached()
             except StateError as error:
                 self.tell_lost(error)
-            await asyncio.sleep(self._lease_s / 3)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._lease_s / 3):
+                    await self._ends.wait()
 
     async def _settle_the_rest(self) -> None:
         for id_, amounts in list(self._unsettled.items()):
@@ -107,20 +120,41 @@ class Counting:
             del self._unsettled[id_]
 
     async def _bury_the_killed(self) -> None:
-        """A restart on the same host need not wait for leases to run out."""
+        """A restart on the same host need not wait for leases to run out.
+
+        Unless the ledger is another: that of the killed may have the request already.
+        """
         for orphan in await self._counters.orphans(_NEVER_MS):
-            if _has_died(orphan.owner):
-                await self._counters.settle(orphan.id, await self._buried(orphan))
+            if self._has_died(orphan.owner):
+                await self._adopt(orphan)
+        await self._bury_the_adopted()
 
     async def _bury_orphans(self) -> None:
         for orphan in await self._counters.orphans(self._now_ms()):
             if orphan.id not in self._unsettled:
-                await self._counters.settle(orphan.id, await self._buried(orphan))
+                await self._adopt(orphan)
+        await self._bury_the_adopted()
         await self._counters.forget(self._now_ms() - _KEPT_MS)
+
+    async def _adopt(self, orphan: Orphan) -> None:
+        """Unless somebody else has, who may keep another ledger."""
+        if await self._counters.adopt(orphan.id, orphan.owner, self._lease()):
+            self._adopted[orphan.id] = orphan
+
+    async def _bury_the_adopted(self) -> None:
+        for id_, orphan in list(self._adopted.items()):
+            await self._counters.settle(id_, await self._buried(orphan))
+            del self._adopted[id_]
 
     async def _buried(self, orphan: Orphan) -> Mapping[str, int]:
         """What it used. What was held without a note was no request, and is booked nowhere."""
         return await self._bury(orphan) if orphan.note else orphan.amounts
+
+    def _has_died(self, owner: str) -> bool:
+        """Whether it ran here and does no more; of other hosts nobody here can tell."""
+        where, _, rest = owner.partition(":")
+        pid = rest.partition(":")[0]
+        return where == self.where and pid.isdigit() and not _is_alive(int(pid))
 
     def _lease(self) -> Lease:
         return Lease(self._owner, self._now_ms() + round(self._lease_s * 1000))
@@ -152,16 +186,11 @@ def _here() -> str:
     return f"{socket.gethostname()}/{processes}"
 
 
-def _has_died(owner: str) -> bool:
-    """Whether it ran here and does no more; of other hosts nobody here can tell."""
-    where, _, rest = owner.partition(":")
-    pid = rest.partition(":")[0]
-    if where != _here() or not pid.isdigit():
-        return False
+def _is_alive(pid: int) -> bool:
     try:
-        os.kill(int(pid), 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
-        return True
-    except PermissionError:
         return False
-    return False
+    except PermissionError:
+        return True  # somebody else's
+    return True

@@ -91,6 +91,10 @@ class Counters(Protocol):
 
     async def orphans(self, at_ms: int) -> Sequence[Orphan]: ...
 
+    async def adopt(self, id_: str, owner: str, lease: Lease) -> bool:
+        """Make a hold of `owner` this lease's; False when it is not that owner's any more."""
+        ...
+
     async def used(self, account: Account) -> tuple[int, int]:
         """(spent, held)."""
         ...

@@ -69,6 +69,14 @@ class MemoryCounters:
             if self._until_ms.get(has.owner, 0) <= at_ms
         ]
 
+    async def adopt(self, id_: str, owner: str, lease: Lease) -> bool:
+        has = self._holds.get(id_)
+        if has is None or has.owner != owner:
+            return False
+        has.owner = lease.owner
+        await self.renew(lease)
+        return True
+
     async def used(self, account: Account) -> tuple[int, int]:
         count = self._count(account)
         return count.spent, count.held

@@ -74,6 +74,15 @@ end
 redis.call('DEL', hold)
 return 1
 """
+_ADOPT: Final = """
+local hold = 'designer:hold:' .. ARGV[1]
+if redis.call('HGET', hold, '#owner') ~= ARGV[2] then return 0 end
+redis.call('HSET', hold, '#owner', ARGV[3])
+redis.call('SREM', 'designer:holds:' .. ARGV[2], ARGV[1])
+redis.call('SADD', 'designer:holds:' .. ARGV[3], ARGV[1])
+redis.call('ZADD', 'designer:leases', 'GT', ARGV[4], ARGV[3])
+return 1
+"""
 
 
 class RedisCounters:
@@ -93,6 +102,7 @@ class RedisCounters:
             raise StateError(f"not the address of a Redis server: {error}") from error
         self._hold = self._redis.register_script(_HOLD)
         self._settle = self._redis.register_script(_SETTLE)
+        self._adopt = self._redis.register_script(_ADOPT)
 
     async def hold(
         self, id_: str, lease: Lease, wants: Sequence[Want], note: str = ""
@@ -128,6 +138,10 @@ class RedisCounters:
                     if said:
                         found.append(_orphan(_text(id_), said))
         return found
+
+    async def adopt(self, id_: str, owner: str, lease: Lease) -> bool:
+        with _state_errors():
+            return bool(await self._adopt(args=[id_, owner, lease.owner, lease.until_ms]))
 
     async def used(self, account: Account) -> tuple[int, int]:
         key = f"{_PREFIX}:account:{account.name}@{account.starts_ms}"

@@ -27,6 +27,9 @@ class SqliteCounters:
     async def orphans(self, at_ms: int) -> Sequence[Orphan]:
         return await self._writer.do(lambda db: _orphans(db, at_ms))
 
+    async def adopt(self, id_: str, owner: str, lease: Lease) -> bool:
+        return await self._writer.do(lambda db: _adopt(db, id_, owner, lease))
+
     async def used(self, account: Account) -> tuple[int, int]:
         return await self._writer.do(lambda db: _used(db, account))
 
@@ -102,6 +105,14 @@ def _orphans(db: sqlite3.Connection, at_ms: int) -> list[Orphan]:
         amounts = found[id_].amounts if id_ in found else {}
         found[id_] = Orphan(id_, owner, note, {**amounts, name: amount})
     return list(found.values())
+
+
+def _adopt(db: sqlite3.Connection, id_: str, owner: str, lease: Lease) -> bool:
+    set_ = "UPDATE holders SET owner = ? WHERE id = ? AND owner = ?"
+    is_its_own = db.execute(set_, (lease.owner, id_, owner)).rowcount == 1
+    if is_its_own:
+        _renew(db, lease)
+    return is_its_own
 
 
 def _used(db: sqlite3.Connection, account: Account) -> tuple[int, int]:

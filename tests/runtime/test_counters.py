@@ -1,18 +1,27 @@
 """One suite for every way of counting: in memory, in the state file, in a real Redis."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from runtime.state.base import Account, Counters, Lease, StateError, Want
+from designer.ir import Budget
+from runtime.limits.alerts import Alerts
+from runtime.limits.binding import Bind, of_configuration
+from runtime.limits.counting import Counting
+from runtime.limits.windows import Windows
+from runtime.state.base import Account, Counters, Lease, Orphan, StateError, Want
 from runtime.state.memory import MemoryCounters
 from runtime.state.redis import RedisCounters
 from runtime.state.sqlite import SqliteDatabase
@@ -22,6 +31,8 @@ from tests.runtime.servers import redis_server
 
 Make = Callable[[], Counters]
 """A way of counting in which nothing has been counted yet."""
+Share = Callable[[int], Sequence[Counters]]
+"""The same for as many processes as are asked for, which count together."""
 
 T = 4_102_444_800_000
 """In 2100: Redis forgets what is long over by its own clock."""
@@ -37,29 +48,33 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(params=["memory", "sqlite", "redis"])
-def make(request: pytest.FixtureRequest) -> Iterator[Make]:
+def share(request: pytest.FixtureRequest) -> Iterator[Share]:
     with ExitStack() as stack:
         folders = (Path(stack.enter_context(TemporaryDirectory())) for _ in iter(int, 1))
         match request.param:
             case "memory":
-                yield MemoryCounters
+                yield lambda count: [MemoryCounters()] * count
             case "sqlite":
-                yield lambda: SqliteCounters(
-                    SqliteWriter(SqliteDatabase(next(folders) / "s.sqlite"))
-                )
+                yield lambda count: _on_one_file(next(folders) / "s.sqlite", count)
             case _:
-                yield _empty_redis(request.getfixturevalue("redis_url"))
+                yield partial(_on_an_empty_redis, request.getfixturevalue("redis_url"))
 
 
-def _empty_redis(url: str) -> Make:
+@pytest.fixture
+def make(share: Share) -> Make:
+    return lambda: share(1)[0]
+
+
+def _on_one_file(path: Path, count: int) -> Sequence[Counters]:
+    return [SqliteCounters(SqliteWriter(SqliteDatabase(path))) for _ in range(count)]
+
+
+def _on_an_empty_redis(url: str, count: int) -> Sequence[Counters]:
     import redis
 
-    def make() -> Counters:
-        with redis.Redis.from_url(url) as server:
-            server.flushall()
-        return RedisCounters(url)
-
-    return make
+    with redis.Redis.from_url(url) as server:
+        server.flushall()
+    return [RedisCounters(url) for _ in range(count)]
 
 
 def _story(make: Make, story: Callable[[Counters], Any]) -> None:
@@ -160,6 +175,23 @@ def test_holds_are_orphans_once_nobody_renews_their_lease(make: Make) -> None:
     _story(make, story)
 
 
+def test_an_orphan_is_adopted_once_and_then_has_its_new_owners_lease(make: Make) -> None:
+    async def story(counters: Counters) -> None:
+        await counters.hold("r1", A, [Want(DAY, 60)], "whose")
+
+        assert await counters.adopt("r1", "a", B)
+        assert not await counters.adopt("r1", "a", Lease("c", 90_000))
+        assert not await counters.adopt("r2", "a", B)
+
+        assert await counters.orphans(5_000) == []
+        (orphan,) = await counters.orphans(50_000)
+        assert (orphan.id, orphan.owner, orphan.note) == ("r1", "b", "whose")
+        assert await counters.settle("r1", {DAY.name: 60})
+        assert await counters.used(DAY) == (60, 0)
+
+    _story(make, story)
+
+
 def test_who_holds_again_has_its_lease_renewed(make: Make) -> None:
     async def story(counters: Counters) -> None:
         await counters.hold("r1", A, [Want(DAY, 1)])
@@ -207,6 +239,127 @@ def test_of_many_at_once_as_many_are_held_as_there_is_room_for(make: Make) -> No
         assert await counters.used(DAY) == (0, 98)
 
     _story(make, story)
+
+
+def test_a_budget_that_passes_its_alert_is_told_of_once_a_window_by_one_of_many(
+    share: Share,
+) -> None:
+    """Four look in the same moment, and one that had not been there then."""
+    budget = Budget("team", "web", Decimal("0.0000001"), "day", alert=0.5)
+    [[rule]] = of_configuration([budget], []).values()
+    today, tomorrow = (rule.bind(Windows(ZoneInfo("UTC")), T + day * 86_400_000) for day in (0, 1))
+
+    async def story() -> None:
+        heard: list[Bind] = []
+        *counters, late = share(5)
+        processes = [_alerts(one, heard) for one in (*counters, late)]
+
+        async def look(at: Bind) -> list[Bind]:
+            await asyncio.gather(*(alerts.look([at]) for _, alerts in processes[:4]))
+            return heard
+
+        await _spend(late, "r1", today, 49)
+        assert await look(today) == []
+        await _spend(late, "r2", today, 1)
+        assert await look(today) == [today]
+        assert await look(today) == [today]
+        await _spend(late, "r3", tomorrow, 100)
+        assert await look(tomorrow) == [today, tomorrow]
+
+        await processes[4][1].look([today, tomorrow])
+        assert heard == [today, tomorrow]
+        for counting, _ in processes:
+            await counting.close()
+
+    asyncio.run(story())
+
+
+def test_whoever_closes_in_the_middle_of_a_beat_is_not_kept_waiting(share: Share) -> None:
+    async def story() -> None:
+        for rounds, counters in enumerate(share(60)):
+            counting, _ = _alerts(counters, [])
+            counting.start()
+            for _ in range(rounds):
+                await asyncio.sleep(0)
+            await asyncio.wait_for(counting.close(), 5)
+
+    asyncio.run(story())
+
+
+def test_of_several_that_find_what_a_dead_one_left_each_is_booked_by_one(share: Share) -> None:
+    """They may keep ledgers of their own. What could not be booked is booked the next time."""
+
+    async def story() -> None:
+        buried, counters = list[str](), share(4)
+        failing = {f"r{n}" for n in range(0, 20, 3)}
+
+        async def bury(orphan: Orphan) -> Mapping[str, int]:
+            await asyncio.sleep(0.002)
+            if orphan.id in failing:
+                failing.remove(orphan.id)
+                raise StateError("the ledger is away")
+            buried.append(orphan.id)
+            return orphan.amounts
+
+        for number in range(20):
+            await counters[0].hold(f"r{number}", A, [Want(DAY, 5)], "whose")
+        heirs = [Counting(one, lambda: T / 1000, bury, lease_s=0.1) for one in counters]
+        for heir in heirs:
+            heir.start()
+        async with asyncio.timeout(20):
+            while await counters[0].used(DAY) != (100, 0):
+                await asyncio.sleep(0.01)
+        for heir in heirs:
+            await heir.close()
+
+        assert sorted(buried) == sorted(f"r{number}" for number in range(20))
+
+    asyncio.run(story())
+
+
+def test_a_restart_books_at_once_what_only_its_own_ledger_can_have() -> None:
+    """Another ledger may have the request of a killed process already, as far as anybody here knows."""
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+
+    async def story() -> None:
+        counters, buried = MemoryCounters(), list[str]()
+
+        async def bury(orphan: Orphan) -> Mapping[str, int]:
+            buried.append(orphan.id)
+            return orphan.amounts
+
+        def counting(ledger: str) -> Counting:
+            return Counting(counters, lambda: T / 1000, bury, ledger=ledger)
+
+        for ledger in ("own", "other"):
+            lease = Lease(f"{counting(ledger).where}:{gone.pid}:x", 2 * T)
+            await counters.hold(ledger, lease, [Want(DAY, 1)], "whose")
+        restarted = counting("own")
+        restarted.start()
+        while not buried:
+            await asyncio.sleep(0)
+        await restarted.close()
+
+        assert buried == ["own"]
+        assert [orphan.id for orphan in await counters.orphans(3 * T)] == ["other"]
+
+    asyncio.run(story())
+
+
+def _alerts(counters: Counters, heard: list[Bind]) -> tuple[Counting, Alerts]:
+    async def nothing_died(orphan: Orphan) -> dict[str, int]:
+        raise AssertionError(orphan)
+
+    counting = Counting(counters, lambda: T / 1000, nothing_died)
+    alerts = Alerts(counting)
+    alerts.heard = heard.append
+    return counting, alerts
+
+
+async def _spend(counters: Counters, id_: str, bind: Bind, amount: int) -> None:
+    assert await counters.hold(id_, Lease("a", 2 * T), [Want(bind.account, amount)]) is None
+    assert await counters.settle(id_, {bind.account.name: amount})
 
 
 def test_a_redis_that_is_not_there_is_an_error_of_state() -> None:
@@ -292,6 +445,15 @@ class _Against(RuleBasedStateMachine):
     def renew(self, owner: str, until: int) -> None:
         self.run(self.counters.renew(Lease(owner, until)))
         self.until[owner] = max(until, self.until.get(owner, 0))
+
+    @rule(id_=_IDS, owner=_OWNERS, heir=_OWNERS, until=_TIMES)
+    def adopt(self, id_: str, owner: str, heir: str, until: int) -> None:
+        is_adopted = self.run(self.counters.adopt(id_, owner, Lease(heir, until)))
+
+        assert is_adopted == (self.owners.get(id_) == owner)
+        if is_adopted:
+            self.owners[id_] = heir
+            self.until[heir] = max(until, self.until.get(heir, 0))
 
     @rule(at=_TIMES)
     def orphans(self, at: int) -> None:
