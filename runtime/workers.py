@@ -19,7 +19,7 @@ from typing import Any, Final
 from designer.errors import NetworkError, UsageError
 
 _LEAST_LIFE_S: Final = 2.0
-"""Workers that die sooner may have a trouble that others would have too."""
+"""Workers that end sooner, and that nobody killed, may have a trouble that others would have too."""
 _PAUSE_S: Final = 0.5
 """Before another one takes the place of such a worker, when it is not the first."""
 _STOPS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -38,7 +38,7 @@ def run_workers(count: int, listening: socket.socket, work: Callable[[], None]) 
     alive, held = os.pipe()
     stopping: list[int] = []
     born: dict[int, float] = {}
-    died_young = 0
+    ended_young = 0
 
     def tell_all(number: int) -> None:
         for pid in list(born):
@@ -69,8 +69,10 @@ def run_workers(count: int, listening: socket.socket, work: Callable[[], None]) 
             if began is None or stopping:
                 continue
             code = os.waitstatus_to_exitcode(status)
-            died_young = died_young + 1 if _is_young(began) else 0
-            if died_young > count:
+            is_killed = code == -signal.SIGKILL
+            if not is_killed:
+                ended_young = ended_young + 1 if _is_young(began) else 0
+            if ended_young > count and not is_killed:
                 if all(map(_is_young, born.values())):
                     stop(signal.SIGTERM, None)
                     _reap(born)

@@ -29,6 +29,7 @@ with socket.create_server(("127.0.0.1", 0)) as listening:
     workers.run_workers(2, listening, lambda: exec(work))
 """
 LASTS, FAILS = "time.sleep(60)", "sys.exit(9)"
+FAILS_BUT_FOR_ONE = "(born / 'one').touch(exist_ok=False); time.sleep(60)"
 
 
 def watching(folder: Path, work: str, young_s: float = 2.0) -> "subprocess.Popen[str]":
@@ -53,10 +54,8 @@ def test_workers_that_end_as_soon_as_they_start_are_given_up(tmp_path: Path) -> 
     assert 3 <= len(list(tmp_path.iterdir())) <= 4
 
 
-def test_workers_that_are_killed_again_and_again_are_replaced_while_another_lives(
-    tmp_path: Path,
-) -> None:
-    watch = watching(tmp_path, LASTS, young_s=0.7)
+def test_workers_that_are_killed_again_and_again_are_replaced(tmp_path: Path) -> None:
+    watch = watching(tmp_path, LASTS)
     wait_for(lambda: len(list(tmp_path.iterdir())) == 2)
     first, second = children(watch.pid)
     for number in range(1, 6):
@@ -68,6 +67,17 @@ def test_workers_that_are_killed_again_and_again_are_replaced_while_another_live
 
     assert watch.returncode == 0
     assert said.count("a worker ended with -9; another takes its place") == 5
+
+
+def test_workers_that_end_as_soon_as_they_start_are_tried_again_while_another_lives(
+    tmp_path: Path,
+) -> None:
+    watch = watching(tmp_path, FAILS_BUT_FOR_ONE, young_s=0.5)
+    wait_for(lambda: len(list(tmp_path.iterdir())) > 6)
+    watch.send_signal(signal.SIGTERM)
+    end(watch)
+
+    assert watch.returncode == 0
 
 
 def test_workers_are_told_to_end_however_young_they_are(tmp_path: Path) -> None:
