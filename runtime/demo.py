@@ -206,9 +206,9 @@ def _served(
         made["end"] = asyncio.Event()
         routing = stage.program.routing
         async with StubServer(deployments=labels(routing)) as stub:
-            found, notes = stub_endpoints(routing, stage.catalog, stub)
+            found = stub_endpoints(routing, stage.catalog, stub)
             books = Books(stage.state, stage.priced)
-            async with running(stage.program, found, books, stub=stub, notes=notes) as service:
+            async with running(stage.program, found, books, stub=stub) as service:
                 made["service"] = service
                 ready.set()
                 await made["end"].wait()

@@ -1,7 +1,7 @@
 """Put a runtime together from a configuration's meaning, and serve it on a loopback port.
 
-What cannot work is refused before the first request: a secret that is not set, a provider whose wire
-the runtime does not speak.
+What cannot work is refused before the first request: a secret that is not set, an account that lacks
+something.
 """
 
 import asyncio
@@ -32,14 +32,12 @@ from runtime.names import NameFinder
 from runtime.stub import Labels, StubServer
 from runtime.telemetry import Listener
 from runtime.telemetry.prometheus import Metrics
-from runtime.upstream import DIALECTS, Dialect, Target, dialect_of
+from runtime.upstream import Dialect, Target, dialect_of
 from runtime.upstream.authorized import Authorized
 from runtime.upstream.http import HttpUpstream
 
 _ENDS_WITHIN_S = 10
 """What answers in flight are given to end when the runtime stops."""
-STUB_DIALECT = "openai"
-"""What is spoken to a stub in place of a provider whose own wire the runtime does not speak."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ class Service:
 
 
 def endpoints(routing: Routing, catalog: Catalog, env: Mapping[str, str]) -> dict[str, Endpoint]:
-    """Raises UsageError that names every secret that is not set and every wire that is not spoken."""
+    """Raises UsageError that names every secret that is not set."""
     if any(isinstance(node, Remote) for route in routing.routes for node in walk(route.node)):
         raise UsageError(
             "OpenRouter performs this configuration's chain on its own side: point the client at "
@@ -65,45 +63,32 @@ def endpoints(routing: Routing, catalog: Catalog, env: Mapping[str, str]) -> dic
         raise UsageError(
             f"not set in the environment: {', '.join(missing)} (or try the configuration with --stub)"
         )
-    spoken = {d.id: _dialect(d, catalog) for d in routing.deployments}
-    silent = sorted({d.provider for d in routing.deployments if spoken[d.id] is None})
-    if silent:
-        raise UsageError(
-            f"the runtime does not speak to {', '.join(silent)} yet; --stub stands in for it"
-        )
     return {
         d.id: Endpoint(
-            target(d, _wire(d, catalog), _base(d, catalog), env), dialect, dict(d.params)
+            target(d, _wire(d, catalog), _base(d, catalog), env),
+            _dialect(d, catalog),
+            dict(d.params),
         )
         for d in routing.deployments
-        if (dialect := spoken[d.id]) is not None
     }
 
 
-def stub_endpoints(
-    routing: Routing, catalog: Catalog, stub: StubServer
-) -> tuple[dict[str, Endpoint], tuple[str, ...]]:
-    """Every deployment on the stub, and what about it is not like the real one."""
-    found, substituted = {}, set()
-    for deployment in routing.deployments:
-        dialect = _dialect(deployment, catalog)
-        if dialect is None:
-            substituted.add(deployment.provider)
-        at_stub = Target(
-            api_base=stub.base_url(deployment.id),
-            model=deployment.model,
-            secret="stub",
-            region=deployment.region or "",
-            settings=dict(deployment.settings),
+def stub_endpoints(routing: Routing, catalog: Catalog, stub: StubServer) -> dict[str, Endpoint]:
+    """Every deployment on the stub, which answers over each one's own wire."""
+    return {
+        d.id: Endpoint(
+            Target(
+                api_base=stub.base_url(d.id),
+                model=d.model,
+                secret="stub",
+                region=d.region or "",
+                settings=dict(d.settings),
+            ),
+            _dialect(d, catalog),
+            dict(d.params),
         )
-        found[deployment.id] = Endpoint(
-            at_stub, dialect or DIALECTS[STUB_DIALECT], dict(deployment.params)
-        )
-    notes = tuple(
-        f"{provider} answers in OpenAI's shape here, not in its own"
-        for provider in sorted(substituted)
-    )
-    return found, notes
+        for d in routing.deployments
+    }
 
 
 def reserving(program: Program) -> Program:
@@ -118,7 +103,7 @@ def labels(routing: Routing) -> dict[str, Labels]:
     return {d.id: Labels(d.provider, d.model) for d in routing.deployments}
 
 
-def _dialect(deployment: Deployment, catalog: Catalog) -> Dialect | None:
+def _dialect(deployment: Deployment, catalog: Catalog) -> Dialect:
     return dialect_of(_wire(deployment, catalog), deployment.model)
 
 

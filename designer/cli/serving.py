@@ -334,9 +334,9 @@ async def serve_until_told(
         for fault, after_s in faults if server else ():
             assert server is not None
             server.add_fault(fault, after_s)
-        found, told = _endpoints(config, server)
+        found = _endpoints(config, server)
         books = serving.kept.books(priced(config), max_request_usd(config))
-        where = (serving.host, serving.port, server, (*told, *notes(telemetry)), listening)
+        where = (serving.host, serving.port, server, notes(telemetry), listening)
         telling = listeners(telemetry, serving.log)
         names = await _names(serving.ner)
         service = await stack.enter_async_context(
@@ -363,15 +363,13 @@ def _program(config: Config) -> Program:
     return Program(with_its_limits(config), config.parsed.semantics)
 
 
-def _endpoints(
-    config: Config, server: "StubServer | None"
-) -> "tuple[dict[str, Endpoint], tuple[str, ...]]":
-    """Where each deployment is reached, and what about that is not as it would be."""
+def _endpoints(config: Config, server: "StubServer | None") -> "dict[str, Endpoint]":
+    """Where each deployment is reached."""
     from runtime.serve import endpoints, labels, stub_endpoints
 
     routing, catalog = config.parsed.routing, load_catalog()
     if server is None:
-        return endpoints(routing, catalog, os.environ), ()
+        return endpoints(routing, catalog, os.environ)
     server.deployments = labels(routing)
     return stub_endpoints(routing, catalog, server)
 
@@ -418,7 +416,7 @@ async def _reload(service: "Service", serving: Serving) -> None:
         if config is None:
             click.echo(f"{serving.path} is broken: the old configuration goes on", err=True)
             return
-        found, _ = _endpoints(config, service.stub)
+        found = _endpoints(config, service.stub)
         most = max_request_usd(config)
         await renew(service.app, _program(config), found, priced(config), most)
     except DesignerError as error:

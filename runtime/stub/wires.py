@@ -8,7 +8,7 @@ import struct
 import zlib
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -708,6 +708,115 @@ def cohere_embeddings(body: _Json) -> _Json:
     }
 
 
+# --- Ollama --------------------------------------------------------------------------------------
+
+
+def _ollama_question(body: _Json, groups: Mapping[str, str], deployment: str) -> Question:
+    messages = body.get("messages") or []
+    form = body.get("format")
+    return Question(
+        model=str(body.get("model") or ""),
+        deployment=deployment,
+        messages=tuple(_message_text(message) for message in messages),
+        is_stream=body.get("stream", True) is not False,
+        max_tokens=(body.get("options") or {}).get("num_predict"),
+        tool=_ollama_tool(body, messages),
+        schema=True if form == "json" else form or None,
+        ends_with_assistant=_is_from_assistant(messages),
+        body=body,
+    )
+
+
+def _ollama_tool(body: _Json, messages: list[Any]) -> tuple[str, Any] | None:
+    """No call can be demanded, so that who shows tools is called back until a result has come."""
+    functions = [tool["function"] for tool in body.get("tools") or ()]
+    tools = {function["name"]: function.get("parameters") for function in functions}
+    return _chosen(tools, None, not messages or messages[-1].get("role") != "tool")
+
+
+def _ollama_counts(answer: Answer) -> _Json:
+    """At the end. A count of none is left out; durations are in nanoseconds."""
+    counts = {"prompt_eval_count": answer.prompt_tokens, "eval_count": answer.completion_tokens}
+    durations = ("total_duration", "load_duration", "prompt_eval_duration", "eval_duration")
+    return {name: n for name, n in counts.items() if n} | dict.fromkeys(durations, 1_000_000)
+
+
+def _ollama_head(question: Question, done: bool) -> _Json:
+    return {"model": question.model, "created_at": "1970-01-01T00:00:00Z", "done": done}
+
+
+def _ollama_said(question: Question, done: bool, **message: Any) -> _Json:
+    said = {"role": "assistant", "content": "", **message}
+    return {**_ollama_head(question, done), "message": said}
+
+
+def _ollama_end(answer: Answer) -> _Json:
+    return {"done_reason": "length" if answer.is_cut else "stop", **_ollama_counts(answer)}
+
+
+def _ollama_calls(question: Question, answer: Answer) -> list[_Json]:
+    if answer.tool is None:
+        return []
+    name, arguments = answer.tool
+    function = {"index": 0, "name": name, "arguments": orjson.loads(arguments)}
+    return [{"id": _id(question, "call_"), "function": function}]
+
+
+def _ollama_whole(question: Question, answer: Answer) -> _Json:
+    calls = _ollama_calls(question, answer)
+    called = {"tool_calls": calls} if calls else {}
+    said = _ollama_said(question, True, content=answer.text, **called)
+    return {**said, **_ollama_end(answer)}
+
+
+def _ollama_pieces(question: Question, answer: Answer) -> Iterator[tuple[bytes, bool]]:
+    for word in _words(answer):
+        yield _line(_ollama_said(question, False, content=word)), True
+    if calls := _ollama_calls(question, answer):
+        yield _line(_ollama_said(question, False, tool_calls=calls)), True
+    yield _line({**_ollama_said(question, True), **_ollama_end(answer)}), False
+
+
+def _ollama_prompt(body: _Json, groups: Mapping[str, str], deployment: str) -> Question:
+    """Of /api/generate, which knows neither messages nor tools."""
+    said = [body[key] for key in ("system", "prompt") if body.get(key)]
+    messages = [{"role": "user", "content": text} for text in said]
+    chat = {**body, "messages": messages, "tools": []}
+    return replace(_ollama_question(chat, groups, deployment), body=body)
+
+
+def _ollama_written(question: Question, answer: Answer) -> _Json:
+    head = _ollama_head(question, True)
+    return {**head, "response": answer.text, **_ollama_end(answer)}
+
+
+def _ollama_words(question: Question, answer: Answer) -> Iterator[tuple[bytes, bool]]:
+    for word in _words(answer):
+        yield _line({**_ollama_head(question, False), "response": word}), True
+    yield _line({**_ollama_written(question, answer), "response": ""}), False
+
+
+def _line(payload: _Json) -> bytes:
+    return orjson.dumps(payload) + b"\n"
+
+
+def _ollama_error(status: int, kind: str, message: str) -> _Json:
+    return {"error": message}
+
+
+def ollama_embeddings(body: _Json) -> _Json:
+    given = body["input"]
+    texts = given if isinstance(given, list) else [given]
+    size = body.get("dimensions") or _DIMENSIONS
+    return {
+        "model": body.get("model") or "",
+        "embeddings": [vector_for(text, size) for text in texts],
+        "total_duration": 1_000_000,
+        "load_duration": 1_000_000,
+        "prompt_eval_count": sum(tokens(text) for text in texts),
+    }
+
+
 # --- the table -----------------------------------------------------------------------------------
 
 WIRES: Final = (
@@ -780,6 +889,28 @@ WIRES: Final = (
         failed_piece=lambda error: aws_event("internalServerException", error, "exception"),
         error_headers=_bedrock_error_headers,
     ),
+    Wire(
+        name="ollama",
+        path=re.compile(r"/api/chat\Z"),
+        question=_ollama_question,
+        whole=_ollama_whole,
+        pieces=_ollama_pieces,
+        error=_ollama_error,
+        content_type="application/x-ndjson",
+        broken_piece=b'{"broken": [\n',
+        failed_piece=_line,
+    ),
+    Wire(
+        name="ollama_generate",
+        path=re.compile(r"/api/generate\Z"),
+        question=_ollama_prompt,
+        whole=_ollama_written,
+        pieces=_ollama_words,
+        error=_ollama_error,
+        content_type="application/x-ndjson",
+        broken_piece=b'{"broken": [\n',
+        failed_piece=_line,
+    ),
 )
 _EMBED_CONTENT: Final = r"/models/(?P<model>[^/:]+):(?:batchEmbedContents|embedContent)\Z"
 EMBEDDINGS: Final = (
@@ -788,5 +919,6 @@ EMBEDDINGS: Final = (
     Vectors("gemini", re.compile(_EMBED_CONTENT), gemini_embeddings),
     Vectors("gemini", re.compile(r"/models/(?P<model>[^/:]+):predict\Z"), vertex_predictions),
     Vectors("cohere", re.compile(r"/v2/embed\Z"), cohere_embeddings),
+    Vectors("ollama", re.compile(r"/api/embed\Z"), ollama_embeddings),
     Vectors("bedrock", re.compile(r"/model/(?P<model>[^/]+)/invoke\Z"), bedrock_embeddings),
 )

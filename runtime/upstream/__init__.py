@@ -22,21 +22,22 @@ from runtime.upstream.dialect import (
     translate,
 )
 from runtime.upstream.gemini import GEMINI
+from runtime.upstream.ollama import OLLAMA
 from runtime.upstream.openai import OPENAI
 from runtime.upstream.stream import Chunk, StreamDecoder, StreamEnd, read_chunks, without_usage
 
 DIALECTS: Final[Mapping[str, Dialect]] = {
     dialect.name: dialect
     for dialect in (
-        *(OPENAI, AZURE, ANTHROPIC, GEMINI, COHERE, BEDROCK),
+        *(OPENAI, AZURE, ANTHROPIC, GEMINI, COHERE, BEDROCK, OLLAMA),
         *(vertex.VERTEX, vertex.VERTEX_ANTHROPIC, vertex.VERTEX_OPENAI),
     )
 }
 
 
-def dialect_of(wire: str, model: str) -> Dialect | None:
-    """What is spoken to this model of a provider with this wire; None if it is not spoken here."""
-    return vertex.spoken_by(model) if wire == vertex.VERTEX.name else DIALECTS.get(wire)
+def dialect_of(wire: str, model: str) -> Dialect:
+    """What is spoken to this model of a provider with this wire, one of the catalog's."""
+    return vertex.spoken_by(model) if wire == vertex.VERTEX.name else DIALECTS[wire]
 
 
 __all__ = [

@@ -104,7 +104,7 @@ async def runtime_on(
     async with contextlib.AsyncExitStack() as stack:
         own = StubServer(deployments=labels(routing), keep=100_000, says=says)
         stub = stub or await stack.enter_async_context(own)
-        found, notes = stub_endpoints(routing, CATALOG, stub)
+        found = stub_endpoints(routing, CATALOG, stub)
         program, kept = Program(routing, semantics), Books(state, PRICED, **books)
         service = await stack.enter_async_context(
             running(
@@ -112,7 +112,6 @@ async def runtime_on(
                 found,
                 kept,
                 stub=stub,
-                notes=notes,
                 listeners=listeners,
                 restores=restores,
                 names=names,

@@ -114,7 +114,7 @@ async def _fleet(
     async with contextlib.AsyncExitStack() as stack:
         stub = StubServer(FAULTS, labels(routing), keep=1_000_000, between_chunks_s=0.002)
         await stack.enter_async_context(stub)
-        found, _ = stub_endpoints(routing, CATALOG, stub)
+        found = stub_endpoints(routing, CATALOG, stub)
         folders = [tmp_path / str(n if url else 0) for n in range(size)]
         services, books = [], []
         for folder in folders:

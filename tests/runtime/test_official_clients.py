@@ -10,6 +10,7 @@ from typing import Any
 import anthropic
 import boto3
 import cohere
+import ollama
 import pytest
 from anthropic import AnthropicVertex
 from botocore.config import Config
@@ -151,6 +152,102 @@ def test_coheres_client_is_told_of_an_error_in_a_stream(
 
     assert (end.type, end.delta.finish_reason) == ("message-end", "ERROR")
     assert end.delta.error == "The server had an error."
+
+
+# --- Ollama --------------------------------------------------------------------------------------
+
+LLAMA_ASKS: Any = {"model": "llama3.3:70b", "messages": [{"role": "user", "content": ASKS}]}
+LLAMA_TOOL: Any = {"type": "function", "function": {"name": "weather", "parameters": SCHEMA}}
+
+
+@pytest.fixture
+def llama(stub: StubServer, place: str) -> ollama.Client:
+    return ollama.Client(host=stub.base_url(place))
+
+
+def test_ollamas_client_reads_an_answer_and_the_same_as_a_stream(llama: ollama.Client) -> None:
+    whole = llama.chat(**LLAMA_ASKS)
+    *pieces, end = llama.chat(**LLAMA_ASKS, stream=True)
+
+    said = whole.message.content
+    assert said is not None
+    assert said.startswith("This is the stub provider")
+    assert "".join(piece.message.content or "" for piece in pieces) == said
+    assert (whole.done, whole.done_reason, whole.prompt_eval_count) == (True, "stop", ASKED_TOKENS)
+    assert not any(piece.done for piece in pieces)
+    assert end == whole.model_copy(update={"message": end.message})
+    assert end.message.content == ""
+
+
+def test_ollamas_client_reads_tool_calls_until_a_result_has_come(llama: ollama.Client) -> None:
+    whole = llama.chat(**LLAMA_ASKS, tools=[LLAMA_TOOL])
+    *pieces, end = llama.chat(**LLAMA_ASKS, tools=[LLAMA_TOOL], stream=True)
+    result = {"role": "tool", "tool_name": "weather", "content": "cold"}
+    turns = [*LLAMA_ASKS["messages"], whole.message, result]
+    then = llama.chat(model="llama3.3:70b", messages=turns, tools=[LLAMA_TOOL])
+
+    for message in (whole.message, pieces[0].message):
+        assert message.tool_calls is not None
+        [call] = message.tool_calls
+        assert (call.function.name, call.function.arguments) == ("weather", CALLED)
+    assert end.done_reason == "stop"
+    assert then.message.tool_calls is None
+    assert then.message.content
+
+
+def test_ollamas_client_asks_for_json_with_an_image_and_a_limit(llama: ollama.Client) -> None:
+    asked: Any = [{"role": "user", "content": ASKS, "images": [PIXEL]}]
+
+    of_schema = llama.chat(model="llama3.3:70b", messages=asked, format=SCHEMA)
+    cut = llama.chat(**LLAMA_ASKS, options={"num_predict": 2})
+
+    assert json.loads(of_schema.message.content or "") == CALLED
+    assert (cut.done_reason, cut.eval_count) == ("length", 2)
+
+
+def test_ollamas_client_completes_a_prompt(llama: ollama.Client) -> None:
+    whole = llama.generate(model="llama3.3:70b", prompt=ASKS, system="Be brief.")
+    *pieces, end = llama.generate(
+        model="llama3.3:70b", prompt=ASKS, system="Be brief.", stream=True
+    )
+
+    assert whole.response
+    assert "".join(piece.response or "" for piece in pieces) == whole.response
+    assert (end.done_reason, end.prompt_eval_count) == ("stop", ASKED_TOKENS + tokens("Be brief."))
+
+
+def test_ollamas_client_reads_vectors(llama: ollama.Client) -> None:
+    answer = llama.embed(model="nomic-embed-text", input=["a", "bcdef"], dimensions=4)
+
+    assert [len(vector) for vector in answer.embeddings] == [4, 4]
+    assert answer.prompt_eval_count == 3
+
+
+def test_ollamas_client_knows_the_faults_as_its_own_errors(
+    stub: StubServer, llama: ollama.Client, place: str
+) -> None:
+    told = []
+    for fault in ({"kind": "down"}, {"kind": "http", "status": 404, "message": "model not found"}):
+        stub.add_fault(Fault(deployment=place, times=3, **fault))
+        for ask in (
+            lambda: llama.chat(**LLAMA_ASKS),
+            lambda: list(llama.chat(**LLAMA_ASKS, stream=True)),
+            lambda: llama.embed(model="nomic-embed-text", input="a"),
+        ):
+            with pytest.raises(ollama.ResponseError) as caught:
+                ask()
+            told.append((caught.value.status_code, caught.value.error))
+
+    assert told == [(503, "The service is unavailable.")] * 3 + [(404, "model not found")] * 3
+
+
+def test_ollamas_client_is_told_of_an_error_in_a_stream(
+    stub: StubServer, llama: ollama.Client, place: str
+) -> None:
+    stub.add_fault(Fault("stream_error", deployment=place))
+
+    with pytest.raises(ollama.ResponseError, match="The server had an error"):
+        list(llama.chat(**LLAMA_ASKS, stream=True))
 
 
 # --- Bedrock -------------------------------------------------------------------------------------

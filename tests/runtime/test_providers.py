@@ -1,4 +1,4 @@
-"""The runtime in front of Cohere, Bedrock and Vertex AI, with accounts of their own, over real HTTP: the
+"""The runtime in front of Cohere, Bedrock, Vertex AI and Ollama, with accounts of their own, over real HTTP: the
 providers are stubs, the client is OpenAI's."""
 
 import asyncio
@@ -31,6 +31,7 @@ ACCOUNTS: dict[str, dict[str, Any]] = {
     "vertex-gemini": {"provider": "vertex", "model": "gemini-4-argon", "region": "europe-west4", "secret": "env:VERTEX_TOKEN", "settings": SHOP},
     "vertex-claude": {"provider": "vertex", "model": "claude-opus-5", "region": "europe-west1", "secret": "env:VERTEX_TOKEN", "settings": SHOP},
     "vertex-open": {"provider": "vertex", "model": "zai-org/glm-5.2-maas", "region": "global", "secret": "env:VERTEX_TOKEN", "settings": SHOP},
+    "ollama": {"provider": "ollama", "model": "gpt-oss:20b"},
 }  # fmt: skip
 EMBEDDERS: dict[str, dict[str, Any]] = {
     "cohere": {**ACCOUNTS["cohere"], "model": "embed-v4.0"},
@@ -38,6 +39,7 @@ EMBEDDERS: dict[str, dict[str, Any]] = {
     "bedrock-cohere": {**ACCOUNTS["bedrock-signed"], "model": "eu.cohere.embed-v4:0"},
     "vertex-text": {**ACCOUNTS["vertex-gemini"], "model": "text-embedding-005"},
     "vertex-gemini": {**ACCOUNTS["vertex-gemini"], "model": "gemini-embedding-001"},
+    "ollama": {**ACCOUNTS["ollama"], "model": "nomic-embed-text"},
 }
 SPARE = "chat/spare"
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
