@@ -133,6 +133,8 @@ class Prospect(Struct, frozen=True):
     """Whom a call asks first, and within which limits the answer is nothing but an answer."""
 
     route: str
+    child: int
+    """Of the pool that the pick was made in."""
     deployment: int
     begins_s: float
     ends_s: float
@@ -184,7 +186,7 @@ class Machine:
         self._standings: dict[str, Standing] = {}
         """By route, as long as no cooldown begins."""
         self._chosen = -1
-        """The child that `prospect` has picked for the call that begins next, -1 for none."""
+        """The child that was picked for the call that begins, -1 for none."""
         self.order = 0
         """Of events at the same time, which one is happening: the driver's to say where it foresees answers."""
         self._coming: list[list[tuple[float, int]]] = [[] for _ in compiled.ids]
@@ -195,7 +197,10 @@ class Machine:
 
     # --- The pipeline -----------------------------------------------------------------------------
 
-    def begin(self, index: int, route: str, request: Request, at: float) -> tuple[Call, Next]:
+    def begin(
+        self, index: int, route: str, request: Request, at: float, prospect: Prospect | None = None
+    ) -> tuple[Call, Next]:
+        """With a `prospect` its first pick has been made."""
         self.at = at
         led = route
         if self._has_teams and request.team:
@@ -206,15 +211,13 @@ class Machine:
             call = Call(index, request, path, path)
             return call, self._end(call, self.semantics.unknown_route, -1, "no_route")
         call = Call(index, request, path, path, at)
+        self._chosen = -1 if prospect is None else prospect.child
         command = self._over(self._stage(call))
         self._chosen = -1
         return call, command
 
     def prospect(self, route: str, request: Request, at: float) -> Prospect | None:
-        """Whom the call that is about to begin asks first. The pick is made, and `begin` keeps to it.
-
-        None where the call has to begin for that to be known.
-        """
+        """Whom a call that is about to begin asks first: its pick is made. None where it has to begin first."""
         if self._has_teams and request.team:
             route = self.compiled.routing.led(str(request.team.get("name", "")), route)
         path = self.compiled.paths.get(route)
@@ -226,24 +229,38 @@ class Machine:
             standing = self._standings[path.name] = self._standing(path)
         if not standing.able:
             return None
-        self._chosen = chosen = self._chosen_of(standing.choice, standing.able)
+        child = self.picked(standing.choice, standing.able)
+        return standing.prospects[request.stream][child]
+
+    def picked(self, choice: Choice, able: tuple[int, ...]) -> int:
+        """One of those that are able, as a step of its own."""
+        child = self.pick(choice, able)
         if self._effects:
             self._over(SEND)
-        return standing.prospects[request.stream][chosen]
+        return child
+
+    def take_up(
+        self, call: Call, index: int, request: Request, began_s: float, sent_s: float
+    ) -> None:
+        """Make a call one's own that has asked somebody without any machine knowing."""
+        call.index, call.request, call.began_s, call.sent_s = index, request, began_s, sent_s
+        call.send = self._sends[request.stream][call.deployment]
+        self._health_of(call.deployment).in_flight += 1
 
     def _standing(self, path: Path) -> Standing:
         ables = ((choice, self._able(choice, _NOBODY)) for choice in path.firsts)
         choice, able = next((found for found in ables if found[1]), (path.firsts[0], ()))
-        prospects = tuple(
-            tuple(_prospect(path, sends[number], number, streams) for number in choice.asks)
+        until = min((cool for cool in self._cools_until if cool > self.at), default=inf)
+        return Standing(until, choice, able, self.prospects(path, choice))
+
+    def prospects(self, path: Path, choice: Choice) -> tuple[tuple[Prospect, ...], ...]:
+        return tuple(
+            tuple(_prospect(path, choice, child, sends, streams) for child in choice.everyone)
             for streams, sends in zip((False, True), self._sends, strict=True)
         )
-        until = min((cool for cool in self._cools_until if cool > self.at), default=inf)
-        return Standing(until, choice, able, prospects)
 
     def foreseen(self, prospect: Prospect, at: float, order: int) -> None:
-        """What was a prospect is sure: an answer will be there, so that no call has to begin."""
-        self._chosen = -1
+        """What was a prospect is sure: an answer will be there, and nothing else comes of the call."""
         if self.semantics.cooldown is not None:
             coming = self._coming[prospect.deployment]
             coming.append((at, order))
@@ -541,9 +558,10 @@ class Machine:
             return self._chosen
         if self._sticky and (who := keeper(self._sticky.get(call.asked.name, ""), call.request)):
             return kept(choice.pool, able, who)
-        return self._chosen_of(choice, able)
+        return self.pick(choice, able)
 
-    def _chosen_of(self, choice: Choice, able: tuple[int, ...]) -> int:
+    def pick(self, choice: Choice, able: tuple[int, ...]) -> int:
+        """One of those that are able; that a pool's turn has come is an effect, and not applied yet."""
         kind, count = choice.pool.pick, len(able)
         if count == 1:
             index = able[0]
@@ -843,14 +861,18 @@ def _send_to(deployment: Deployment, has_one_limit: bool) -> Send:
     return Send(deployment.id, timeout_s, first_token_s)
 
 
-def _prospect(path: Path, send: Send, number: int, streams: bool) -> Prospect:
+def _prospect(
+    path: Path, choice: Choice, child: int, sends: tuple[Send, ...], streams: bool
+) -> Prospect:
     """Unstreamed, an answer has one limit, for all of it; a stream's are for its beginning."""
     assert path.route is not None
+    number = choice.asks[child]
+    send = sends[number]
     limit_s = inf if send.timeout_s is None else send.timeout_s
     first_s = inf if send.first_token_s is None else send.first_token_s
     deadline_s = inf if path.route.deadline_s is None else path.route.deadline_s
     begins_s, ends_s = (min(limit_s, first_s), inf) if streams else (inf, limit_s)
-    return Prospect(path.name, number, begins_s, ends_s, deadline_s)
+    return Prospect(path.name, child, number, begins_s, ends_s, deadline_s)
 
 
 def _below(table: Ask | Choice) -> tuple[int, ...]:

@@ -108,6 +108,29 @@ class Played(Struct, frozen=True):
     """Only `HANGS_S` ended it."""
 
 
+class Refusal(Struct, frozen=True):
+    """An outcome that is nothing but a failure after a while, whether streamed or not."""
+
+    failure: str
+    status: int | None
+    retry_after_s: float | None
+    delay_s: float
+    label: str
+
+
+def refusal_of(outcome: Outcome) -> Refusal | None:
+    failure = outcome.failure
+    if failure in (None, "timeout", "malformed", "empty") or outcome.kind in _UNSTREAMED:
+        return None
+    if outcome.body is not None or outcome.is_page:
+        return None
+    played = _failed(outcome, (), failure, 0.0)
+    (event,) = played.events
+    assert isinstance(event, Failed)
+    told = (event.failure, event.status, event.retry_after_s)
+    return Refusal(*told, outcome.delay_s, played.label)
+
+
 def play(
     outcome: Outcome, send: Send, stream: bool, at: float, overlooks: frozenset[str] = frozenset()
 ) -> Played:

@@ -228,7 +228,7 @@ def _firsts(path: Path) -> tuple[Choice, ...]:
     while table is not None:
         table = _descended(table, within)
         if isinstance(table, Ask):
-            table = _only(table)
+            table = only(table)
         if not isinstance(table, Choice) or not table.asks:
             break
         found.append(table)
@@ -254,7 +254,8 @@ def _after_cooling(within: list[tuple[Ladder, int]]) -> Table | None:
     return None
 
 
-def _only(ask: Ask) -> Choice:
+def only(ask: Ask) -> Choice:
+    """A pool of one."""
     alone, numbers = (0,), (ask.deployment,)
     return Choice(Pool(()), (ask,), (numbers,), numbers, numbers, alone, (1.0,), "")
 

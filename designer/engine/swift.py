@@ -38,7 +38,8 @@ from designer.engine.machine import (
     Next,
     Prospect,
 )
-from designer.engine.outcomes import play
+from designer.engine.outcomes import Refusal, play
+from designer.engine.routine import Routine, Stop, at_stop
 from designer.engine.virtual import Arrival, Attempt, Surroundings
 
 NO_USAGE = Usage()
@@ -56,6 +57,8 @@ class Flight(Struct, eq=False):
     """Events of the present attempt that have not happened yet, the last one first."""
     event: Event | None = None
     """The next one."""
+    command: Next = SEND
+    """What it asks for, where no event is known."""
     first_content_at: float | None = None
     ended_at: float = 0.0
     usage: Usage = NO_USAGE
@@ -70,11 +73,29 @@ class Flight(Struct, eq=False):
         return self.call.failure is None
 
 
-class Seer(Protocol):
-    def foresee(self, index: int, arrival: Arrival, prospect: Prospect) -> float | None:
-        """Seconds until the answer is there, where that is all there is to a call: nobody hears of it again.
+class Trip(Struct, eq=False):
+    """A call on its way of which nothing has to be known but where it stands."""
 
-        None where it has to begin; the answer that its first `Surroundings.answer` gives is then the same.
+    index: int
+    arrival: Arrival
+    machine: Machine
+    stop: Stop
+    child: int
+    """Whom it asked last, of the stop's pool."""
+    attempts: list[Attempt]
+    refusal: Refusal | None
+    """What was answered; None while it waits."""
+    goes_on_at: float
+
+
+class Seer(Protocol):
+    def foresee(
+        self, arrival: Arrival, prospect: Prospect, at: float, before: Sequence[Attempt]
+    ) -> float | Refusal | None:
+        """What comes of asking now: seconds until the answer, and nobody hears of the call again; or a refusal.
+
+        `before` are the call's attempts so far, all refused. None where it has to be played: what the
+        attempt's `Surroundings.answer` says is then the same.
         """
 
 
@@ -90,32 +111,37 @@ def perform(
     time; of equal times the first is first.
     """
     queue = iter(arrivals)
-    heap: list[tuple[float, int, Flight]] = []
+    heap: list[tuple[float, int, Flight | Trip]] = []
+    routine = Routine(machines[0].compiled)
     arrival, index, order = next(queue, None), 0, 1
     arrives_at = inf if arrival is None else arrival.at
     arrives = (arrives_at, order)
     while arrival is not None or heap:
+        going: Flight | Trip | None
         if arrival is not None and not (heap and heap[0] < arrives):
-            at = arrives_at
-            machine = machines[index % len(machines)]
-            came, number = arrival, index
-            arrival, index, order = next(queue, None), index + 1, order + 1
+            at, machine = arrives_at, machines[index % len(machines)]
+            going = _set_out(index, arrival, machine, routine, seer, order + 2)
+            arrival, index, order = next(queue, None), index + 1, order + 2
             arrives_at = inf if arrival is None else arrival.at
-            arrives = (arrives_at, order)
-            if seer is not None:
-                prospect = machine.prospect(came.route, came.request, at)
-                ends_s = None if prospect is None else seer.foresee(number, came, prospect)
-                if prospect is not None and ends_s is not None:
-                    order += 1
-                    machine.foreseen(prospect, at + ends_s, order)
-                    continue
-            call, command = machine.begin(number, came.route, came.request, at)
-            flight = Flight(number, came, call, machine)
+            arrives = (arrives_at, order - 1)
         else:
-            at, machine_order, flight = heappop(heap)
-            machine = flight.machine
-            machine.order = machine_order
-            command = _happen(machine, flight, at)
+            at, now, going = heappop(heap)
+            going.machine.order, order = now, order + 1
+            if isinstance(going, Trip):
+                assert seer is not None
+                going = _gone_on(going, routine, at, around, seer)
+            else:
+                going.command = _happen(going.machine, going, at)
+                going.event = None
+        if going is None:
+            continue
+        if isinstance(going, Trip):
+            heappush(heap, (going.goes_on_at, order, going))
+            continue
+        if going.event is not None:
+            heappush(heap, (going.event.at, order, going))
+            continue
+        flight, machine, command = going, going.machine, going.command
         while command is not FINISH:
             if command is SEND:
                 event = _foreseen(flight, machine, at, around)
@@ -133,6 +159,79 @@ def perform(
             yield flight
     for machine in machines:
         machine.count_answers()
+
+
+def _set_out(
+    index: int,
+    arrival: Arrival,
+    machine: Machine,
+    routine: Routine,
+    seer: Seer | None,
+    order: int,
+) -> Trip | Flight | None:
+    """A call that begins; None when it is over, as far as anybody has to know."""
+    at, request = arrival.at, arrival.request
+    prospect = None if seer is None else machine.prospect(arrival.route, request, at)
+    if seer is None or prospect is None:
+        call, command = machine.begin(index, arrival.route, request, at)
+        return Flight(index, arrival, call, machine, command=command)
+    told = seer.foresee(arrival, prospect, at, ())
+    if isinstance(told, float):
+        machine.foreseen(prospect, at + told, order)
+        return None
+    attempts = [] if told is None else [_refused(machine, prospect, told, at)]
+    if told is not None and (stop := routine.first(prospect.route)) is not None:
+        until = at + told.delay_s
+        return Trip(index, arrival, machine, stop, prospect.child, attempts, told, until)
+    call, command = machine.begin(index, arrival.route, request, at, prospect)
+    event = None if told is None else _failed(told, at + told.delay_s)
+    return Flight(index, arrival, call, machine, attempts, event=event, command=command)
+
+
+def _gone_on(
+    trip: Trip, routine: Routine, at: float, around: Surroundings[Flight], seer: Seer
+) -> Trip | Flight | None:
+    """The same trip; or the call, where it has to be played from here on; None when it is over."""
+    machine = trip.machine
+    if trip.refusal is not None:
+        turn = routine.turn(trip.stop, trip.child, trip.refusal)
+        if turn is None:
+            flight = _taken_up(trip, trip.attempts[-1].at)
+            flight.event = _failed(trip.refusal, at)
+            flight.command, flight.event = _happen(machine, flight, at), None
+            return flight
+        trip.stop, trip.refusal = turn.stop, None
+        if turn.waits:
+            jitter_s = turn.jitter_s * around.jitter() if turn.jitter_s else 0.0
+            trip.goes_on_at = at + turn.wait_s + jitter_s
+            return trip
+    stop = trip.stop
+    trip.child = machine.picked(stop.choice, stop.able)
+    prospect = stop.prospects[trip.arrival.request.stream][trip.child]
+    told = seer.foresee(trip.arrival, prospect, at, trip.attempts)
+    if told is None:
+        return _taken_up(trip, at)
+    if isinstance(told, float):
+        return None
+    trip.refusal, trip.goes_on_at = told, at + told.delay_s
+    trip.attempts.append(_refused(machine, prospect, told, at))
+    return trip
+
+
+def _taken_up(trip: Trip, sent_s: float) -> Flight:
+    """The call as it has asked the trip's last child."""
+    arrival, machine = trip.arrival, trip.machine
+    call = at_stop(trip.stop, trip.child)
+    machine.take_up(call, trip.index, arrival.request, arrival.at, sent_s)
+    return Flight(trip.index, arrival, call, machine, trip.attempts)
+
+
+def _refused(machine: Machine, prospect: Prospect, refusal: Refusal, at: float) -> Attempt:
+    return Attempt(machine.compiled.ids[prospect.deployment], at, refusal.label)
+
+
+def _failed(refusal: Refusal, at: float) -> Failed:
+    return Failed(at, refusal.failure, refusal.status, refusal.retry_after_s)
 
 
 def _happen(machine: Machine, flight: Flight, at: float) -> Next:

@@ -1,7 +1,7 @@
 """Run a scenario: the compiled program in virtual time, with providers that answer by facts, chance and faults."""
 
 from bisect import bisect
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import inf
 from random import Random
 
@@ -12,11 +12,11 @@ from designer.diagnostics import Report
 from designer.engine.call import Program
 from designer.engine.events import Inspect, Inspected, LookedUp, Reserved, Send, Usage
 from designer.engine.machine import Machine, Prospect
-from designer.engine.outcomes import HANGS_S, Outcome
+from designer.engine.outcomes import HANGS_S, Outcome, Refusal
 from designer.engine.program import compiled
 from designer.engine.screens import Fit, Purses, Screen, Throughput
 from designer.engine.swift import Flight, perform
-from designer.engine.virtual import Arrival
+from designer.engine.virtual import Arrival, Attempt
 from designer.engine.world import World
 from designer.gateways.base import Parsed
 from designer.ir import Routing
@@ -189,12 +189,12 @@ class _Source(Struct, frozen=True):
     has_quota: bool
     faults: tuple[Acting, ...]
 
-    def is_plain(self, route: str, at: float) -> bool:
-        """Whether it answers, and nothing else has to be looked at."""
+    def acting(self, route: str, at: float) -> Acting | None:
+        """The first fault that it is asked under."""
         for fault in self.faults:
             if fault.from_s <= at < fault.to_s and fault.covers(route):
-                return False
-        return not self.has_quota
+                return fault
+        return None
 
 
 def _good(service: Service, tokens: Tokens, begins_s: float) -> Outcome:
@@ -343,8 +343,8 @@ class _Gathered:
         self.phase_of = [bisect(phases, at) - 1 for at in self.begins]
         self.slice_of = [bisect(slices, at) - 1 for at in self.begins]
         self.cells = [{name: Tally() for name in names} for _ in self.begins]
-        self.here, self.until_s = self.cells[0], 0.0
-        """The cell of what is foreseen, in order of time, and its end."""
+        self.here, self.from_s, self.until_s = self.cells[0], 0.0, 0.0
+        """The cell of what was foreseen last, and when it begins and ends."""
         self.guarded, self.keeps = around.guarded, around.keeper.keeps
         self.hung: set[str] = set()
 
@@ -390,22 +390,47 @@ class _Gathered:
         if self.keeps:
             self.around.keep(flight, cost_usd)
 
-    def foreseen(self, visit: Visit, prospect: Prospect, begins_s: float, ends_s: float) -> None:
-        """An answer of the first that is asked, before it is there. In order of time."""
+    def foreseen(
+        self,
+        visit: Visit,
+        prospect: Prospect,
+        begins_at: float,
+        ends_at: float,
+        before: Sequence[Attempt],
+    ) -> None:
+        """An answer, before it is there, and whatever was asked before."""
         at, id_ = visit.at, self.ids[prospect.deployment]
-        if at >= self.until_s:
-            cell = bisect(self.begins, at)
-            self.here = self.cells[cell - 1]
-            self.until_s = self.begins[cell] if cell < len(self.begins) else inf
+        if not self.from_s <= at < self.until_s:
+            self._move_to(at)
         tally, prices = self.here[prospect.route], self.prices[id_]
-        tally.at_once[id_] += 1
-        tally.took_s.append(at + ends_s - at)
+        if before:
+            self._after(tally, id_, before)
+        else:
+            tally.at_once[id_] += 1
+        tally.took_s.append(ends_at - at)
         if visit.request.stream:
-            tally.first_token_s.append(at + begins_s - at)
+            tally.first_token_s.append(begins_at - at)
         if prices is None:
             tally.has_all_prices = False
         else:
             tally.costs_usd.append(prices.cost_usd(visit.tokens))
+
+    def _after(self, tally: Tally, id_: str, before: Sequence[Attempt]) -> None:
+        attempts = len(before) + 1
+        tally.requests += 1
+        tally.attempts += attempts
+        if attempts > tally.attempts_max:
+            tally.attempts_max = attempts
+        tally.pii_upstream += 1
+        tally.served_by[id_] += 1
+        tally.asked.add(id_)
+        for attempt in before:
+            tally.asked.add(attempt.deployment)
+
+    def _move_to(self, at: float) -> None:
+        cell = bisect(self.begins, at)
+        self.here, self.from_s = self.cells[cell - 1], self.begins[cell - 1]
+        self.until_s = self.begins[cell] if cell < len(self.begins) else inf
 
     def by_phase(self) -> list[dict[str, Tally]]:
         tallies = [{name: Tally() for name in self.names} for _ in self.spans]
@@ -442,17 +467,26 @@ class _Seer(Struct, frozen=True):
     gathered: _Gathered
     sources: tuple[_Source, ...]
 
-    def foresee(self, index: int, visit: Arrival, prospect: Prospect) -> float | None:
+    def foresee(
+        self, visit: Arrival, prospect: Prospect, at: float, before: Sequence[Attempt]
+    ) -> float | Refusal | None:
         source = self.sources[prospect.deployment]
-        if not source.is_plain(prospect.route, visit.at):
+        fault = source.acting(prospect.route, at) if source.faults else None
+        refusal = None if fault is None else fault.refusal
+        if source.has_quota or (fault is not None and refusal is None):
             return None
-        assert isinstance(visit, Visit)
         begins_s = time_to_first_token_s(source.service, self.around.speeds)
-        ends_s = begins_s + visit.tokens.output / source.service.tokens_per_s
-        if not prospect.allows(visit.at, begins_s, ends_s):
+        if refusal is not None:
+            if prospect.allows(at, refusal.delay_s, refusal.delay_s):
+                return refusal
             self.around.drawn_s = begins_s
             return None
-        self.gathered.foreseen(visit, prospect, begins_s, ends_s)
+        assert isinstance(visit, Visit)
+        ends_s = begins_s + visit.tokens.output / source.service.tokens_per_s
+        if not prospect.allows(at, begins_s, ends_s):
+            self.around.drawn_s = begins_s
+            return None
+        self.gathered.foreseen(visit, prospect, at + begins_s, at + ends_s, before)
         return ends_s
 
 

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from msgspec.structs import replace
 
 from designer.diagnostics import Report, Rule, Severity
-from designer.engine.outcomes import SLOW_FIRST_TOKEN_S, Outcome
+from designer.engine.outcomes import SLOW_FIRST_TOKEN_S, Outcome, refusal_of
 from designer.ir import Deployment, Guardrail, Ref, Routing, Target, walk
 from designer.simulate.scenario import Fault, Scenario
 from designer.simulate.services import REFUSAL_S, Service
@@ -26,13 +26,15 @@ MEETS_NOTHING = Rule(
 class Acting:
     """A fault as it meets a deployment: `answer` is what it says whatever would have been said, if so."""
 
-    __slots__ = ("answer", "fault", "from_s", "route", "share", "to_s")
+    __slots__ = ("answer", "fault", "from_s", "refusal", "route", "share", "to_s")
 
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
         self.from_s, self.to_s, self.share = fault.from_s, fault.to_s, fault.share
         self.route = fault.target.route
         self.answer = struck(fault, Outcome()) if fault.kind in _WHATEVER else None
+        is_certain = self.answer is not None and self.share >= 1.0
+        self.refusal = refusal_of(self.answer) if self.answer and is_certain else None
 
     def covers(self, route: str) -> bool:
         return not self.route or fnmatchcase(route, self.route)

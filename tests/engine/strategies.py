@@ -24,6 +24,7 @@ from designer.ir import (
     Failures,
     Guardrail,
     Node,
+    Pick,
     Pool,
     Ref,
     Remote,
@@ -47,19 +48,25 @@ targets = st.builds(Target, st.sampled_from(IDS))
 leaves: st.SearchStrategy[Node] = targets | targets | st.builds(Ref, st.sampled_from(ROUTES))
 
 
-def _pools(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
+Nodes = st.SearchStrategy[Node]
+
+PICKS: tuple[Pick, ...] = (
+    *("weighted", "round_robin", "least_busy", "cheapest", "fastest", "usage"),
+)
+HEEDLESS: tuple[Pick, ...] = ("weighted", "round_robin", "cheapest")
+"""Those that do not ask what was answered before."""
+
+
+def _pools(inner: Nodes, picks: tuple[Pick, ...] = PICKS) -> Nodes:
     def weighted(children: list[Node]) -> st.SearchStrategy[Node]:
         weights = st.just(()) | st.tuples(*[st.sampled_from([0.0, 0.5, 1.0, 3.0])] * len(children))
-        picks = st.sampled_from(
-            ["weighted", "round_robin", "least_busy", "cheapest", "fastest", "usage"]
-        )
         windows = st.sampled_from([None, 0.5, 60.0])
-        return st.builds(Pool, st.just(tuple(children)), weights, picks, windows)
+        return st.builds(Pool, st.just(tuple(children)), weights, st.sampled_from(picks), windows)
 
     return st.lists(inner, min_size=1, max_size=3).flatmap(weighted)
 
 
-def _grown(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
+def _grown(inner: Nodes, picks: tuple[Pick, ...] = PICKS) -> Nodes:
     rungs = st.lists(st.builds(Rung, inner, failure_sets), min_size=1, max_size=3).map(tuple)
     counts = st.lists(st.tuples(failure_sets, st.integers(0, 2)), max_size=1).map(tuple)
     retries = st.builds(Retry, inner, st.integers(0, 2), failure_sets, counts, st.booleans())
@@ -67,7 +74,7 @@ def _grown(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
     cases = st.lists(st.builds(Case, tier, inner), min_size=1, max_size=2).map(tuple)
     return (
         st.builds(Chain, rungs, st.sampled_from(["last", "first"]))
-        | _pools(inner)
+        | _pools(inner, picks)
         | retries
         | st.builds(Switch, cases, st.none() | inner)
         | st.builds(
@@ -81,17 +88,27 @@ def _grown(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
     )
 
 
-nodes: st.SearchStrategy[Node] = st.recursive(leaves, _grown, max_leaves=6)
+nodes: Nodes = st.recursive(leaves, _grown, max_leaves=6)
 
 
-def _around(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
-    further = st.lists(st.builds(Rung, nodes, failure_sets), max_size=2)
-    chains = st.builds(lambda first, rungs: Chain((Rung(first), *rungs)), inner, further)
-    return chains | st.builds(Retry, inner, st.integers(0, 2), failure_sets)
+def _straight(picks: tuple[Pick, ...]) -> Nodes:
+    """Chains and retries around a pool of deployments that is asked first, as most routes are."""
+    nodes = st.recursive(leaves, lambda inner: _grown(inner, picks), max_leaves=4)
+
+    def around(inner: Nodes) -> Nodes:
+        further = st.lists(st.builds(Rung, nodes | inner, failure_sets), max_size=2)
+        chains = st.builds(lambda first, rungs: Chain((Rung(first), *rungs)), inner, further)
+        return chains | st.builds(Retry, inner, st.integers(0, 2), failure_sets)
+
+    return st.recursive(_pools(targets, picks), around, max_leaves=4)
 
 
-straight_nodes = st.recursive(_pools(targets), _around, max_leaves=1)
-"""Chains and retries around a pool of deployments that is asked first, as most routes are."""
+straight_nodes = _straight(PICKS)
+_tried = st.builds(Retry, _pools(targets, HEEDLESS), st.integers(0, 2))
+_chains = st.builds(
+    Chain, st.lists(st.builds(Rung, _tried, failure_sets), min_size=2, max_size=3).map(tuple)
+)
+heedless_nodes = _chains | _chains | _straight(HEEDLESS)
 
 cooldowns = st.builds(
     Cooldown, st.sampled_from([0.0, 5.0, 30.0]), st.none() | st.integers(0, 2), st.booleans()

@@ -1,5 +1,6 @@
 """The compiled program is the interpreter, only faster: nothing that can be seen tells them apart."""
 
+from collections.abc import Sequence
 from itertools import cycle
 from typing import Any
 
@@ -11,7 +12,7 @@ from msgspec.structs import replace
 from designer.engine.call import Program
 from designer.engine.events import Request, Send, Usage
 from designer.engine.machine import Machine, Prospect
-from designer.engine.outcomes import Outcome
+from designer.engine.outcomes import Outcome, Refusal, refusal_of
 from designer.engine.program import compiled
 from designer.engine.screens import Screen
 from designer.engine.semantics import RetryAfter, Semantics
@@ -50,6 +51,7 @@ from tests.engine.strategies import (
     billed_answers,
     calls,
     draws,
+    heedless_nodes,
     ordinary_answers,
     particular_calls,
     routings,
@@ -219,23 +221,32 @@ def test_the_compiled_program_does_what_the_interpreter_says(
 
 
 class Seeing(Struct):
-    """Foresees every scripted answer that is nothing but an answer, and remembers what it foresaw."""
+    """Foresees every scripted answer that is nothing but an answer or a refusal, and remembers what came of it."""
 
     around: Scripted
     ids: tuple[str, ...]
+    arrivals: list[Arrival]
     seen: list[Seen] = field(default_factory=list)
 
-    def foresee(self, index: int, arrival: Arrival, prospect: Prospect) -> float | None:
-        id_, at = self.ids[prospect.deployment], arrival.at
+    def foresee(
+        self, arrival: Arrival, prospect: Prospect, at: float, before: Sequence[Attempt]
+    ) -> float | Refusal | None:
+        id_ = self.ids[prospect.deployment]
         outcome = self.around.next_of(id_)
-        begins_s = max(outcome.delay_s, outcome.first_token_s or 0.0)
+        refusal, delay_s = refusal_of(outcome), outcome.delay_s
+        begins_s = max(delay_s, outcome.first_token_s or 0.0)
         ends_s = max(begins_s, outcome.ends_s or 0.0)
+        if refusal is not None and prospect.allows(at, delay_s, delay_s):
+            self.around.answer(None, Send(id_, None), at)
+            return refusal
         if outcome.status != 200 or outcome.kind or not prospect.allows(at, begins_s, ends_s):
             return None
         self.around.answer(None, Send(id_, None), at)
+        attempts = [*before, Attempt(id_, at, "200")]
+        index = next(n for n, one in enumerate(self.arrivals) if one is arrival)
+        told = (200, id_, None, False, True, index, attempts, at + ends_s)
         first_at = at + begins_s if arrival.request.stream else None
-        told = (200, id_, None, False, True, index, [Attempt(id_, at, "200")], at + ends_s)
-        self.seen.append((*told, first_at, Usage(), (), prospect.route, prospect.route, 1))
+        self.seen.append((*told, first_at, Usage(), (), prospect.route, len(attempts)))
         return ends_s
 
 
@@ -256,34 +267,46 @@ def minded(world: World, semantics: Semantics) -> dict[str, tuple[Any, ...]]:
 
 
 @given(
-    routings(straight_nodes),
+    routings(heedless_nodes),
     habits(),
     ordinary_answers | answers,
     st.lists(calls, max_size=3),
     draws,
+    st.booleans(),
+    st.booleans(),
 )
-def test_an_answer_that_was_foreseen_is_the_one_that_comes(
+def test_what_was_foreseen_is_what_comes(
     routing: Routing,
     semantics: Semantics,
     listed: dict[str, list[Outcome]],
     asked: list[Calls],
     chance: list[float],
+    keeps_health: bool,
+    is_free: bool,
 ) -> None:
-    program = Program(replace(routing, guardrails=()), semantics)
+    habit = semantics if keeps_health else replace(semantics, cooldown=None)
+    routes = tuple(replace(r, deadline_s=None, sticky="none") for r in routing.routes)
+    routing = replace(routing, routes=routes if is_free else routing.routes, guardrails=())
+    program = Program(routing, habit)
     arrivals = sorted(
         (Arrival(at + 50.0 * n, *call) for n, some in enumerate(asked) for at, *call in some),
         key=lambda arrival: arrival.at,
     )
     around, world = Scripted(listed), World()
-    seeing = Seeing(around, tuple(compiled(program).ids))
+    seeing = Seeing(around, compiled(program).ids, arrivals)
     machine = Machine(compiled(program), world, cycle(chance))
 
     runs, other_world = interpreted(program, Scripted(listed), arrivals, chance)
     flights = perform_swiftly([machine], arrivals, around, seeing)
 
-    seen = [*map(seen_of_flight, flights), *seeing.seen]
-    assert sorted(seen, key=_by_index) == sorted(runs, key=_by_index)
-    assert minded(world, semantics) == minded(other_world, semantics)
+    seen = [*map(_without_route, map(seen_of_flight, flights)), *seeing.seen]
+    assert sorted(seen, key=_by_index) == sorted(map(_without_route, runs), key=_by_index)
+    assert minded(world, habit) == minded(other_world, habit)
+
+
+def _without_route(seen: Seen) -> Seen:
+    """Nobody who foresees an answer is told to which route a fallback had led."""
+    return (*seen[:-2], seen[-1])
 
 
 def _by_index(seen: Seen) -> int:
