@@ -1,7 +1,8 @@
 """Perform calls in virtual time by the compiled program: `virtual.perform`, for millions of calls.
 
 The same events in the same order, held by a law. What is saved: no event waits on the heap that is the
-next to happen anyway, and an ordinary answer is not played out step by step.
+next to happen anyway, an ordinary answer is not played out step by step, and what a `Seer` foresees is
+not played at all.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -14,6 +14,7 @@ from designer.engine.events import Request, Send, Usage
 from designer.engine.machine import Machine, Prospect
 from designer.engine.outcomes import Outcome, Refusal, refusal_of
 from designer.engine.program import compiled
+from designer.engine.routine import Routine
 from designer.engine.screens import Screen
 from designer.engine.semantics import RetryAfter, Semantics
 from designer.engine.swift import perform as perform_swiftly
@@ -384,3 +385,21 @@ def test_every_kind_of_node_is_compiled() -> None:
     look()
 
     assert {Chain, Pool, Ref, Remote, Retry, Split, Switch} <= found
+
+
+def test_what_a_failure_leads_to_is_known_without_health_and_by_who_failed() -> None:
+    node = Retry(Pool((Target("a"), Target("b"), Target("c"))), 1)
+    routes = (Route("chat", node), Route("hasty", node, deadline_s=9.0))
+    routing = Routing(routes, tuple(Deployment(id_, "p", "m") for id_ in IDS))
+    rows = tuple(replace(row, skips=True) for row in REFERENCE.rows)
+    skipping = replace(REFERENCE, cooldown=None, rows=rows)
+    routine = Routine(compiled(Program(routing, skipping)))
+    healthy = Routine(compiled(Program(routing, REFERENCE)))
+
+    stop, refusal = routine.first("chat"), refusal_of(Outcome(status=503))
+
+    assert stop is not None
+    assert refusal is not None
+    turns = [routine.turn(stop, child, refusal) for child in (0, 1)]
+    assert [turn.stop.able for turn in turns if turn is not None] == [(1, 2), (0, 2)]
+    assert (routine.first("hasty"), healthy.first("chat")) == (None, None)

@@ -489,6 +489,8 @@ def test_a_configuration_without_routes_has_nothing_to_simulate() -> None:
 
 # --- Answers that are foreseen --------------------------------------------------------------------
 
+FORGETFUL = replace(REFERENCE, cooldown=None)
+SKIPPING = replace(FORGETFUL, rows=tuple(replace(row, skips=True) for row in REFERENCE.rows))
 WORLDS = (
     "faults: []\n",
     "faults: [{target: {provider: azure}, from: 1m, to: 4m, kind: http, status: 503}]\n",
@@ -498,16 +500,18 @@ WORLDS = (
 
 
 @pytest.mark.parametrize("world", WORLDS)
-@pytest.mark.parametrize("habits", [REFERENCE, replace(REFERENCE, cooldown=None), LITELLM_1_106])
+@pytest.mark.parametrize("habits", [REFERENCE, LITELLM_1_106, FORGETFUL, SKIPPING])
 @pytest.mark.parametrize("pool", ["none", "weighted", "round_robin", "least_busy"])
 def test_foreseeing_answers_changes_no_figure(
     world: str, habits: Semantics, pool: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether answers are foreseen or played, event by event."""
-    parsed = replace(PARSED, semantics=habits)
+    route = CHAT if habits.cooldown is not None else replace(CHAT, deadline_s=None)
+    routing = replace(ROUTING, routes=(route,))
+    parsed = replace(PARSED, routing=routing, semantics=habits)
     if pool != "none":
         both = Retry(Pool((Target(SE.id), Target(FRA.id)), (0.7, 0.3), pool), 2)
-        parsed = replace(parsed, routing=replace(ROUTING, routes=(replace(CHAT, node=both),)))
+        parsed = replace(parsed, routing=replace(ROUTING, routes=(replace(route, node=both),)))
     text = f"version: 1\ntraffic: {{rate: 4/s, for: 6m}}\nreplicas: 2\n{world}"
     loads = {"chat": replace(LOADS["chat"], streamed=0.5)}
 
