@@ -8,7 +8,7 @@ import importlib
 import os
 import platform
 
-SUITES = ("start", "scale", "engine", "simulate", "lint", "verify", "decide", "runtime")
+SUITES = ("start", "scale", "engine", "simulate", "replay", "lint", "verify", "decide", "runtime")
 
 
 def main() -> None:

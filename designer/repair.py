@@ -53,23 +53,39 @@ class Unrepaired(Struct, frozen=True):
     """Whether the whole grid was tried; else time was up."""
 
 
+_LedTo = tuple[str, str]
+"""What a route leads to and what is of all routes, as text."""
+
+
 class Repairs(Struct, dict=True):
     """Looks for edits, for one violation after another.
 
-    A route is proved anew only if an edit has changed something that it leads to; what was proved once
-    is kept here. Once `clock` has passed `until`, nothing more is tried.
+    After an edit the property has to hold, and all that held before of the routes that the edit reaches.
+    First it is seen whether the failures that showed violations until now show one again, since there are
+    far fewer paths on which only those happen; what none speaks against is proved. What was proved once is
+    kept here. Once `clock` has passed `until`, nothing more is tried.
     """
 
     facts: Facts
     properties: Sequence[Property]
     clock: Callable[[], float] = lambda: 0.0
     until: float = inf
-    proved: dict[str, frozenset[str]] = {}
-    """What a route leads to, as text → the properties that hold for it."""
+    verdicts: Sequence[Verdict] = ()
+    """What is known already of the configuration as it is."""
+    proved: dict[tuple[_LedTo, str], bool] = {}
+    """Whether a property holds for a route that leads to this."""
+    shown: dict[str, None] = {}
+    """The failures of all requests that showed a violation, as it is or after an edit."""
+
+    def __post_init__(self) -> None:
+        for one in self.verdicts:
+            self._learn(one)
+            self.proved[self._led_to[one.route], _as_text(one.property)] = one.outcome == "holds"
 
     def of(self, verdict: Verdict) -> Repair | Unrepaired:
         """Of a configuration inside other files no edit is known."""
         config, tried = self.facts.config, 0
+        self._learn(verdict)
         for document in config.parsed.documents if config.is_whole else ():
             before = config.texts.get(document.file)
             if before is None:
@@ -87,34 +103,49 @@ class Repairs(Struct, dict=True):
         changed = _changed(self.facts.config, document, text)
         if changed is None or not _has_the_routes_of(changed, self.facts.config):
             return False
-        if not self._changes(verdict.route, changed):
+        led_to = _all_led_to(changed)
+        if led_to[verdict.route] == self._led_to[verdict.route]:
             return False
-        judge = Judge(facts(changed, self.facts.as_of, self.facts.catalog))
-        asked = replace(verdict.property, routes=(verdict.route,))
-        mended = next(judge.verdicts([asked]), None)
-        if mended is None or mended.outcome != "holds":
-            return False
-        return all(self._held(self._judge, name) <= self._held(judge, name) for name in self._names)
+        asked = verdict.property, verdict.route
+        wanted = [asked, *self._of_all_reached_by(led_to)]
+        known = facts(changed, self.facts.as_of, self.facts.catalog)
+        quick, whole = Judge(known, only=tuple(self.shown)), Judge(known)
+        return not any(
+            _is_violated(quick, *one) and (one == asked or self._held(*one)) for one in wanted
+        ) and all(
+            self._holds(whole, led_to, *one) for one in wanted if one == asked or self._held(*one)
+        )
 
-    def _changes(self, route: str, changed: Config) -> bool:
-        """Whether an edit makes any difference to a route."""
-        return _led_to(changed, route) != _led_to(self.facts.config, route)
+    def _of_all_reached_by(self, led_to: Mapping[str, _LedTo]) -> Iterator[tuple[Property, str]]:
+        """What is asked of the routes that an edit has changed."""
+        for route in led_to:
+            if led_to[route] != self._led_to[route]:
+                yield from ((one, route) for one in self.properties if one.is_about(route))
+
+    def _held(self, one: Property, route: str) -> bool:
+        return self._holds(self._judge, self._led_to, one, route)
+
+    def _holds(self, judge: Judge, led_to: Mapping[str, _LedTo], one: Property, route: str) -> bool:
+        key = led_to[route], _as_text(one)
+        if key not in self.proved:
+            found = next(judge.verdicts([replace(one, routes=(route,))]), None)
+            self.proved[key] = found is not None and found.outcome == "holds"
+            if found is not None:
+                self._learn(found)
+        return self.proved[key]
+
+    def _learn(self, verdict: Verdict) -> None:
+        if verdict.outcome == "violated" and verdict.trace is not None:
+            seen = (tried.outcome.partition(",")[0] for tried in verdict.trace.attempts)
+            self.shown.update(dict.fromkeys(seen))
 
     @cached_property
     def _judge(self) -> Judge:
         return Judge(self.facts)
 
     @cached_property
-    def _names(self) -> tuple[str, ...]:
-        return tuple(route.name for route in self.facts.config.parsed.routing.routes)
-
-    def _held(self, judge: Judge, route: str) -> frozenset[str]:
-        key = _led_to(judge.facts.config, route)
-        if key not in self.proved:
-            own = [replace(p, routes=(route,)) for p in self.properties if p.is_about(route)]
-            verdicts = judge.verdicts(own)
-            self.proved[key] = frozenset(str(v.property) for v in verdicts if v.outcome == "holds")
-        return self.proved[key]
+    def _led_to(self) -> Mapping[str, _LedTo]:
+        return _all_led_to(self.facts.config)
 
 
 def repair(known: Facts, properties: Sequence[Property], verdict: Verdict) -> Repair | None:
@@ -123,15 +154,28 @@ def repair(known: Facts, properties: Sequence[Property], verdict: Verdict) -> Re
     return found if isinstance(found, Repair) else None
 
 
-def _led_to(config: Config, route: str) -> str:
-    """All that a proof about a route looks at, as text: two that are the same are proved alike."""
+def _is_violated(judge: Judge, one: Property, route: str) -> bool:
+    return any(v.outcome == "violated" for v in judge.verdicts([replace(one, routes=(route,))]))
+
+
+def _as_text(one: Property) -> str:
+    return repr(replace(one, routes=()))
+
+
+def _all_led_to(config: Config) -> Mapping[str, _LedTo]:
+    """By route, all that a proof about it looks at: two that are the same are proved alike."""
+    parsed = config.parsed
+    rest = repr((replace(parsed.routing, routes=(), deployments=()), parsed.semantics))
+    return {route.name: (_own(config, route.name), rest) for route in parsed.routing.routes}
+
+
+def _own(config: Config, route: str) -> str:
     parsed = config.parsed
     routing, names = parsed.routing, _routes_from(route, parsed.routing)
     routes = [routing.route(name) for name in names if routing.has_route(name)]
     ids = dict.fromkeys(id_ for one in routes for id_ in deployments_of(one.node))
     deployments = [(routing.deployment(id_), parsed.terms.get(id_)) for id_ in ids]
-    rest = replace(routing, routes=(), deployments=())
-    return repr((route, routes, deployments, rest, parsed.semantics))
+    return repr((route, routes, deployments))
 
 
 def _routes_from(route: str, routing: Routing) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """What the files of a folder do: under single failures, in route tests and in scenarios."""
 
 import json
+import os
 from glob import has_magic
 from os.path import normpath
 from pathlib import Path
@@ -20,10 +21,14 @@ from designer.services import loads, services
 from designer.simulate import (
     BUILTIN,
     Check,
+    Job,
+    Recording,
     Scenario,
+    Workers,
     builtin_scenario,
     load_scenario,
-    simulate,
+    recording_of,
+    sweep,
 )
 from designer.simulate.scenario import Bound
 from designer.verify import Judge, Verdict, facts, load_properties, tell_unknown_routes
@@ -32,7 +37,8 @@ NO_FILE = Rule(
     "CHK501",
     Severity.ERROR,
     "there is no {path}",
-    "designer.yaml names a file that is not there; what it was to check was not checked.",
+    "designer.yaml, or a scenario that it names, names a file that is not there; what it was to check was "
+    "not checked.",
 )
 NOT_HELD = Rule(
     "CHK601",
@@ -41,6 +47,8 @@ NOT_HELD = Rule(
     "An assertion of the scenario does not hold in a dry run of the emitted text (seed 0).",
     help="designer simulate {folder} --scenario {scenario}",
 )
+SEED = 0
+"""That of `designer simulate` where none is given."""
 
 
 def survived(subject: Subject) -> Step:
@@ -148,15 +156,32 @@ def rehearsed(subject: Subject) -> Step:
             scenarios.append(scenario)
     if not subject.wanted.project.scenarios:
         scenarios = _usual(subject, report)
-    known, traffic, judged = services(config), loads(config), 0
+    known, traffic, jobs = services(config), loads(config), list[Job]()
     for scenario in scenarios:
-        result = simulate(config.parsed, scenario, known, traffic, report)
-        judged += len(result.checks)
+        recording = _recording(scenario, report)
+        if scenario.traffic.replay and recording is None:
+            cannot = 2
+        else:
+            jobs.append(Job(config.parsed, scenario, known, traffic, recording))
+    results = sweep(jobs, [SEED], report, Workers(os.cpu_count() or 1))
+    if len(results) < len(jobs) or any(result.is_partial for result in results):
+        raise KeyboardInterrupt  # the sweep has kept it, and part of a check is none
+    for job, result in zip(jobs, results, strict=True):
         for one in result.checks:
-            _tell(one, scenario, subject.folder, report)
+            _tell(one, job.scenario, subject.folder, report)
+    judged = sum(len(result.checks) for result in results)
     names = ", ".join(scenario.name for scenario in scenarios)
     said = f"{counted(judged, 'assertion')} in {names}" if scenarios else "none"
     return Step("scenarios", said, tuple(report), cannot=cannot)
+
+
+def _recording(scenario: Scenario, report: Report) -> Recording | None:
+    """None where there is none to be replayed, or where it cannot be; that is said."""
+    log = Path(scenario.file).parent / scenario.traffic.replay
+    if scenario.traffic.replay and not log.is_file():
+        report.add(NO_FILE, scenario.traffic.place, path=log)
+        return None
+    return recording_of(scenario, report)
 
 
 def _tell(one: Check, scenario: Scenario, folder: Path, report: Report) -> None:

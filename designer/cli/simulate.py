@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,12 +19,12 @@ from designer.simulate import (
     BACKENDS,
     BUILTIN,
     Job,
-    Recording,
+    Result,
     Scenario,
     Workers,
     builtin_scenario,
     load_scenario,
-    read_recording,
+    recording_of,
     sweep,
 )
 from designer.simulate.result import SCHEMA_VERSION
@@ -149,7 +150,11 @@ def simulate(
     report = Report()
     scenarios_read = [read_scenario(name, report) for name in scenarios]
     played = [one for one in scenarios_read if one is not None]
-    recordings = [_recording(one, strict, report) for one in played]
+    try:
+        recordings = [recording_of(one, report, strict) for one in played]
+    except KeyboardInterrupt:
+        tell(report)
+        _show_partly([], len(configs) * len(played), format_)
     loaded = [load_config(path, report, gateway) for path in configs]
     if report.has_errors:
         tell(report)
@@ -174,18 +179,26 @@ def simulate(
     tell(report)
     if report.has_errors:
         raise click.exceptions.Exit(2)
-    is_partial = len(results) < len(jobs) or any(result.is_partial for result in results)
-    if format_ == "json":
-        said = [result.as_json() for result in results] or [NOTHING]
-        echo_json(said if len(jobs) > 1 else said[0])
-    else:
-        click.echo(as_text(results))
-    if is_partial:
-        click.echo("interrupted: what is said here is partial", err=True)
-        raise click.exceptions.Exit(130)
+    if len(results) < len(jobs) or any(result.is_partial for result in results):
+        _show_partly(results, len(jobs), format_)
+    _show(results, len(jobs), format_)
     accepted = ("held", "inconclusive") if allow_inconclusive else ("held",)
     checks = [check for result in results for check in result.checks]
     raise click.exceptions.Exit(int(any(check.verdict not in accepted for check in checks)))
+
+
+def _show(results: Sequence[Result], wanted: int, format_: str) -> None:
+    if format_ == "json":
+        said = [result.as_json() for result in results] or [NOTHING]
+        echo_json(said if wanted > 1 else said[0])
+    else:
+        click.echo(as_text(results))
+
+
+def _show_partly(results: Sequence[Result], wanted: int, format_: str) -> NoReturn:
+    _show(results, wanted, format_)
+    click.echo("interrupted: what is said here is partial", err=True)
+    raise click.exceptions.Exit(130)
 
 
 def _against(
@@ -213,15 +226,6 @@ def _seconds(text: str) -> float:
         return parse_duration_s(text)
     except NotAValue as problem:
         raise UsageError(f"{text!r} is {problem}") from problem
-
-
-def _recording(scenario: Scenario, is_strict: bool, report: Report) -> Recording | None:
-    """Of a scenario that replays one; its path is beside the scenario's file."""
-    replay = scenario.traffic.replay
-    if not replay:
-        return None
-    path = Path(scenario.file).parent / replay
-    return read_recording(path, scenario.traffic.place, report, is_strict)
 
 
 def read_scenario(name: str, report: Report) -> Scenario | None:

@@ -153,7 +153,7 @@ def _repair(
     Edits are found one by one: after one is made, another run finds the next.
     """
     began_s = monotonic()
-    repairs = Repairs(known, listed, monotonic, began_s + REPAIRS_S)
+    repairs = Repairs(known, listed, monotonic, began_s + REPAIRS_S, found)
     violated = [verdict for verdict in found if verdict.outcome == "violated"]
     for number, verdict in enumerate(violated):
         mended = repairs.of(verdict)

@@ -15,7 +15,7 @@ from designer.logs.row import Row
 MAGIC: Final = b"SQLite format 3\x00"
 _SELECT: Final = """
     SELECT at_ms, route, provider, deployment, model, prompt_tokens, completion_tokens, cached_tokens,
-        cost_nano_usd, status, attempts
+        cost_nano_usd, status, attempts, team
     FROM ledger ORDER BY at_ms
 """
 
@@ -35,12 +35,14 @@ def rows(path: Path) -> Iterator[Row]:
                 cost,
                 status,
                 tries,
+                team,
             ) in db.execute(_SELECT):
                 yield Row(
                     at_s=at / 1000,
                     route=route,
                     provider=provider,
                     deployment=where,
+                    team=team or "",
                     model=model,
                     input_tokens=into,
                     output_tokens=out,

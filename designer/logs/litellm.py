@@ -35,6 +35,9 @@ class _Metadata(Struct, frozen=True, gc=False):
     error_information: _Error | None = None
     attempted_retries: int | None = None
     attempted_fallbacks: int | None = None
+    team_id: str | None = field(name="user_api_key_team_id", default=None)
+    team: str | None = field(name="user_api_key_team_alias", default=None)
+    key: str | None = field(name="user_api_key_alias", default=None)
 
 
 class Entry(Struct, frozen=True, gc=False):
@@ -50,6 +53,7 @@ class Entry(Struct, frozen=True, gc=False):
     completion_tokens: int = 0
     cache_hit: str | bool | None = None
     status: str | None = None
+    team_id: str | None = None
     metadata: _Metadata | str | None = None
 
 
@@ -74,6 +78,8 @@ def row(entry: Entry) -> Row:
         route=entry.model_group or "",
         provider=entry.provider or "",
         deployment=entry.model_id or "",
+        team=metadata.team or entry.team_id or metadata.team_id or "",
+        key=metadata.key or "",
         model=entry.model,
         input_tokens=count(entry.prompt_tokens),
         output_tokens=count(entry.completion_tokens),
@@ -149,6 +155,7 @@ def table(header: Sequence[str]) -> Callable[[list[str]], Row] | None:
             completion_tokens=count(said.get("completion_tokens") or 0),
             cache_hit=said.get("cache_hit"),
             status=said.get("status"),
+            team_id=said.get("team_id"),
             metadata=cells[metadata] if metadata is not None else None,
         )
         return row(entry)

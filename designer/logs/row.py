@@ -15,6 +15,10 @@ class Row(Struct, frozen=True, gc=False):
     provider: str = ""
     """As the log spells it."""
     deployment: str = ""
+    team: str = ""
+    """The caller's, by its name or else its id; empty where the log names none."""
+    key: str = ""
+    """What the caller's key is called; never the key."""
     model: str = ""
     """As the log spells it: what was asked of the provider."""
     input_tokens: int = 0

@@ -7,7 +7,7 @@ same seed gives the same bytes.
 
 from designer.simulate.builtin import BUILTIN
 from designer.simulate.driver import simulate
-from designer.simulate.replay import Recording, read_recording, recorded
+from designer.simulate.replay import Recording, read_recording, recorded, recording_of
 from designer.simulate.result import Check, Interval, Result, RouteResult
 from designer.simulate.scenario import Scenario, builtin_scenario, load_scenario
 from designer.simulate.services import Service
@@ -31,6 +31,7 @@ __all__ = [
     "load_scenario",
     "read_recording",
     "recorded",
+    "recording_of",
     "simulate",
     "sweep",
 ]

@@ -41,6 +41,7 @@ from designer.simulate.traffic import (
     Visit,
     arrivals,
     loads_of,
+    names_of_teams,
     of_teams,
     tell_unknown_teams,
 )
@@ -73,7 +74,7 @@ def simulate(
         loads = loads_of(scenario.traffic, traffic, names)
     busiest = max(loads, key=lambda name: loads[name].rate_per_s, default="")
     services = _priced(parsed, services)
-    keeper = Gatekeeper(routing, scenario.traffic.teams)
+    keeper = Gatekeeper(routing, _teams(scenario, routing, recording))
     tell_unknown_teams(scenario, routing, report)
     faults = Faults(scenario, routing, services, busiest, report)
     around = _Providers(
@@ -130,9 +131,20 @@ def simulate(
             *_assumptions(parsed, services, traffic, scenario, asked, gathered.hung, recording),
             *_inferred(scenario),
         ),
-        recorded_usd=None if recording is None else recording.cost_usd,
+        recorded_usd=_recorded_usd(recording, scenario.for_s, is_partial),
         is_partial=is_partial,
     )
+
+
+def _teams(scenario: Scenario, routing: Routing, recording: Recording | None) -> frozenset[str]:
+    """Those that requests are of."""
+    recorded = () if recording is None else recording.teams(routing)
+    return frozenset(scenario.traffic.teams).union(recorded)
+
+
+def _recorded_usd(recording: Recording | None, for_s: float, is_partial: bool) -> float | None:
+    """None for part of a run: which requests it has is not known."""
+    return None if recording is None or is_partial else recording.recorded_usd(for_s)
 
 
 def _lasting(scenario: Scenario, recording: Recording) -> Scenario:
@@ -557,7 +569,7 @@ def _assumptions(
     if not any(service.rpm or service.tpm or service.parallel for service in services.values()):
         said.append("capacity not checked: no quota is known")
     routing = parsed.routing
-    said += _unbound(parsed, scenario)
+    said += _unbound(parsed, _teams(scenario, routing, recording))
     if scenario.replicas > 1:
         said.append(_shared(routing, scenario.replicas))
     if routing.caches and any(load.repeats > 0 for load in traffic.values()):
@@ -567,12 +579,12 @@ def _assumptions(
     return tuple(said)
 
 
-def _unbound(parsed: Parsed, scenario: Scenario) -> Iterator[str]:
+def _unbound(parsed: Parsed, teams: frozenset[str]) -> Iterator[str]:
     """Limits that no request of this dry run meets."""
     routing, screens = parsed.routing, parsed.semantics.screens
     bound = {budget.of for budget in routing.budgets if budget.scope == "team"}
     bound |= {limit.of for limit in routing.rate_limits if limit.scope == "team"}
-    idle = bound - scenario.traffic.teams.keys()
+    idle = bound - teams
     if idle:
         names = ", ".join(sorted(idle))
         yield f"no request is of {names}: `traffic.teams` says how many are, and their limits then bind"
@@ -594,12 +606,23 @@ def _shared(routing: Routing, replicas: int) -> str:
     return f"{own}; caches, budgets and other limits are one for all, as with a shared database or Redis"
 
 
-def _replayed(recording: Recording, parsed: Parsed) -> list[str]:
-    astray = recording.astray(parsed.routing)
-    if not astray:
-        return []
-    busiest = max(recording.loads(parsed.routing).items(), key=lambda item: item[1].rate_per_s)[0]
-    return [f"{astray:,} recorded requests name no route of this configuration: they ask {busiest}"]
+def _replayed(recording: Recording, parsed: Parsed) -> Iterator[str]:
+    routing = parsed.routing
+    astray, known = recording.astray(routing), names_of_teams(routing)
+    if astray:
+        busiest = max(recording.loads(routing).items(), key=lambda item: item[1].rate_per_s)[0]
+        yield f"{astray:,} recorded requests name no route of this configuration: they ask {busiest}"
+    strangers = {team: n for team, n in recording.teams(routing).items() if team not in known}
+    if known and strangers:
+        names = ", ".join(sorted(strangers)[:STRANGERS_TOLD])
+        more = ", …" if len(strangers) > STRANGERS_TOLD else ""
+        yield (
+            f"{sum(strangers.values()):,} recorded requests are of teams that this configuration does "
+            f"not know ({names}{more}): no team's limits bind them"
+        )
+
+
+STRANGERS_TOLD = 5
 
 
 def _inferred(scenario: Scenario) -> list[str]:

@@ -143,7 +143,7 @@ class Result(Struct, frozen=True):
     seeds: int = 1
     """How many runs it sums up, with the seeds from `seed` on."""
     recorded_usd: float | None = None
-    """What the replayed log says that its requests cost."""
+    """What the log says that the requests cost that were replayed; None where a run was interrupted."""
     is_partial: bool = False
     """Whether it was interrupted: what is here is what had been simulated by then."""
 

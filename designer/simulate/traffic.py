@@ -126,21 +126,29 @@ def arrivals(
 def of_teams(
     visits: Iterator[Visit], shares: Mapping[str, float], chance: Random
 ) -> Iterator[Visit]:
-    """Each request with the team that it is of; `shares` are of all requests, and may leave some."""
+    """Each request with a team; `shares` are of all requests, and may leave some.
+
+    Recorded ones keep the team that the log names.
+    """
     teams = [{"name": name} for name in shares]
     bounds = list(accumulate(shares.values()))
     for visit in visits:
         which = bisect(bounds, chance.random())
-        is_of_one = which < len(teams)
+        is_of_one = which < len(teams) and not visit.request.team
         request = replace(visit.request, team=teams[which]) if is_of_one else visit.request
         yield replace(visit, request=request)
 
 
-def tell_unknown_teams(scenario: Scenario, routing: Routing, report: Report) -> None:
+def names_of_teams(routing: Routing) -> tuple[str, ...]:
+    """Of those that the configuration knows, be it only by a budget or a limit."""
     known = [team.name for team in routing.teams]
     known += [budget.of for budget in routing.budgets if budget.scope == "team"]
     known += [limit.of for limit in routing.rate_limits if limit.scope == "team"]
-    listed, place = tuple(dict.fromkeys(known)), scenario.traffic.teams_place
+    return tuple(dict.fromkeys(known))
+
+
+def tell_unknown_teams(scenario: Scenario, routing: Routing, report: Report) -> None:
+    listed, place = names_of_teams(routing), scenario.traffic.teams_place
     for name in scenario.traffic.teams if listed else ():
         if name not in listed:
             near = guess(name, listed)

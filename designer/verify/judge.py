@@ -68,6 +68,8 @@ class Judge(Struct, frozen=True, dict=True):
     """What is asked about one configuration. Paths are walked once and kept."""
 
     facts: Facts
+    only: tuple[str, ...] | None = None
+    """The failures that paths may have; None: any. What they violate is violated, and no more is known."""
 
     def verdicts(self, properties: Sequence[Property]) -> Iterator[Verdict]:
         """Of each property in turn, for each route that it is about."""
@@ -81,8 +83,9 @@ class Judge(Struct, frozen=True, dict=True):
 
     def _doubted(self, verdict: Verdict) -> Verdict:
         """Where not all paths were looked at, none of those that were proves that it holds."""
-        whole = all(graph.is_whole for graph in self.graphs(verdict.route))
-        if whole or verdict.outcome != "holds" or verdict.property.kind in _PLAYED:
+        if verdict.outcome != "holds" or verdict.property.kind in _PLAYED:
+            return verdict
+        if all(graph.is_whole for graph in self.graphs(verdict.route)):
             return verdict
         found = "there are too many paths to look at all of them"
         return Verdict(verdict.property, verdict.route, "inconclusive", found, place=verdict.place)
@@ -97,7 +100,11 @@ class Judge(Struct, frozen=True, dict=True):
     @cached_property
     def failures(self) -> Mapping[bool, tuple[Mishap, ...]]:
         """By whether requests are streamed."""
-        return {stream: mishaps(self.program, stream) for stream in (False, True)}
+        return {stream: self.mishaps(self.program, stream) for stream in (False, True)}
+
+    def mishaps(self, program: Program, stream: bool, is_timed: bool = False) -> tuple[Mishap, ...]:
+        found = mishaps(program, stream, is_timed)
+        return found if self.only is None else tuple(m for m in found if m.may_be(self.only))
 
     @cached_property
     def _graphs(self) -> dict[tuple[str, bool], Graph]:
@@ -140,9 +147,13 @@ class Judge(Struct, frozen=True, dict=True):
         return (False,) if self.embeds(route) else (False, True)
 
     def embeds(self, route: str) -> bool:
-        reached = self.graph(route, stream=False).reached()
+        """Where not every failure is looked at, who is reached is not known: then anybody may be."""
+        listed = self.program.routing.deployments
+        reached = self.graph(route, stream=False).reached() if self.only is None else None
         is_said = self.program.routing.route(route).embeds
-        return is_said or any(_embeds(self, id_) for id_ in reached)
+        return is_said or any(
+            _embeds(self, d.id) for d in listed if reached is None or d.id in reached
+        )
 
     def reached(self, route: str) -> tuple[str, ...]:
         """In listed order."""
@@ -541,7 +552,7 @@ class _Survival(Struct, frozen=True, dict=True):
 
     @cached_property
     def failures(self) -> tuple[Mishap, ...]:
-        found = mishaps(self.judge.answerable, self.stream, is_timed=True)
+        found = self.judge.mishaps(self.judge.answerable, self.stream, is_timed=True)
         wanted = self.property.options.get("failures")
         parts_ = (mishap for mishap in found if _is_of_a_part(mishap))
         return tuple(m for m in parts_ if wanted is None or m.may_be(wanted))

@@ -249,6 +249,39 @@ def test_a_file_that_the_project_names_and_is_not_there_is_an_error(printed: Pri
     assert "designer.yaml:2:13: error[CHK501] there is no gone.yaml" in said
 
 
+REPLAYS = (
+    "traffic: {replay: log.csv}\nfaults: []\nassert: [{availability: '>= 99%'}, {p95: '<= 0s'}]\n"
+)
+
+
+def test_a_scenario_replays_its_log_with_the_bytes_of_a_dry_run(printed: Printed) -> None:
+    Path("designer.yaml").write_text("scenarios: [replays.yaml, brownout]\n", "utf-8")
+    Path("replays.yaml").write_text(REPLAYS, "utf-8")
+    Path("log.csv").write_text(
+        "time,input_tokens,output_tokens\n0,1000000,1\n1,1000000,1\n", "utf-8"
+    )
+
+    assert run(["check", "profile.yaml"]) == 1
+    (found,) = [line for line in printed().splitlines() if "CHK601" in line]
+    run(["simulate", "out/small", "--scenario", "replays.yaml"])
+
+    assert "2 requests" in (said := printed())
+    assert found.split(": ")[-1] in said
+
+
+def test_a_log_that_is_not_there_or_holds_no_request_is_an_error(printed: Printed) -> None:
+    Path("designer.yaml").write_text("scenarios: [replays.yaml]\n", "utf-8")
+    Path("replays.yaml").write_text(REPLAYS, "utf-8")
+
+    assert run(["check", "profile.yaml"]) == 2
+    Path("log.csv").write_text("time,input_tokens,output_tokens\n", "utf-8")
+    assert run(["check", "profile.yaml"]) == 2
+
+    said = printed()
+    assert "replays.yaml:1:11: error[CHK501] there is no log.csv" in said
+    assert "replays.yaml:1:11: error[SIM635] there is no request in this log" in said
+
+
 def test_a_misspelt_key_of_the_project_is_told_with_a_guess(
     printed: Printed, capsys: pytest.CaptureFixture[str]
 ) -> None:

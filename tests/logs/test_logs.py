@@ -102,6 +102,26 @@ def test_spend_logs_of_litellm(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("write", [lines, table])
+def test_the_team_and_the_key_are_named_as_people_do_or_else_by_id(
+    tmp_path: Path, write: Any
+) -> None:
+    known = {"user_api_key_team_alias": "web", "user_api_key_alias": "web-prod"}
+    logged = [
+        spend_log(team_id="0b9e-11", metadata=json.dumps(known)),
+        spend_log(team_id="0b9e-11", metadata="{}"),
+        spend_log(team_id="", metadata=json.dumps({"user_api_key_team_id": "0b9e-12"})),
+    ]
+
+    rows, _ = _read(tmp_path / "log", write(*logged))
+
+    assert [(row.team, row.key) for row in rows] == [
+        ("web", "web-prod"),
+        ("0b9e-11", ""),
+        ("0b9e-12", ""),
+    ]
+
+
+@pytest.mark.parametrize("write", [lines, table])
 def test_a_failure_says_its_status(tmp_path: Path, write: Any) -> None:
     rows, _ = _read(tmp_path / "log", write(spend_log(**FAILED)))
 
@@ -134,7 +154,9 @@ def test_the_runtimes_ledger(tmp_path: Path) -> None:
     ledger = Ledger(path)
     row = Booked("r", 1793527200000, 200, "chat", "d", "openai", "gpt-5.4-mini", 1200, 300, 400)
     asyncio.run(ledger.record(row))
-    asyncio.run(ledger.record(Booked("s", 1793527201000, 200, "chat", "d", cache="hit")))
+    asyncio.run(
+        ledger.record(Booked("s", 1793527201000, 200, "chat", "d", cache="hit", team="web"))
+    )
     ledger.close()
 
     rows = list(read_logs(path, Skipped()))
@@ -144,6 +166,7 @@ def test_the_runtimes_ledger(tmp_path: Path) -> None:
         (1793527201.0, "chat", 0, None, None),
     ]
     assert [r.from_cache for r in rows] == [False, True]
+    assert [r.team for r in rows] == ["", "web"]
 
 
 def test_another_database_is_no_ledger(tmp_path: Path) -> None:

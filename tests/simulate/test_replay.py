@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from designer.cli import run
 from designer.diagnostics import Place, Report
-from designer.ir import Cache
+from designer.ir import Budget, Cache, Key, RateLimit, Team
 from designer.logs import Row
 from designer.simulate import Recording, Result, load_scenario, read_recording, recorded, simulate
 from designer.simulate.services import Prices, Tokens, prices_of
@@ -62,6 +62,17 @@ def test_an_unchanged_configuration_costs_what_the_log_says() -> None:
     assert result.total.cost_usd == pytest.approx(result.recorded_usd, rel=0.01)
 
 
+def test_the_log_s_costs_are_those_of_the_requests_that_are_replayed() -> None:
+    listed = list(rows(3000))
+    half = replayed(recording_of(listed), REPLAYS.replace("log.jsonl", "log.jsonl, for: 17m"))
+
+    assert half.total.requests < 1600
+    assert half.recorded_usd == pytest.approx(half.total.cost_usd)
+    assert (
+        replayed(recording_of([replace(row, cost_usd=None) for row in listed])).recorded_usd is None
+    )
+
+
 def test_cached_input_is_billed_as_such() -> None:
     cheaper = prices_of(replace(SERVICES[SE.id], cached_usd_per_mtok=Decimal("0.2")))
 
@@ -104,6 +115,52 @@ def test_what_the_gateways_cache_answered_costs_nothing_where_there_still_is_one
 
     assert (cached.total.cached, gone.total.cached) == (50, 0)
     assert gone.total.cost_usd > cached.total.cost_usd > 0
+
+
+def of_callers(*callers: tuple[str, str]) -> list[Row]:
+    """A request a second, by turns of these teams and keys."""
+    return [
+        replace(
+            row, at_s=float(n), team=callers[n % len(callers)][0], key=callers[n % len(callers)][1]
+        )
+        for n, row in enumerate(rows(300))
+    ]
+
+
+def test_a_recorded_team_is_held_to_its_own_budget_and_limits_and_others_are_not() -> None:
+    recording = recording_of(of_callers(("web", ""), ("batch", ""), ("", "")))
+
+    limited = replayed(recording, rate_limits=(RateLimit("team", "batch", rpm=10),))
+    broke = replayed(recording, budgets=(Budget("team", "web", Decimal("0.01"), "month"),))
+
+    assert limited.total.failures == {"limit": 50}  # of twenty a minute, ten have room
+    assert not any("no request is of" in said for said in limited.assumptions)
+    assert 0 < broke.total.failures["budget"] < 100
+
+
+def test_a_recorded_request_is_of_the_team_that_has_its_key_where_no_known_team_is_named() -> None:
+    recording = recording_of(of_callers(("0b9e-11", "web-prod"), ("0b9e-11", "other")))
+    teams = (Team("web", keys=(Key("web-prod"),)), Team("batch"))
+
+    result = replayed(recording, teams=teams, rate_limits=(RateLimit("team", "web", rpm=10),))
+
+    assert result.total.failures == {"limit": 100}
+    assert any(
+        said.startswith(
+            "150 recorded requests are of teams that this configuration does not know (0b9e-11)"
+        )
+        for said in result.assumptions
+    )
+
+
+def test_shares_of_teams_are_of_the_recorded_requests_that_name_none() -> None:
+    recording = recording_of(of_callers(("web", ""), ("", "")))
+    text = REPLAYS.replace("log.jsonl", "log.jsonl, teams: {batch: 100%}")
+
+    of_web = replayed(recording, text, rate_limits=(RateLimit("team", "web", rpm=0),))
+    of_batch = replayed(recording, text, rate_limits=(RateLimit("team", "batch", rpm=0),))
+
+    assert of_web.total.failures == of_batch.total.failures == {"limit": 150}
 
 
 def test_what_cannot_be_read_is_counted_with_place_and_reason(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Several seeds and several workers: intervals over runs, the same bytes, and what Ctrl-C leaves."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from designer.simulate.seeds import spread
 from tests.simulate.arrangements import LOADS, PARSED, SERVICES, fault, ran
 
 OUTAGE = fault("target: {provider: azure}, from: 2m, to: 6m, kind: http, status: 503")
+
+CONFIG = "model_list:\n  - model_name: chat\n    litellm_params: {model: openai/gpt-4o}\n"
 
 
 def jobs(*texts: str) -> list[Job]:
@@ -119,15 +122,41 @@ def test_phases_lie_between_the_times_at_which_faults_begin_and_end() -> None:
     assert set(result.phases[1].total.served_by) == {"chat/bedrock-fra/y"}
 
 
+def heed_ctrl_c() -> None:
+    """Programs started in a shell's background are born deaf to it, and so are theirs."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_a_log_is_read_leaves_a_result_marked_as_partial(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("traffic: {replay: log.csv}\nfaults: []\n", "utf-8")
+    config = tmp_path / "config.yaml"
+    config.write_text(CONFIG, "utf-8")
+    os.mkfifo(tmp_path / "log.csv")  # a log that does not end while it is read
+    command = ["simulate", str(config), "--scenario", str(tmp_path / "mine.yaml")]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "designer", *command, "--format", "json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_ctrl_c,
+    )
+    with (tmp_path / "log.csv").open("w"):
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=60)
+
+    assert running.returncode == 130, err
+    assert "partial" in err
+    assert json.loads(out) == {"schema_version": 1, "partial": True}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_ctrl_c_leaves_what_there_is_marked_as_partial(tmp_path: Path, workers: str) -> None:
+def test_ctrl_c_leaves_leaves_what_there_is_marked_as_partial(tmp_path: Path, workers: str) -> None:
     scenario = tmp_path / "long.yaml"
     scenario.write_text("traffic: {rate: 50/s, for: 20m}\nfaults: []\n", "utf-8")
     config = tmp_path / "config.yaml"
-    config.write_text(
-        "model_list:\n  - model_name: chat\n    litellm_params: {model: openai/gpt-4o}\n", "utf-8"
-    )
+    config.write_text(CONFIG, "utf-8")
     command = ["simulate", str(config), "--scenario", str(scenario), "--format", "json"]
     more = ["--seeds", "2000", "--workers", workers]
     running = subprocess.Popen(
@@ -135,6 +164,7 @@ def test_ctrl_c_leaves_what_there_is_marked_as_partial(tmp_path: Path, workers: 
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_ctrl_c,
     )
     time.sleep(8.0)
     running.send_signal(signal.SIGINT)

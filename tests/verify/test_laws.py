@@ -6,13 +6,15 @@ from itertools import combinations
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from designer.engine.call import Program
 from designer.engine.events import Request
 from designer.gateways.litellm.semantics import LITELLM_1_106
 from designer.ir import Deployment, Pool, Retry, Route, Routing, Target
 from designer.verify.alike import alike, covers
-from designer.verify.mishaps import mishaps
+from designer.verify.judge import Judge
+from designer.verify.mishaps import OUTAGE, mishaps
 from designer.verify.opened import opened
 from designer.verify.paths import Graph, Way, explore, failing_sets, longest
 from designer.verify.properties import KNOWN, Property
@@ -64,6 +66,22 @@ def _agrees(program: Program) -> None:
 @given(program=plain.programs())
 def test_routings_survive_what_enumeration_says(program: Program) -> None:
     _agrees(program)
+
+
+@given(program=plain.programs(), only=st.sets(st.sampled_from(OUTAGE), max_size=3))
+def test_what_few_failures_violate_is_violated(program: Program, only: set[str]) -> None:
+    whole = plain.judge(program)
+    few = Judge(whole.facts, only=tuple(sorted(only)))
+    properties = [
+        SURVIVES_2,
+        Property("attempts", 3.0, "<= 3"),
+        Property("refusal", "final", "final"),
+    ]
+
+    outcomes = [v.outcome for v in whole.verdicts(properties)]
+
+    for quick, outcome in zip(few.verdicts(properties), outcomes, strict=True):
+        assert quick.outcome != "violated" or outcome == "violated"
 
 
 @pytest.mark.many

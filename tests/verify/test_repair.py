@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from designer import repair as repairs
 from designer.catalog import load_catalog
 from designer.cli import run
 from designer.diagnostics import Report
+from designer.lint import fixes
 from designer.load import load_config
 from designer.repair import Repair, Repairs, Unrepaired, repair
 from designer.verify import Judge, Property, Verdict, facts, load_properties
@@ -206,3 +211,83 @@ def test_where_time_is_up_nothing_more_is_tried_and_that_is_said(tmp_path: Path)
     found = Repairs(known, properties, lambda: next(ticks), until=3.0).of(violated[0])
 
     assert found == Unrepaired(3, is_all=False)
+
+
+# --- The quick way and the long one ---------------------------------------------------------------
+
+MODELS_OF = (
+    "openai/gpt-5.4-mini",
+    "mistral/mistral-small-latest",
+    "bedrock/us.amazon.nova-pro-v1:0",
+)
+WISHES = (
+    "survives: 1, parts: [provider]",
+    "attempts: '<= 3'",
+    "refusal: final",
+    "deadline: '<= 90s'",
+    "residency: [eu]",
+)
+
+
+@st.composite
+def _files(draw: st.DrawFn) -> str:
+    """Two or three routes of a deployment or two, with fallbacks or none."""
+    names = ["chat", "spare", "other"][: draw(st.integers(2, 3))]
+    lines = ["model_list:"]
+    for name in names:
+        for order, model in enumerate(
+            draw(st.lists(st.sampled_from(MODELS_OF), min_size=1, max_size=2)), 1
+        ):
+            timeout = draw(st.sampled_from(("", ", timeout: 20", ", timeout: 50")))
+            params = f"{{model: '{model}', order: {order}, api_key: os.environ/KEY{timeout}}}"
+            lines.append(f"  - {{model_name: {name}, litellm_params: {params}}}")
+    lines.append(f"router_settings: {{num_retries: {draw(st.integers(0, 2))}}}")
+    falls = draw(st.lists(st.permutations(names), max_size=1))
+    if falls:
+        lines[-1] = lines[-1][:-1] + f", fallbacks: [{{{falls[0][0]}: [{falls[0][1]}]}}]}}"
+    return "\n".join(lines) + "\n"
+
+
+def _first_of_the_grid(known: Facts, properties: list[Property], asked: Verdict) -> str | None:
+    """The same search with nothing kept and nothing seen in advance: everything is proved of every edit."""
+    held = _that_hold(known, properties)
+    (document,) = known.config.parsed.documents
+    before = known.config.texts[document.file]
+    for fix in repairs._grid(document, known.config.parsed.routing, asked.route):
+        after = fixes.apply(before, [repairs._finding(asked, fix)]).text
+        changed = repairs._changed(known.config, document, after)
+        if changed is not None and repairs._has_the_routes_of(changed, known.config):
+            holds = _that_hold(facts(changed, known.as_of, known.catalog), properties)
+            if holds > held and (str(asked.property), asked.route) in holds:
+                return after
+    return None
+
+
+def _that_hold(known: Facts, properties: list[Property]) -> set[tuple[str, str]]:
+    verdicts = Judge(known).verdicts(properties)
+    return {(str(v.property), v.route) for v in verdicts if v.outcome == "holds"}
+
+
+@pytest.mark.slow
+@settings(max_examples=12)
+@given(text=_files(), wishes=st.sets(st.sampled_from(WISHES), min_size=1, max_size=2))
+def test_the_repair_is_as_small_as_the_one_that_is_found_by_proving_everything(
+    text: str, wishes: set[str]
+) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "config.yaml"
+        path.write_text(text, "utf-8")
+        config = load_config(str(path), Report())
+    said = ", ".join(f"{{{wish}}}" for wish in sorted(wishes))
+    properties = load_properties(f"properties: [{said}]", "p.yaml", Report())
+    assert config is not None
+    assert properties is not None
+    known = facts(config, load_catalog().date)
+    verdicts = list(Judge(known).verdicts(properties))
+    quick = Repairs(known, properties, verdicts=verdicts)
+
+    for verdict in (v for v in verdicts if v.outcome == "violated"):
+        found = quick.of(verdict)
+
+        after = found.after if isinstance(found, Repair) else None
+        assert after == _first_of_the_grid(known, properties, verdict)
