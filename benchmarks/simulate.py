@@ -5,22 +5,19 @@ its own, so that its memory is its own; beside them LiteLLM's in-process Router 
 where `.gateways/litellm` is installed.
 """
 
-import json
 import random
 import resource
 import subprocess
 import sys
-import tempfile
 import time
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 from benchmarks.engine import FORGETFUL, routing
-from designer.diagnostics import Place, Report
+from designer.diagnostics import Report
 from designer.gateways.base import Parsed
 from designer.gateways.reference import REFERENCE
-from designer.simulate import Load, Service, load_scenario, read_recording, simulate
+from designer.simulate import Load, Service, load_scenario, simulate
 
 ROUTER_PYTHON = Path(".gateways/litellm/bin/python")
 ROUTER_REQUESTS = 2_000
@@ -35,7 +32,6 @@ def run() -> None:
             rates[cooldowns] = _measured(requests, deployments, cooldowns)
     for deployments in (6, 12, 24, 48):
         _measured(250_000, deployments, "on")
-    _replayed(1_000_000)
     if ROUTER_PYTHON.exists():
         router = _router()
         on, off = rates["on"] / router, rates["off"] / router
@@ -45,51 +41,6 @@ def run() -> None:
         )
     else:
         print("LiteLLM Router: not installed (make gateways)")
-
-
-def _replayed(rows: int) -> None:
-    """A log of LiteLLM's, read and asked again under a configuration that has not changed."""
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "log.jsonl"
-        _write_log(log, rows)
-        command = [sys.executable, "-m", "benchmarks.simulate", "replay", str(log)]
-        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    seconds, megabytes, recorded_usd, cost_usd = map(float, said.split())
-    print(
-        f"{rows:9,} log rows replayed  {seconds:6.2f} s CPU  {megabytes:4.0f} MB  "
-        f"{recorded_usd:.2f} USD logged, {cost_usd:.2f} USD simulated"
-    )
-
-
-def _write_log(path: Path, rows: int) -> None:
-    chance, began = random.Random(1), datetime(2026, 11, 1, tzinfo=UTC)
-    with path.open("w", encoding="utf-8") as file:
-        for number in range(rows):
-            into, out = chance.randrange(10, 2000), chance.randrange(5, 500)
-            at = began + timedelta(seconds=number / RATE_PER_S)
-            entry = {
-                "startTime": at.isoformat(),
-                "model": "m0",
-                "model_group": "chat",
-                "prompt_tokens": into,
-                "completion_tokens": out,
-                "spend": (into * IN_USD + out * OUT_USD) / 1e6,
-            }
-            file.write(json.dumps(entry) + "\n")
-
-
-def _replay(log: Path) -> None:
-    start = time.process_time()
-    report = Report()
-    recording = read_recording(log, Place(), report)
-    scenario = load_scenario("traffic: {replay: log.jsonl}\nfaults: []\n", "bench.yaml", report)
-    assert recording is not None
-    assert scenario is not None
-    parsed = Parsed("reference", routing(), REFERENCE)
-    result = simulate(parsed, scenario, _services(parsed), {}, report, recording=recording)
-    seconds = time.process_time() - start
-    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(seconds, megabytes, result.recorded_usd, result.total.cost_usd)
 
 
 def _services(parsed: Parsed) -> dict[str, Service]:
@@ -168,7 +119,4 @@ def _router() -> float:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "replay":
-        _replay(Path(sys.argv[2]))
-    else:
-        _one(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    _one(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

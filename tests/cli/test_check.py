@@ -254,7 +254,7 @@ REPLAYS = (
 )
 
 
-def test_a_scenario_replays_its_log_with_the_bytes_of_a_dry_run(printed: Printed) -> None:
+def test_a_scenario_replays_its_log_and_finds_what_a_dry_run_of_it_finds(printed: Printed) -> None:
     Path("designer.yaml").write_text("scenarios: [replays.yaml, brownout]\n", "utf-8")
     Path("replays.yaml").write_text(REPLAYS, "utf-8")
     Path("log.csv").write_text(
