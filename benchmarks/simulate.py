@@ -5,7 +5,6 @@ its own, so that its memory is its own; beside them LiteLLM's in-process Router 
 where `.gateways/litellm` is installed.
 """
 
-import random
 import resource
 import subprocess
 import sys
