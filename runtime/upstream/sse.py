@@ -44,7 +44,7 @@ class EventParser:
         # CR LF and CR are line ends like LF; a CR LF cut in two is one line end (see above).
         if b"\r" in chunk:
             chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        if chunk.endswith(b"\n\n") and self._is_between_events():
+        if chunk.endswith(b"\n\n") and self.is_between_events:
             events: list[Event] = []
             for block in chunk[:-2].split(b"\n\n"):
                 # What nearly all events are, in nearly all pieces: one line of data.
@@ -56,9 +56,11 @@ class EventParser:
             return events
         return self._lines(chunk)
 
-    def _is_between_events(self) -> bool:
+    @property
+    def is_between_events(self) -> bool:
+        """Whether what comes next is the beginning of an event, and of a line."""
         is_within = self._size or self._data or self._name or any(self._parts)
-        return not (is_within or self._is_first)
+        return not (is_within or self._is_first or self._after_cr)
 
     def _lines(self, chunk: bytes) -> list[Event]:
         first, *lines = chunk.split(b"\n")

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from runtime.upstream.alike import Alike
+from runtime.upstream.alike import BETWEEN, DATA, END, Alike
 from runtime.upstream.base import UpstreamError, UpstreamFailure
 from runtime.upstream.dialect import SHAPE_ERRORS, Body, Framing, StreamTranslation
 from runtime.upstream.failures import in_band_failure
@@ -27,16 +27,20 @@ _CONTENT: Final = (
 
 NO_USAGE: Final = b',"usage":null'
 Chunk = Body | bytes
-"""A chunk, or its JSON text as the provider wrote it."""
+"""A chunk, or the JSON texts of some as the provider wrote them, with `BETWEEN` between them."""
 
 
 def read_chunks(chunks: Iterable[Chunk]) -> list[Body]:
-    return [orjson.loads(chunk) if isinstance(chunk, bytes) else chunk for chunk in chunks]
+    return [read for chunk in chunks for read in _read(chunk)]
 
 
-def without_usage(chunk: bytes) -> bytes:
+def _read(chunk: Chunk) -> list[Body]:
+    return [chunk] if isinstance(chunk, dict) else list(map(orjson.loads, chunk.split(BETWEEN)))
+
+
+def without_usage(texts: bytes) -> bytes:
     """Inside a string these quotes would be escaped."""
-    return chunk.replace(NO_USAGE, b"")
+    return texts.replace(NO_USAGE, b"")
 
 
 def _has_no_usage(chunk: Body, text: bytes) -> bool:
@@ -73,8 +77,8 @@ class StreamDecoder:
         `passes`: chunks may come out as text, where the provider's is OpenAI's.
         """
         self._translation = translation
-        self._alike = Alike() if passes else None
         self._parser: Framing = framing or EventParser()
+        self._alike = Alike() if passes and isinstance(self._parser, EventParser) else None
         self._open: set[int] = set()
         """Choices that have begun and not ended."""
         self._received = 0
@@ -94,13 +98,39 @@ class StreamDecoder:
 
     def feed(self, data: bytes) -> list[Chunk]:
         self._received += len(data)
+        chunks: list[Chunk] = []
+        at = 0
         try:
-            return self._chunks(self._parser.feed(data))
+            while at < len(data) and not self._is_over:
+                end = self._alike_until(data, at)
+                if end > at:
+                    chunks.append(data[at + len(DATA) : end - len(END)])
+                else:
+                    end = self._read_until(data, at)
+                    chunks += self._chunks(self._parser.feed(data[at:end]))
+                at = end
         except FramingError as error:
             has_begun = self.has_content or self._open
             token = "stream_error" if has_begun else "malformed"
             self.failure = UpstreamFailure(token, message=str(error))
-            return []
+        return chunks
+
+    @property
+    def _is_over(self) -> bool:
+        return self.is_done or self.failure is not None
+
+    def _alike_until(self, data: bytes, at: int) -> int:
+        """Where the events end, from `at` on, that need not be read."""
+        alike, parser = self._alike, self._parser
+        is_apart = isinstance(parser, EventParser) and parser.is_between_events
+        return alike.run(data, at) if alike is not None and is_apart else at
+
+    def _read_until(self, data: bytes, at: int) -> int:
+        """Where the first event ends, if others may be like it; else all is read at once."""
+        if self._alike is None or not self._alike.is_learning:
+            return len(data)
+        end = data.find(END, at)
+        return len(data) if end < 0 else end + len(END)
 
     def close(self) -> tuple[list[Chunk], StreamEnd]:
         """The connection has ended: what was still to come, and the verdict."""
@@ -112,11 +142,8 @@ class StreamDecoder:
         chunks: list[Chunk] = []
         alike = self._alike
         for event in events:
-            if self.is_done or self.failure is not None:
+            if self._is_over:
                 break
-            if alike is not None and alike.knows(event.data):
-                chunks.append(event.data)
-                continue
             read = self._of_event(event)
             chunks += read
             if alike is not None:

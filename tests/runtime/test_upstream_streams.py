@@ -1,5 +1,6 @@
 """Streams of every dialect: whole events only, and a verdict on how they ended."""
 
+import itertools
 import struct
 import zlib
 from typing import Any
@@ -208,15 +209,21 @@ def _alike_events(draw: st.DrawFn) -> bytes:
     return event
 
 
-@given(st.lists(_alike_events(), max_size=12), st.booleans())
+@given(
+    st.lists(_alike_events(), max_size=12),
+    st.booleans(),
+    st.lists(st.integers(0, 1500), max_size=4).map(sorted),
+    st.sampled_from([b"\n", b"\n", b"\n", b"\r\n", b"\r"]),
+)
 @settings(max_examples=max(300, settings().max_examples))
 def test_chunks_that_pass_as_text_say_what_they_say_when_read(
-    events: list[bytes], done: bool
+    events: list[bytes], done: bool, cuts: list[int], line_end: bytes
 ) -> None:
-    stream = _sse(*events, done=done)
+    stream = _sse(*events, done=done).replace(b"\n", line_end)
+    pieces = [stream[a:b] for a, b in itertools.pairwise([0, *cuts, len(stream)])]
 
     read, end = _decode("openai", stream)
-    passed, same_end = _decode("openai", stream, passes=True)
+    passed, same_end = _decode("openai", *pieces, passes=True)
 
     assert (passed, same_end) == (read, end)
 
@@ -227,11 +234,11 @@ def test_of_a_long_answer_only_what_is_new_is_read() -> None:
     ]
     decoder = StreamDecoder(DIALECTS["openai"].stream("m"), passes=True)
 
-    chunks = decoder.feed(_sse(*words))
+    first, *passed = decoder.feed(_sse(*words))
 
-    passed = [chunk for chunk in chunks if isinstance(chunk, bytes)]
-    assert passed == [orjson.dumps(chunk) for chunk in words[1:]]
-    assert [orjson.loads(without_usage(chunk)) for chunk in passed] == [
+    assert first == words[0]
+    assert passed == [b"\n\ndata: ".join(map(orjson.dumps, words[1:]))]
+    assert read_chunks([without_usage(text) for text in passed if isinstance(text, bytes)]) == [
         {key: value for key, value in chunk.items() if key != "usage"} for chunk in words[1:]
     ]
 
