@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -19,6 +20,9 @@ import pytest
 
 from designer.conform.processes import free_port
 from runtime import asgi
+from runtime.keys import mint, revoke
+from runtime.limits.allowed import allow
+from runtime.limits.binding import Allowed
 from runtime.state.sqlite import connect
 from runtime.stub.threaded import running_stub
 from tests.runtime.served import HELLO, Running, served
@@ -277,6 +281,31 @@ def test_workers_share_a_socket_and_a_ledger_and_are_replaced(tmp_path: Path) ->
     assert len(before) == 2
     assert {a.headers["x-designer-trace"] for a in answers} == booked
     assert len(booked) == 50
+
+
+@pytest.mark.slow
+def test_what_is_revoked_or_limited_elsewhere_is_so_at_once_in_every_worker(tmp_path: Path) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}{CHAT}"
+
+    def statuses(key: str) -> set[int]:
+        """Of some requests, each on a connection of its own, so that each worker has to do with one."""
+        headers = {"authorization": f"Bearer {key}"}
+        return {httpx.post(url, content=GOOD, headers=headers).status_code for _ in range(6)}
+
+    with running_stub() as stub, closing(connect(tmp_path / "state.sqlite")) as db:
+        (tmp_path / "config.yaml").write_text(CONFIG.format(base=stub.base_url("one")))
+        known, record = mint(db, "known", at=datetime.now(UTC))
+        with _process(tmp_path, port, "--workers", "2"):
+            for _ in range(5):
+                key, _ = mint(db, "short-lived", at=datetime.now(UTC))
+                assert statuses(key) == {200}
+                revoke(db, "short-lived", at=datetime.now(UTC))
+                assert statuses(key) == {401}
+                assert statuses(known) == {200}
+                allow(db, Allowed("key", record.id, rpm=0))
+                assert statuses(known) == {429}
+                allow(db, Allowed("key", record.id))
 
 
 def _children(pid: int) -> list[int]:
