@@ -280,7 +280,10 @@ class App:
     async def _events(
         self, first: Piece, items: AsyncGenerator[Piece | Done, None], exchange: _Exchange
     ) -> AsyncGenerator[bytes, None]:
-        """What is not known when the headers go out comes in the last comment."""
+        """What is not known when the headers go out comes in the last comment.
+
+        The last piece goes out with the end, once it is booked: one write, and one to read.
+        """
         shape = exchange.surface.stream(exchange.body)
         written = _writer(exchange.surface, shape, exchange.body)
         restoring = exchange.guard.restored_stream()
@@ -292,15 +295,20 @@ class App:
             return b"".join(map(shape.chunk, restoring.feed(piece.chunks)))
 
         try:
-            yield told(first)
+            last = told(first)
+            if not first.is_last:
+                yield last
+                last = b""
             async for item in items:
-                if isinstance(item, Piece):
-                    yield told(item)
-                else:
+                if isinstance(item, Done):
                     done = item
+                elif item.is_last:
+                    last = told(item)
+                else:
+                    yield told(item)
             assert done is not None
             if restoring and not done.finish.in_band:
-                yield b"".join(map(shape.chunk, restoring.close()))
+                last += b"".join(map(shape.chunk, restoring.close()))
             try:
                 cost = await self._settle(done, exchange)
             except StateError as error:
@@ -309,7 +317,8 @@ class App:
             is_told = done.finish.in_band and done.finish.told
             end = shape.failed(*_failure(done, exchange.tab)) if is_told else shape.end()
             headers = _headers(done, exchange) | {"x-designer-cost-usd": cost}
-            yield end + f": {' '.join(f'{k}={v}' for k, v in headers.items())}\n\n".encode()
+            told_last = " ".join(f"{name}={value}" for name, value in headers.items())
+            yield last + end + f": {told_last}\n\n".encode()
         finally:
             if done is None:  # the client left: what the provider has sent is still owed
                 await items.aclose()

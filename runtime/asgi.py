@@ -23,6 +23,8 @@ MAX_HEAD_BYTES: Final = 65_536
 BODY_WITHIN_S: Final = 60.0
 """Between two pieces of a body: a client slower than that is gone or means no good."""
 _LINGERS_S: Final = 1.0
+_WATCHED_AFTER_S: Final = 0.1
+"""A client that leaves earlier is missed then, which costs its provider nothing worth a task a stream."""
 
 
 class BodyTooLargeError(ValueError):
@@ -83,25 +85,46 @@ async def send_stream(
     """Server-sent events as they come. Raises ClientGoneError as soon as the client leaves."""
     head = [(b"content-type", b"text/event-stream; charset=utf-8"), *_encoded(headers)]
     head.append((b"cache-control", b"no-store"))
-    await send({"type": "http.response.start", "status": 200, "headers": head})
+    start: Message | None = {"type": "http.response.start", "status": 200, "headers": head}
     try:
         async with asyncio.timeout(None) as patience, aclosing(pieces):
-            watch = asyncio.create_task(_end_when_gone(receive, patience))
+            watch = _Watch(receive, patience)
             try:
                 async for piece in pieces:
+                    if start is not None:  # only now, so that both are one write
+                        await send(start)
+                        start = None
                     if piece:
                         await send({"type": "http.response.body", "body": piece, "more_body": True})
             finally:
-                watch.cancel()
+                watch.end()
     except TimeoutError as error:
         raise ClientGoneError("the client left in the middle of its answer") from error
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _end_when_gone(receive: Receive, patience: asyncio.Timeout) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        continue
-    patience.reschedule(asyncio.get_running_loop().time())
+class _Watch:
+    """Ends somebody's patience when the client is gone; short answers are over before it begins to look."""
+
+    def __init__(self, receive: Receive, patience: asyncio.Timeout) -> None:
+        self._receive = receive
+        self._patience = patience
+        self._looking: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._begins = self._loop.call_later(_WATCHED_AFTER_S, self._begin)
+
+    def _begin(self) -> None:
+        self._looking = self._loop.create_task(self._look())
+
+    async def _look(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            continue
+        self._patience.reschedule(self._loop.time())
+
+    def end(self) -> None:
+        self._begins.cancel()
+        if self._looking is not None:
+            self._looking.cancel()
 
 
 def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

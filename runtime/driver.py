@@ -70,6 +70,8 @@ class Piece:
     """Texts only where `perform` was told that they may pass."""
     deployment: str
     cache: str = "off"
+    is_last: bool = False
+    """Nothing but `Done` follows, without a wait."""
 
     @property
     def chunks(self) -> list[Body]:
@@ -242,7 +244,7 @@ class Driver:
                         served = attempt if command.failure is None else None
                         if served is not None and (chunks := [*ready, *guard.rest(served.take())]):
                             visit.hear(chunks)
-                            yield Piece(chunks, live.deployment, visit.word)
+                            yield Piece(chunks, live.deployment, visit.word, is_last=True)
                         if guard.is_stopped and command.failure is None:  # nobody asked about it
                             command = replace(command, failure="guardrail", in_band=True, told=True)
                         finished = True
@@ -315,7 +317,7 @@ def _again(found: Found, finish: Finish, guard: Guard) -> Iterator[Piece | Done]
     """A kept answer, in the shape in which it was given the first time."""
     kept = found.stored
     if kept.chunks is not None:
-        yield Piece(kept.chunks, kept.deployment, "hit")
+        yield Piece(kept.chunks, kept.deployment, "hit", is_last=True)
     finish = replace(finish, served_by=kept.deployment)
     yield Done(
         finish,
