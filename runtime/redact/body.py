@@ -160,12 +160,12 @@ def _json(redactor: Redactor, text: str, key: str, depth: int) -> str:
 def _placeholders_in(value: Any, depth: int = 0) -> Iterator[str]:
     match value:
         case str():
-            if "_" in value:
+            if "[" in value:
                 yield from PLACEHOLDER.findall(value)
         case dict():
             if depth <= _MAX_DEPTH:
                 for key, item in value.items():
-                    yield from PLACEHOLDER.findall(key)
+                    yield from _placeholders_in(key)
                     yield from _placeholders_in(item, depth + 1)
         case list():
             if depth <= _MAX_DEPTH:

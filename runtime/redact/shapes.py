@@ -386,10 +386,11 @@ _IPV6: Final = re.compile(r"[0-9A-Fa-f:]{2,45}(?:\.[0-9]{1,3}){0,3}(?![\w:])")
 
 
 def ip_addresses(text: str, context: str = "") -> Iterator[_Range]:
-    for match in _IPV4.finditer(text):
-        if not _goes_on(text, match.start()) and _is_ip(match[0]):
-            yield match.span()
-    if not _IPV6_SIGN.search(text):
+    if text.count(".") >= 3:
+        for match in _IPV4.finditer(text):
+            if not _goes_on(text, match.start()) and _is_ip(match[0]):
+                yield match.span()
+    if text.count(":") < 2 or not _IPV6_SIGN.search(text):
         return
     for match in _IPV6.finditer(text):
         # Few groups without a digit are no address: `cafe::babe` is how C++ names things.
@@ -428,7 +429,7 @@ _PRIVATE_KEY: Final = re.compile(
 
 
 def api_keys(text: str, context: str = "") -> Iterator[_Range]:
-    if not any(map(text.__contains__, KEY_SIGNS)):
+    if not _has_sign_of_a_key(text):
         return
     for match in _PRIVATE_KEY.finditer(text):
         yield match.span()
@@ -436,3 +437,7 @@ def api_keys(text: str, context: str = "") -> Iterator[_Range]:
         yield match.span()
     for match in _AWS_SECRET.finditer(text):
         yield match.span(1)
+
+
+def _has_sign_of_a_key(text: str) -> bool:
+    return any(any(map(text.__contains__, KEY_SIGNS[of])) for of in KEY_SIGNS if of in text)

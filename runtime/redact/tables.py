@@ -60,34 +60,14 @@ KEY_SHAPES: Final = (
     r"SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",  # SendGrid
     r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",  # JWT, signed or not
 )
-# One of these stands in every key of the table above: a cheap question before the search.
-KEY_SIGNS: Final = (
-    *(
-        "sk-",
-        "sk_",
-        "AKIA",
-        "ASIA",
-        "ABIA",
-        "ACCA",
-        "ghp_",
-        "gho_",
-        "ghu_",
-        "ghs_",
-        "ghr_",
-        "glpat-",
+# One of these stands in every key of the table above: cheap questions before the search, by a
+# character that all of theirs have.
+KEY_SIGNS: Final = {
+    "-": ("sk-", "glpat-", "xox", "xapp-", "xai-", "pypi-", "PRIVATE KEY"),
+    "_": (
+        *("sk_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "rk_", "pk_", "whsec_"),
+        *("hf_", "gsk_", "npm_", "aws_secret", "AWS_SECRET"),
     ),
-    *(
-        "github_pat_",
-        "xox",
-        "xapp-",
-        "AIza",
-        "ya29.",
-        "rk_",
-        "pk_",
-        "whsec_",
-        "hf_",
-        "gsk_",
-        "xai-",
-    ),
-    *("npm_", "pypi-", "SG.", "eyJ", "PRIVATE KEY", "aws_secret", "AWS_SECRET", "awsSecret"),
-)
+    ".": ("ya29.", "SG.", "eyJ"),
+    "": ("AKIA", "ASIA", "ABIA", "ACCA", "AIza", "awsSecret"),
+}
