@@ -9,11 +9,12 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-import msgspec
 import orjson
+from msgspec import Struct
+from msgspec.structs import replace
 
 from designer.engine.events import Request as Asked
 from designer.engine.lengths import estimated_tokens
@@ -47,8 +48,7 @@ from runtime.telemetry.record import Asking
 from runtime.upstream import Chunk, UntranslatableError
 
 
-@dataclass(frozen=True, slots=True)
-class _Exchange:
+class _Exchange(Struct, frozen=True):
     """One request that is asked of the driver, and what is needed to book it."""
 
     surface: Surface
@@ -328,7 +328,7 @@ class App:
         now, user = self.wall_clock(), exchange.guard.alias(exchange.asked.user)
         refusal = _refusal_behind(done, exchange.tab)
         if refusal is not None and not done.finish.in_band:
-            done = replace(done, finish=msgspec.structs.replace(done.finish, status=refusal.status))
+            done = replace(done, finish=replace(done.finish, status=refusal.status))
         cost = await self.books.settle(
             done, exchange.tab, exchange.route, exchange.caller, user, now
         )

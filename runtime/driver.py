@@ -4,12 +4,12 @@ All decisions are the compiled program's. This module sends, sleeps, inspects an
 """
 
 import asyncio
-import dataclasses
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from designer.engine.call import Program
@@ -48,8 +48,7 @@ from runtime.upstream import Chunk, Upstream, UpstreamFailure, read_chunks
 Body = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Tried:
+class Tried(Struct, frozen=True):
     """One attempt, for headers and the ledger."""
 
     deployment: str
@@ -62,8 +61,7 @@ class Tried:
     """When a stream's first content came."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """What of a stream has come since the last piece, in OpenAI's shape."""
 
     parts: Sequence[Chunk]
@@ -82,8 +80,7 @@ def _forget() -> None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     finish: Finish
     answer: Body | None = None
     """Of a call that was not streamed."""
@@ -252,7 +249,7 @@ class Driver:
                         done = _done(command, attempt, tuple(tried), guard, arm, visit.word)
                         if visit.keeps and command.failure is None and not guard.unchecked:
                             said = (command.served_by, done.answer, done.usage, self.clock())
-                            done = dataclasses.replace(done, keep=partial(visit.keep, *said))
+                            done = replace(done, keep=partial(visit.keep, *said))
                         yield done
                         return
         finally:
