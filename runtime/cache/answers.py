@@ -4,12 +4,14 @@ Time comes in as an argument. Whether a similar question is the same one is `sim
 """
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 import orjson
 from msgspec import Struct, field
 
 from runtime.cache.question import Question
+from runtime.upstream import Chunk, listed
 
 Body = dict[str, Any]
 Vector = Any
@@ -32,7 +34,7 @@ class Stored(Struct, frozen=True):
     usage: Body | None = None
     answer: Body | None = None
     """Of a call that was not streamed."""
-    chunks: list[Body] | None = None
+    chunks: Sequence[Chunk] | None = None
     """Of a stream, in OpenAI's shape."""
 
 
@@ -97,7 +99,8 @@ class Answers(Struct):
         """Whether it was kept: only a whole answer of a reasonable size is."""
         if not is_whole(stored):
             return False
-        packed = orjson.dumps([stored.deployment, stored.usage, stored.answer, stored.chunks])
+        chunks = None if stored.chunks is None else listed(stored.chunks)
+        packed = orjson.dumps([stored.deployment, stored.usage, stored.answer, chunks])
         if len(packed) > MOST_ANSWER_BYTES:
             return False
         self._drop(question.key)
@@ -142,11 +145,14 @@ def is_whole(stored: Stored) -> bool:
     return bool(reasons) and all(reason in _WHOLE for reason in reasons)
 
 
-def _reasons(chunks: list[Body]) -> list[str | None]:
-    """Why each choice of a stream finished, None for one that did not."""
+def _reasons(chunks: Sequence[Chunk]) -> list[str | None]:
+    """Why each choice of a stream finished, None for one that did not.
+
+    Texts have only more of a choice that a chunk before them has begun.
+    """
     found: dict[int, str | None] = {}
     for chunk in chunks:
-        for choice in chunk.get("choices") or ():
+        for choice in (chunk.get("choices") or ()) if isinstance(chunk, dict) else ():
             index = choice.get("index", 0)
             found[index] = choice.get("finish_reason") or found.get(index)
     return list(found.values())

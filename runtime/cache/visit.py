@@ -8,7 +8,7 @@ from msgspec import Struct, field
 from designer.engine.events import Request
 from runtime.cache.answers import Answers, Found, Stored, Vector
 from runtime.cache.question import Question, Reader
-from runtime.upstream import Chunk, read_chunks
+from runtime.upstream import Chunk
 
 Body = dict[str, Any]
 
@@ -78,6 +78,6 @@ class Visit(Struct):
         """The call has succeeded."""
         if not self.keeps or self.kept is None or self._question is None or not deployment:
             return
-        chunks = None if answer is not None else read_chunks(self._chunks)
+        chunks = None if answer is not None else self._chunks
         stored = Stored(deployment, usage, answer, chunks)
         self.kept.answers.keep(self._question, stored, at_s, self._vector)

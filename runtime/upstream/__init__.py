@@ -24,7 +24,14 @@ from runtime.upstream.dialect import (
 from runtime.upstream.gemini import GEMINI
 from runtime.upstream.ollama import OLLAMA
 from runtime.upstream.openai import OPENAI
-from runtime.upstream.stream import Chunk, StreamDecoder, StreamEnd, read_chunks, without_usage
+from runtime.upstream.stream import (
+    Chunk,
+    StreamDecoder,
+    StreamEnd,
+    listed,
+    read_chunks,
+    without_usage,
+)
 
 DIALECTS: Final[Mapping[str, Dialect]] = {
     dialect.name: dialect
@@ -56,6 +63,7 @@ __all__ = [
     "UntranslatableError",
     "dialect_of",
     "read_answer",
+    "listed",
     "read_chunks",
     "translate",
     "without_usage",

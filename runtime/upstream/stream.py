@@ -38,6 +38,14 @@ def _read(chunk: Chunk) -> list[Body]:
     return [chunk] if isinstance(chunk, dict) else list(map(orjson.loads, chunk.split(BETWEEN)))
 
 
+def listed(chunks: Iterable[Chunk]) -> list[Body | orjson.Fragment]:
+    """For orjson: the same list as `read_chunks` makes, with texts as they are."""
+    return [
+        chunk if isinstance(chunk, dict) else orjson.Fragment(chunk.replace(BETWEEN, b","))
+        for chunk in chunks
+    ]
+
+
 def without_usage(texts: bytes) -> bytes:
     """Inside a string these quotes would be escaped."""
     return texts.replace(NO_USAGE, b"")

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from openai.types.chat import ChatCompletionChunk
 
 from runtime.stub.wires import aws_event
-from runtime.upstream import DIALECTS, StreamDecoder, StreamEnd, read_chunks, without_usage
+from runtime.upstream import (
+    DIALECTS,
+    StreamDecoder,
+    StreamEnd,
+    listed,
+    read_chunks,
+    without_usage,
+)
 from runtime.upstream.eventstream import MessageParser
 from runtime.upstream.sse import Event, EventParser
 
@@ -238,6 +245,7 @@ def test_of_a_long_answer_only_what_is_new_is_read() -> None:
 
     assert first == words[0]
     assert passed == [b"\n\ndata: ".join(map(orjson.dumps, words[1:]))]
+    assert orjson.loads(orjson.dumps(listed([first, *passed]))) == words
     assert read_chunks([without_usage(text) for text in passed if isinstance(text, bytes)]) == [
         {key: value for key, value in chunk.items() if key != "usage"} for chunk in words[1:]
     ]
