@@ -79,15 +79,27 @@ class Attempted(Struct):
     body: Body
     outcome: str = "client_left"
     usage: Mapping[str, Any] | None = None
+    _bound: Bound | None = None
+    _spent: Spent | None = None
 
     def bound(self) -> Bound:
-        return bound_of(self.body, self.known.terms, input_bound(self.body))
+        if self._bound is None:
+            self._bound = bound_of(self.body, self.known.terms, input_bound(self.body))
+        return self._bound
 
     def worst_nano_usd(self) -> int | None:
         return _worst(self.known, self.body, self.bound())
 
+    def end(self, outcome: str, usage: Mapping[str, Any] | None) -> None:
+        self.outcome, self.usage, self._spent = outcome, usage, None
+
     def spent(self) -> Spent:
         """As the provider said; nothing where that is sure; else the most it can have been."""
+        if self._spent is None:
+            self._spent = self._reckoned()
+        return self._spent
+
+    def _reckoned(self) -> Spent:
         usage = usage_of(self.usage)
         if usage is not None:
             return self._told(usage)
@@ -103,6 +115,8 @@ class Attempted(Struct):
             return Spent(usage, None)
         written = min(written_tokens(self.usage), usage.prompt_tokens - usage.cached_tokens)
         cost = cost_nano_usd(price, usage, cache_write_tokens=written)
+        if not (written or usage.cached_tokens):
+            return Spent(usage, cost)
         plain = cost_nano_usd(price, Usage(usage.prompt_tokens, usage.completion_tokens))
         return Spent(usage, cost, saved_nano_usd=max(plain - cost, 0))
 
@@ -191,11 +205,9 @@ class Tab:
         """How the last attempt came out, if this is its end."""
         match event:
             case Ended():
-                self.attempts[-1].outcome = "200"
-                self.attempts[-1].usage = usage
+                self.attempts[-1].end("200", usage)
             case Failed(failure=failure):
-                self.attempts[-1].outcome = failure
-                self.attempts[-1].usage = usage
+                self.attempts[-1].end(failure, usage)
 
     # --- What the books ask ------------------------------------------------------------------------
 
