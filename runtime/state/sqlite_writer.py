@@ -64,7 +64,8 @@ class SqliteWriter:
         self._waiting.append(_Job(work, done))
         if self._writes_on is not loop:
             self._writes_on = loop
-            loop.call_soon(self._write)
+            # A round later, so that whoever comes in meanwhile shares the commit: it costs more than a row.
+            loop.call_soon(loop.call_soon, self._write)
         return done
 
     def version(self) -> int | None:
