@@ -18,7 +18,7 @@ from runtime.callers import Callers
 from runtime.driver import Done
 from runtime.ledger import Billed, Ledger, Row, cost_nano_usd, usage_of, usd_text
 from runtime.limits.alerts import Alerts
-from runtime.limits.binding import Rule, of_allowed, of_configuration, of_request
+from runtime.limits.binding import Rule, of_configuration, of_request
 from runtime.limits.bounds import MAX_TOKENS_WORD, Terms
 from runtime.limits.counting import LEASE_S, Counting
 from runtime.limits.tab import UNKNOWN, Attempted, Priced, Rules, Spent, Tab
@@ -162,13 +162,12 @@ class Books:
         for whose in (("all", ""), ("route", route), ("team", caller.team)):
             yield from self._configured.get(whose, ())
         if caller is not ANYBODY:
-            for allowed in self._callers.allowed_to(
+            yield from self._callers.rules_of(
                 ("key", caller.key_id),
                 ("user", caller.user),
                 ("team", caller.team),
                 ("project", caller.project),
-            ):
-                yield from of_allowed(allowed)
+            )
 
     def _of_deployment(self, deployment: str) -> Sequence[Rule]:
         return self._configured.get(("deployment", deployment), ())

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from runtime.keys import KeyRecord, check, digest_of, has_keys
 from runtime.limits.allowed import allowed_to
-from runtime.limits.binding import Allowed
+from runtime.limits.binding import Rule, of_allowed
 
 T = TypeVar("T")
 
@@ -36,10 +36,14 @@ class Callers:
         """Whether callers have to show a key."""
         return self._remembered("has_keys", lambda: has_keys(self._db) or None) is not None
 
-    def allowed_to(self, *who: tuple[str, str]) -> Sequence[Allowed]:
-        found = self._remembered(who, lambda: allowed_to(self._db, who))
+    def rules_of(self, *who: tuple[str, str]) -> Sequence[Rule]:
+        """Of these (scope, name), what the state file allows each."""
+        found = self._remembered(who, lambda: self._rules_of(who))
         assert found is not None
         return found
+
+    def _rules_of(self, who: Sequence[tuple[str, str]]) -> Sequence[Rule]:
+        return [rule for allowed in allowed_to(self._db, who) for rule in of_allowed(allowed)]
 
     def _remembered(self, asked: Hashable, read: Callable[[], T | None]) -> T | None:
         if not self._has_looked:

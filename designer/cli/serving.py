@@ -320,6 +320,7 @@ async def serve_until_told(
     listening: "socket.socket | None" = None,
 ) -> None:
     """`listening` is a socket shared with other workers, for all of whom somebody else has spoken."""
+    from runtime.garbage import spare_what_lasts
     from runtime.reload import Wishes, mark
     from runtime.serve import running
     from runtime.stub import StubServer
@@ -348,6 +349,7 @@ async def serve_until_told(
                 click.echo(f"  note: {note}")
         if server is not None:
             click.echo(f"  stub providers at {server.url}   faults: POST {server.url}/stub/faults")
+        spare_what_lasts()
         await _until_it_may_end(service, serving, wishes, seen)
     if listening is None:
         click.echo("stopped")
@@ -408,6 +410,7 @@ async def _until_it_may_end(
 
 
 async def _reload(service: "Service", serving: Serving) -> None:
+    from runtime.garbage import spare_what_lasts
     from runtime.reload import renew
 
     forget_catalog()
@@ -422,6 +425,7 @@ async def _reload(service: "Service", serving: Serving) -> None:
     except DesignerError as error:
         click.echo(f"{serving.path} is not taken, the old one goes on: {error}", err=True)
         return
+    spare_what_lasts()
     names = ", ".join(route.name for route in config.parsed.routing.routes)
     click.echo(f"reloaded {serving.path}: {names}", err=True)
 

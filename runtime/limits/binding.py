@@ -6,6 +6,7 @@ of it, and else the ledger has it.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -68,10 +69,14 @@ class Rule(Struct, frozen=True):
 
     def bind(self, windows: Windows, at_ms: int) -> Bind:
         assert self.per != "request"
-        starts_ms, ends_ms = windows.at(self.per, at_ms)
-        name = f"{self.scope}:{self.of}:{self.unit}/{self.per}"
-        account = Account(name, starts_ms, ends_ms, self.cap if self.refuses else _NO_CAP)
-        return Bind(account, self.unit, self.words, self.downgrades, self.refuses, self.alert)
+        return _bound(self, *windows.at(self.per, at_ms))
+
+
+@lru_cache(maxsize=4096)  # each request asks, and the window is nearly always the last one's
+def _bound(rule: Rule, starts_ms: int, ends_ms: int) -> Bind:
+    name = f"{rule.scope}:{rule.of}:{rule.unit}/{rule.per}"
+    account = Account(name, starts_ms, ends_ms, rule.cap if rule.refuses else _NO_CAP)
+    return Bind(account, rule.unit, rule.words, rule.downgrades, rule.refuses, rule.alert)
 
 
 def of_configuration(

@@ -4,7 +4,7 @@ Bounds, no estimates: a token is at least one byte of the text, so there are no 
 What a provider adds by itself (templates, the wording of tools) has constants of its own.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import ROUND_CEILING, Decimal
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ import orjson
 from msgspec import Struct
 
 from designer.catalog import Price
+from designer.catalog.model import PriceTier, Rate
 
 IMAGE_TOKENS: Final = 48_169
 """The dearest image that is documented: gpt-4o-mini's 2,833 and 5,667 for each of 8 tiles (a picture
@@ -28,8 +29,8 @@ MAX_TOKENS_WORD: Final[Mapping[str, str]] = {
 """By provider; `max_tokens` elsewhere. OpenAI's reasoning models refuse `max_tokens`. OpenAI, API
 reference, "Create chat completion", read 2026-11-24."""
 _LIMITS: Final = frozenset({"max_tokens", "max_completion_tokens"})
-_MTOK: Final = 1_000_000
-_NANO: Final = Decimal(1_000_000_000)
+_NANO_PER_MTOK: Final = 1_000
+"""Nano-dollars a token, of a dollar a million tokens."""
 _TEXT_IN_PLACE_OF: Final = frozenset({"image_url", "input_image", "image"})
 _UNBOUNDED: Final = frozenset({"file", "input_file", "input_audio", "video_url", "document"})
 """Parts whose tokens do not follow from their bytes: a compressed text, a sound."""
@@ -129,8 +130,8 @@ def worst_nano_usd(bound: Bound, price: Price | None, *, asks_priority: bool = F
     if price is None or bound.input_tokens is None or bound.output_tokens is None:
         return None
     into, out = _dearest(price, bound.input_tokens, asks_priority)
-    usd = (bound.input_tokens * into + bound.output_tokens * bound.choices * out) / _MTOK
-    return int((usd * _NANO).to_integral_value(ROUND_CEILING))
+    per_mtok = bound.input_tokens * into + bound.output_tokens * bound.choices * out
+    return int((per_mtok * _NANO_PER_MTOK).to_integral_value(ROUND_CEILING))
 
 
 def asks_priority(body: Mapping[str, Any]) -> bool:
@@ -139,17 +140,20 @@ def asks_priority(body: Mapping[str, Any]) -> bool:
 
 def _dearest(price: Price, input_tokens: int, with_priority: bool) -> tuple[Decimal, Decimal]:
     """USD a million tokens, in and out: of all rates that a request of that length can meet."""
-    tiers = [*price.tiers]
-    rates = [(price.input, price.cache_write, price.output)]
+    rates: list[Price | Rate | PriceTier] = [price]
     if with_priority and price.priority is not None:
-        rates.append((price.priority.input, price.priority.cache_write, price.priority.output))
-        tiers += price.priority.tiers
-    reached = [tier for tier in tiers if input_tokens > tier.above_input_tokens]
-    rates += [(tier.input, tier.cache_write, tier.output) for tier in reached]
-    into = [rate for plain, written, _ in rates for rate in (plain, written) if rate is not None]
-    if price.cache_write_1h is not None:
-        into.append(price.cache_write_1h)
-    return max(into), max(out for _, _, out in rates)
+        rates.append(price.priority)
+        rates += _reached(price.priority.tiers, input_tokens)
+    rates += _reached(price.tiers, input_tokens)
+    into, out = price.cache_write_1h or price.input, price.output
+    for rate in rates:
+        into = max(into, rate.input, rate.cache_write or rate.input)
+        out = max(out, rate.output)
+    return into, out
+
+
+def _reached(tiers: Iterable[PriceTier], input_tokens: int) -> Iterator[PriceTier]:
+    return (tier for tier in tiers if input_tokens > tier.above_input_tokens)
 
 
 # --- What is billed when nothing is said ----------------------------------------------------------

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from runtime.callers import Callers
 from runtime.keys import KeyRecord, check, has_keys, mint, revoke
 from runtime.limits.allowed import allow, allowed_to
-from runtime.limits.binding import Allowed
+from runtime.limits.binding import Allowed, of_allowed
 from runtime.state import connect
 from runtime.state.sqlite import SqliteDatabase
 from runtime.state.sqlite_writer import SqliteWriter
@@ -67,7 +67,11 @@ def test_whatever_is_written_counts_from_the_next_request(steps: list[tuple[str,
                 for key in shown.values():
                     assert callers.of(key) == check(other, key)
                 for who in (("team", "web"), ("team", "app")):
-                    assert callers.allowed_to(who) == allowed_to(other, (who,))
+                    assert callers.rules_of(who) == [
+                        rule
+                        for allowed in allowed_to(other, (who,))
+                        for rule in of_allowed(allowed)
+                    ]
 
     asyncio.run(story())
 
