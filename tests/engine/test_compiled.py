@@ -341,6 +341,21 @@ def test_what_a_call_comes_to_first_is_known_where_nothing_else_is_to_be_decided
     }
 
 
+def test_a_failed_attempt_leaves_its_slot_before_a_next_try_that_waits_for_nothing() -> None:
+    pool = Pool((Target(IDS[0]), Target(IDS[1])), pick="cheapest")
+    deployments = tuple(Deployment(id_, "p", "m") for id_ in IDS)
+    routing = Routing((Route("chat", Retry(pool, 1)),), deployments)
+    program = Program(routing, replace(LITELLM_1_106, slots={IDS[0]: 1}))
+    answers = {IDS[0]: [Outcome(status=500), Outcome()]}
+    arrivals = [Arrival(0.0, "chat", Request())]
+
+    [seen], world = interpreted(program, Scripted(answers), arrivals, [0.5])
+    [flight], own_world = swiftly(program, Scripted(answers), arrivals, [0.5])
+
+    assert (flight, own_world) == (seen, world)
+    assert [(one.deployment, one.outcome) for one in seen[6]] == [(IDS[0], "500"), (IDS[0], "200")]
+
+
 def test_no_answer_is_foreseen_where_a_call_may_come_to_a_full_deployment() -> None:
     full, free = Target(IDS[0]), Target(IDS[1])
     nodes = {"near": full, "far": Chain((Rung(free), Rung(Ref("near")))), "never": free}
