@@ -473,6 +473,20 @@ def walk(node: Node) -> Iterator[Node]:
         yield from walk(child)
 
 
+def reached(routing: Routing, name: str) -> frozenset[str]:
+    """The routes that a call for this one may come to, itself included; none where there is no such route."""
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        one = waiting.pop()
+        if not routing.has_route(one) or routing.route(one).name in found:
+            continue
+        route = routing.route(one)
+        found.add(route.name)
+        waiting += [node.route for node in walk(route.node) if isinstance(node, Ref)]
+    return frozenset(found)
+
+
 def deployments_of(node: Node) -> tuple[str, ...]:
     """Ids below `node`, in listed order, each once; `Ref`s are not followed."""
     return tuple(dict.fromkeys(n.deployment for n in walk(node) if isinstance(n, Target)))

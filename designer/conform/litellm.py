@@ -38,6 +38,7 @@ _SETTINGS = ("router_settings", "litellm_settings")
 _KEPT_BETWEEN_REQUESTS = frozenset(
     {"least-busy", "latency-based-routing", "usage-based-routing", "usage-based-routing-v2"}
 )
+_COUNTED = frozenset({"max_budget", "max_parallel_requests"})
 _COUNTING = ("enable_pre_call_checks", "optional_pre_call_checks", "provider_budget_config")
 
 
@@ -77,7 +78,7 @@ def _keeps_counts(case: Case, router: Mapping[str, Any]) -> bool:
     return (
         router.get("routing_strategy") in _KEPT_BETWEEN_REQUESTS
         or any(router.get(key) for key in _COUNTING)
-        or any("max_budget" in said for said in params)
+        or any(_COUNTED & said.keys() for said in params)
     )
 
 

@@ -38,7 +38,7 @@ from designer.engine.events import (
 from designer.engine.outcomes import Outcome, play
 from designer.engine.virtual import Arrival, Attempt, Run
 from designer.engine.world import World
-from designer.ir import Pool, Ref, Routing, walk
+from designer.ir import Pool, Routing, reached, walk
 from designer.trace import Final, Trace
 from designer.trace import Tried as Traced
 
@@ -154,27 +154,14 @@ def _trace(run: Run, jitter_s: float) -> Trace:
 
 def _unsteady(routing: Routing) -> frozenset[str]:
     """Routes that may come to a pool which picks by what it has measured."""
-    reached = {route.name: _reached(routing, route.name) for route in routing.routes}
+    reach = {route.name: reached(routing, route.name) for route in routing.routes}
     of = {
         route.name
         for route in routing.routes
         for node in walk(route.node)
         if isinstance(node, Pool) and node.pick in _UNSTEADY and len(node.children) > 1
     }
-    return frozenset(name for name, names in reached.items() if of & names)
-
-
-def _reached(routing: Routing, name: str) -> set[str]:
-    found: set[str] = set()
-    waiting = [name]
-    while waiting:
-        one = waiting.pop()
-        if one in found or not routing.has_route(one):
-            continue
-        found.add(routing.route(one).name)
-        nodes = walk(routing.route(one).node)
-        waiting += [node.route for node in nodes if isinstance(node, Ref)]
-    return found
+    return frozenset(name for name, names in reach.items() if of & names)
 
 
 # --- On paper -------------------------------------------------------------------------------------

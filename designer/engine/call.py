@@ -500,6 +500,8 @@ class _Walk:
         left_s = self._left_s(call)
         if left_s is not None and left_s <= 0:
             return self._give_up(call, "deadline")
+        if self._is_full(id_):
+            return self._unwind(call, self._overflow(call, id_))
         timeout_s, first_token_s = self._limits(self.routing.deployment(id_), call.request)
         limits = [s for s in (timeout_s, left_s) if s is not None]
         self.effects.append(Sent(id_, self.at))
@@ -513,6 +515,16 @@ class _Walk:
         )
         send = Send(id_, min(limits, default=None), first_token_s, left_s)
         return Step(call, send, self._told())
+
+    def _is_full(self, id_: str) -> bool:
+        most = self.semantics.slots.get(id_)
+        return most is not None and self.world.in_flight(id_, self.effects) >= most
+
+    def _overflow(self, call: Call, id_: str) -> Fault:
+        """The gateway's own 429 for a deployment that has as much to do as it may."""
+        group = self._group(call)
+        row = self.semantics.row("429", "headers", len(group), healthy_left=True)
+        return Fault("429", 429, row=row, deployment=id_, alone=len(group) == 1)
 
     def _limits(
         self, deployment: Deployment, request: Request

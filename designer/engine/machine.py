@@ -174,6 +174,7 @@ class Machine:
         """From then on nothing cools, if nothing else happens."""
         self._has_teams = bool(compiled.routing.teams)
         self._screens = self.semantics.screens
+        self._slots = self.semantics.slots
         routes = compiled.routing.routes if self.semantics.sticks else ()
         self._sticky = {route.name: route.sticky for route in routes if route.sticky != "none"}
         """By route, what keeps a caller to one child of a pool."""
@@ -631,6 +632,8 @@ class Machine:
                 return self._give_up(call, "deadline")
             timeout_s = left_s if send.timeout_s is None else min(send.timeout_s, left_s)
             send = Send(send.deployment, timeout_s, send.first_token_s, left_s)
+        if self._slots and self._is_full(number):
+            return self._unwind(call, self._overflow(call, number))
         call.send = send
         call.deployment, call.is_asking, call.sent_s = number, True, self.at
         call.phase = "headers"
@@ -641,6 +644,17 @@ class Machine:
         health = self._health[number] or self._health_of(number)
         health.in_flight += 1
         return SEND
+
+    def _is_full(self, number: int) -> bool:
+        id_ = self._ids[number]
+        most = self._slots.get(id_)
+        return most is not None and self.world.in_flight(id_, self._effects) >= most
+
+    def _overflow(self, call: Call, number: int) -> Fault:
+        """The gateway's own 429 for a deployment that has as much to do as it may."""
+        group = len(call.route.group)
+        row = self.compiled.row("429", "headers", group, healthy_left=True)
+        return Fault("429", 429, row=row, deployment=self._ids[number], alone=group == 1)
 
     # --- Up the tree ------------------------------------------------------------------------------
 

@@ -41,6 +41,7 @@ from designer.ir import (
     Switch,
     Target,
     deployments_of,
+    reached,
 )
 
 _REMEMBERS = 1_000
@@ -192,7 +193,8 @@ def compiled(program: Program) -> Compiled:
     if not (discarded or semantics.screens or compiler.picks & _BY_ANSWERS):
         for route in routing.routes:
             path = compiler.path(route.name)
-            path.firsts = _firsts(path) if _is_plain(path, semantics) else ()
+            plain = _is_plain(path, semantics) and not _is_limited(routing, semantics, route.name)
+            path.firsts = _firsts(path) if plain else ()
     return Compiled(
         routing=routing,
         semantics=semantics,
@@ -219,6 +221,14 @@ def _is_plain(path: Path, semantics: Semantics) -> bool:
         and (route.attempts_limit is None or route.attempts_limit > 0)
         and semantics.depth > 0
     )
+
+
+def _is_limited(routing: Routing, semantics: Semantics, name: str) -> bool:
+    """Whether a call for this route may find a deployment full: how many are there has to be known."""
+    if not semantics.slots:
+        return False
+    nodes = (routing.route(one).node for one in reached(routing, name))
+    return any(id_ in semantics.slots for node in nodes for id_ in deployments_of(node))
 
 
 def _firsts(path: Path) -> tuple[Choice, ...]:

@@ -4,9 +4,10 @@ The first row whose conditions hold decides about a failed attempt. A failure th
 a hole in the table and raises, so that a table can be tested for completeness.
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from designer.engine.screens import Screen
 from designer.ir import ANY, STATUS_OF, Failures, failures
@@ -150,6 +151,9 @@ class Semantics(Struct, frozen=True):
     """What the caller sees of a request or an answer that a guardrail blocks."""
     screens: tuple[Screen, ...] = ()
     """What keeps a request from some deployments of a route, in the order in which it is asked."""
+    slots: Mapping[str, int] = field(default_factory=dict)
+    """By deployment, how many requests may be in flight there. At so many the gateway itself says 429: nobody
+    is asked and nobody waits, and it counts against health only as what came out of a further rung."""
     one_stream_limit: bool = False
     """Whether a stream has a single limit, for its headers and for every piece: `first_token_s` where it
     is set, else `timeout_s`."""

@@ -20,6 +20,7 @@ from designer.engine.events import (
 )
 
 _MINUTE_S = 60.0
+Ending = Answered | Missed
 
 
 class Minute(Struct):
@@ -97,9 +98,11 @@ class World(Struct):
         tally = self._tallies.get(key)
         return tally.amount if tally is not None and at < tally.until else 0.0
 
-    def in_flight(self, deployment: str) -> int:
+    def in_flight(self, deployment: str, pending: Iterable[Effect] = ()) -> int:
+        """`pending` are effects that are still to be applied: what has ended by them is not in flight."""
         health = self._health.get(deployment)
-        return 0 if health is None else health.in_flight
+        ended = sum(isinstance(e, Ending) and e.deployment == deployment for e in pending)
+        return 0 if health is None else health.in_flight - ended
 
     def latency_s(self, deployment: str, since: float) -> float | None:
         """Mean of the answers after `since`, None without any."""

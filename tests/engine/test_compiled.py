@@ -70,10 +70,11 @@ GATEWAYS = (REFERENCE, LITELLM_1_106, DOCKER, HOSTED, OPENROUTER)
 
 @st.composite
 def habits(draw: st.DrawFn) -> Semantics:
-    """A gateway's own, or any mixture of what the tables can say."""
+    """A gateway's own, or any mixture of what the tables can say; with slots or without."""
     known = draw(st.sampled_from((None, *GATEWAYS)))
+    slots = draw(st.just({}) | st.dictionaries(st.sampled_from(IDS), st.integers(1, 2)))
     if known is not None:
-        return known
+        return replace(known, slots=slots)
     rule = st.builds(
         RetryAfter,
         on=st.just(failures(429, 503)),
@@ -95,6 +96,7 @@ def habits(draw: st.DrawFn) -> Semantics:
     )
     return replace(
         mixed,
+        slots=slots,
         rows=rows if draw(st.integers(0, 3)) == 0 else mixed.rows,
         retry_after=draw(st.none() | rule),
         cooldown=cooldown,
@@ -337,6 +339,32 @@ def test_what_a_call_comes_to_first_is_known_where_nothing_else_is_to_be_decided
         "nested": [],
         "elsewhere": [],
     }
+
+
+def test_a_failed_attempt_leaves_its_slot_before_a_next_try_that_waits_for_nothing() -> None:
+    pool = Pool((Target(IDS[0]), Target(IDS[1])), pick="cheapest")
+    deployments = tuple(Deployment(id_, "p", "m") for id_ in IDS)
+    routing = Routing((Route("chat", Retry(pool, 1)),), deployments)
+    program = Program(routing, replace(LITELLM_1_106, slots={IDS[0]: 1}))
+    answers = {IDS[0]: [Outcome(status=500), Outcome()]}
+    arrivals = [Arrival(0.0, "chat", Request())]
+
+    [seen], world = interpreted(program, Scripted(answers), arrivals, [0.5])
+    [flight], own_world = swiftly(program, Scripted(answers), arrivals, [0.5])
+
+    assert (flight, own_world) == (seen, world)
+    assert [(one.deployment, one.outcome) for one in seen[6]] == [(IDS[0], "500"), (IDS[0], "200")]
+
+
+def test_no_answer_is_foreseen_where_a_call_may_come_to_a_full_deployment() -> None:
+    full, free = Target(IDS[0]), Target(IDS[1])
+    nodes = {"near": full, "far": Chain((Rung(free), Rung(Ref("near")))), "never": free}
+    routes = tuple(Route(name, node) for name, node in nodes.items())
+    routing = Routing(routes, tuple(Deployment(id_, "p", "m") for id_ in IDS))
+
+    paths = compiled(Program(routing, replace(REFERENCE, slots={IDS[0]: 1}))).paths
+
+    assert {name for name in nodes if paths[name].firsts} == {"never"}
 
 
 @given(wild_routings(), habits(), screens, billed_answers, particular_calls, draws)

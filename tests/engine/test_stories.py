@@ -12,6 +12,7 @@ from designer.engine.outcomes import Outcome
 from designer.engine.semantics import Backoff, RetryAfter, Row, Semantics, Stage
 from designer.engine.virtual import Run
 from designer.engine.world import World
+from designer.gateways.litellm.semantics import LITELLM_1_106
 from designer.gateways.reference import REFERENCE
 from designer.ir import (
     ANY,
@@ -363,6 +364,66 @@ def test_the_fastest_is_picked_once_each_has_been_measured() -> None:
     )
 
     assert [run.attempts[0].deployment for run in runs] == ["a", "b", "b", "b"]
+
+
+# --- What is in flight ----------------------------------------------------------------------------
+
+
+def together(node: Node, *at_s: float, semantics: Semantics = REFERENCE, **slots: int) -> list[Run]:
+    """Calls at these times, where every answer takes ten seconds."""
+    slow = {id_: [Outcome(delay_s=10.0)] for id_ in "abc"}
+    program = Program(routing(node), replace(semantics, slots=slots))
+    return drive(program, Scripted(slow), [(at, "chat", PLAIN) for at in at_s])
+
+
+def test_who_comes_to_a_full_deployment_is_refused_and_nobody_is_asked() -> None:
+    first, second, third = together(A, 0.0, 1.0, 11.0, a=1)
+
+    assert ends(first) == ends(third) == (200, "a", None)
+    assert ends(second) == (429, None, "429")
+    assert not second.attempts
+    assert second.ended_at == 1.0
+
+
+def test_a_full_deployment_leads_on_as_a_429_does() -> None:
+    _, second = together(chain(A, B, on=failures(429)), 0.0, 1.0, a=1)
+
+    assert tried(second) == [("b", 1.0, "200")]
+
+
+def test_a_full_deployment_is_asked_again_after_the_backoff() -> None:
+    patient = replace(REFERENCE, backoff=Backoff(base_s=9.5, cap_s=9.5))
+
+    _, second = together(Retry(A, 1), 0.0, 1.0, a=1, semantics=patient)
+
+    assert tried(second) == [("a", 10.5, "200")]
+
+
+def test_a_failed_attempt_leaves_its_slot_before_the_next_try() -> None:
+    at_once = replace(REFERENCE, backoff=Backoff(base_s=0.0), slots={"a": 1})
+
+    run = ask(routing(Retry(A, 1)), {"a": [status(503), status(200)]}, semantics=at_once)
+
+    assert [outcome for _, _, outcome in tried(run)] == ["503", "200"]
+
+
+def test_being_full_cools_a_deployment_only_where_it_came_out_of_a_further_rung() -> None:
+    """Measured, LiteLLM 1.106.2, 2026-11-24."""
+    slow = {"a": [status(500)], "b": [Outcome(delay_s=2.0)], "c": [Outcome()]}
+    either = Pool((B, C), pick="cheapest")
+    fallback = Route("first", chain(A, Ref("either"), on=ANY))
+    given = Routing(
+        (fallback, Route("either", either)),
+        tuple(Deployment(id_, "openai", f"model-{id_}") for id_ in "abc"),
+    )
+    program = Program(given, replace(LITELLM_1_106, slots={"b": 1}))
+
+    def third(second: str) -> str:
+        calls = [(0.0, "either", PLAIN), (0.5, second, PLAIN), (4.0, "either", PLAIN)]
+        return drive(program, Scripted(slow), calls)[2].attempts[0].deployment
+
+    assert third("either") == "b"
+    assert third("first") == "c"
 
 
 # --- Limits of the whole call ---------------------------------------------------------------------

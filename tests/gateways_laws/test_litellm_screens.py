@@ -126,3 +126,39 @@ def test_a_routing_group_picks_in_its_own_way() -> None:
         if isinstance(node, Pool)
     }
     assert picks == {"a": "least_busy", "b": "weighted", "g": "least_busy"}
+
+
+# --- What is in flight ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("params", "most"),
+    [
+        ({}, None),
+        ({"max_parallel_requests": 3, "rpm": 9, "tpm": 9000}, 3),
+        ({"max_parallel_requests": 0, "rpm": 9}, None),
+        ({"rpm": 9, "tpm": 9000}, 9),
+        ({"rpm": 0, "tpm": 9000}, None),
+        ({"tpm": 9000}, 54),
+        ({"tpm": 100}, 1),
+    ],
+)
+def test_a_deployment_has_the_slots_that_the_router_reckons(
+    params: dict[str, Any], most: int | None
+) -> None:
+    slots = {} if most is None else {"a#1": most}
+
+    assert parsed([model(**params)]).semantics.slots == slots
+
+
+def test_the_routers_default_is_for_those_that_say_nothing() -> None:
+    models = [model(), model(tpm=100), model(max_parallel_requests=0)]
+
+    assert parsed(models, default_max_parallel_requests=2).semantics.slots == {"a#1": 2, "a#2": 1}
+
+
+def test_nothing_is_assumed_of_limits_that_are_played() -> None:
+    without = parsed([model()]).semantics.assumptions
+    limited = parsed([model(max_parallel_requests=1)], default_max_parallel_requests=2)
+
+    assert limited.semantics.assumptions == without

@@ -15,7 +15,7 @@ from designer.engine.semantics import Semantics
 from designer.engine.swift import perform
 from designer.gateways.litellm.semantics import LITELLM_1_106
 from designer.gateways.reference import REFERENCE
-from designer.ir import Deployment, Pool, Retry, Route, Routing, Target
+from designer.ir import Chain, Deployment, Node, Pool, Retry, Route, Routing, Rung, Target
 from designer.simulate import (
     BUILTIN,
     Load,
@@ -25,6 +25,7 @@ from designer.simulate import (
     driver,
     simulate,
 )
+from designer.simulate.result import RouteResult
 from designer.simulate.services import VARIATION, time_to_first_token_s
 from designer.simulate.traffic import arrivals
 from tests.simulate.arrangements import (
@@ -485,6 +486,26 @@ def test_a_configuration_without_routes_has_nothing_to_simulate() -> None:
     total = ran(QUIET, empty, services={"a": Service()}).total
 
     assert (total.requests, total.availability) == (0, None)
+
+
+# --- What is in flight ----------------------------------------------------------------------------
+
+
+def test_what_a_deployment_may_not_have_in_flight_is_refused_or_goes_on() -> None:
+    def total(node: Node, **slots: int) -> RouteResult:
+        limited = replace(PARSED.semantics, slots=slots)
+        routing = replace(ROUTING, routes=(replace(CHAT, node=node),))
+        return ran(QUIET, replace(PARSED, routing=routing, semantics=limited)).total
+
+    alone, both = Target(SE.id), Chain((Rung(Target(SE.id)), Rung(Target(FRA.id))))
+    free, full, helped = total(alone), total(alone, **{SE.id: 1}), total(both, **{SE.id: 1})
+
+    assert not free.failures
+    assert not helped.failures
+    assert full.failures == {"429": full.requests - full.served}
+    assert 0 < full.served < full.requests
+    assert full.attempts_mean == pytest.approx(full.served / full.requests)
+    assert set(helped.served_by) == {SE.id, FRA.id}
 
 
 # --- Answers that are foreseen --------------------------------------------------------------------

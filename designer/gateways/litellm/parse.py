@@ -39,7 +39,7 @@ from designer.gateways.litellm.read_policies import (
     understands_cache,
     whole_budget,
 )
-from designer.gateways.litellm.screens import Model, assumed, screens
+from designer.gateways.litellm.screens import Model, assumed, screens, slots
 from designer.gateways.litellm.semantics import semantics
 from designer.gateways.litellm.tables import (
     ACTION,
@@ -725,6 +725,7 @@ def _semantics(settings: _Settings, entries: Collection[_Entry], version: str) -
         table,
         assumptions=tuple(dict.fromkeys(said)),
         screens=screens(settings.router, models),
+        slots=slots(settings.router, models),
     )
     floor_s = _number(settings.router.get("retry_after")) or 0.0
     depth = _whole(settings.get("max_fallbacks"))

@@ -1,8 +1,8 @@
-"""What LiteLLM's router keeps a request from: by tags, by its length and region, by rates and by money.
+"""What LiteLLM's router keeps a request from: by tags, length and region, rates, money and what is in flight.
 
 Settings as the engine's screens, in the router's order: budgets, the pre-call checks, tags, and last
-what a strategy leaves out of the level that it picks from (router.py:13473). Read in the source of
-1.106.2 and measured on it, 2026-11-24.
+what a strategy leaves out of the level that it picks from (router.py:13473). Beside them `slots`, which
+hold once the pick is made. Read in the source of 1.106.2 and measured on it, 2026-11-24.
 """
 
 import re
@@ -58,6 +58,30 @@ def assumed(router: Mapping[str, Any], models: Collection[Model]) -> Iterator[st
         yield "no deployment is left out for a response_format that its model lacks"
     if _tags(router, models) is not None:
         yield "requests carry their tags in the body; callers' keys and teams add none"
+
+
+# --- What is in flight ----------------------------------------------------------------------------
+
+
+def slots(router: Mapping[str, Any], models: Iterable[Model]) -> dict[str, int]:
+    """By id, at how many requests in flight the router refuses the next one; none for none."""
+    found = ((model.id, _slots(router, model.params)) for model in models)
+    return {id_: most for id_, most in found if most}
+
+
+def _slots(router: Mapping[str, Any], params: Mapping[str, Any]) -> int | None:
+    """As `calculate_max_parallel_requests` has it (utils.py:5346): rpm and tpm count although they are no limits."""
+    own = _whole(params.get("max_parallel_requests"))
+    rpm, tpm = _whole(params.get("rpm")), _whole(params.get("tpm"))
+    if own is not None or rpm is not None:
+        return rpm if own is None else own
+    if tpm is not None:
+        return int(tpm / 1000 * 6) or 1
+    return _whole(router.get("default_max_parallel_requests"))
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 # --- Money ----------------------------------------------------------------------------------------

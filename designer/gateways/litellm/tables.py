@@ -153,12 +153,10 @@ NOT_MODELLED: Mapping[str, str] = {
     "optional_pre_call_checks": "rpm and tpm are no limits, and nothing is sticky",
     "enable_weighted_failover": "no other deployment of the group is asked before the fallbacks",
     "enable_health_check_routing": "background health checks leave nobody out",
-    "default_max_parallel_requests": "nobody is refused (429) for the requests that are in flight",
     "plugins": "no plugin changes the routing",
 }
 """Router settings that would change who is asked → what is assumed in their place."""
 PARAMS_NOT_MODELLED: Mapping[str, str] = {
-    "max_parallel_requests": "nobody is refused (429) for the requests that are in flight",
     "tag_regex": "no deployment is left out for the caller's user agent",
 }
 """The same of a deployment's litellm_params."""
