@@ -38,7 +38,8 @@ def run_workers(count: int, listening: socket.socket, work: Callable[[], None]) 
     alive, held = os.pipe()
     stopping: list[int] = []
     born: dict[int, float] = {}
-    ended_young = 0
+    ended_young = {False: 0, True: 0}
+    """In a row, by whether they were killed."""
 
     def tell_all(number: int) -> None:
         for pid in list(born):
@@ -70,10 +71,9 @@ def run_workers(count: int, listening: socket.socket, work: Callable[[], None]) 
                 continue
             code = os.waitstatus_to_exitcode(status)
             is_killed = code == -signal.SIGKILL
-            if not is_killed:
-                ended_young = ended_young + 1 if _is_young(began) else 0
-            if ended_young > count and not is_killed:
-                if all(map(_is_young, born.values())):
+            ended_young[is_killed] = ended_young[is_killed] + 1 if _is_young(began) else 0
+            if ended_young[is_killed] > count:
+                if not is_killed and all(map(_is_young, born.values())):
                     stop(signal.SIGTERM, None)
                     _reap(born)
                     raise NetworkError(f"workers end as soon as they have started, with {code}")

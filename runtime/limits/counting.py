@@ -73,11 +73,15 @@ class Counting:
 
     async def settle(self, id_: str, amounts: Mapping[str, int]) -> None:
         """Now, or as soon as the count can be reached again."""
+        self._unsettled[id_] = (
+            amounts  # until it is sure, also where nobody waits for that any more
+        )
         try:
             await self._counters.settle(id_, amounts)
         except StateError as error:
-            self._unsettled[id_] = amounts
             self.tell_lost(error)
+        else:
+            self._unsettled.pop(id_, None)
 
     async def spent(self, account: Account) -> int:
         """Raises StateError when the count cannot be reached."""
@@ -117,7 +121,7 @@ class Counting:
     async def _settle_the_rest(self) -> None:
         for id_, amounts in list(self._unsettled.items()):
             await self._counters.settle(id_, amounts)
-            del self._unsettled[id_]
+            self._unsettled.pop(id_, None)
 
     async def _bury_the_killed(self) -> None:
         """A restart on the same host need not wait for leases to run out.

@@ -418,9 +418,12 @@ def _is_ip(token: str) -> bool:
 # --- secrets -----------------------------------------------------------------------------------
 
 _KEY: Final = re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(KEY_SHAPES)})")
+_AWS_SECRETS_NAME: Final = r"aws_?secret_?(?:access_?)?key"
 _AWS_SECRET: Final = re.compile(
-    r"aws_?secret_?(?:access_?)?key\W{1,5}([A-Za-z0-9/+=]{40})(?![A-Za-z0-9/+=])", re.IGNORECASE
+    rf"{_AWS_SECRETS_NAME}\W{{1,5}}([A-Za-z0-9/+=]{{40}})(?![A-Za-z0-9/+=])", re.IGNORECASE
 )
+_AWS_SECRET_ALONE: Final = re.compile(r"[A-Za-z0-9/+=]{40}")
+_NAMES_AN_AWS_SECRET: Final = re.compile(_AWS_SECRETS_NAME, re.IGNORECASE)
 _PRIVATE_KEY: Final = re.compile(
     r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----.*?"
     r"(?:-----END (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----|\Z)",
@@ -429,14 +432,16 @@ _PRIVATE_KEY: Final = re.compile(
 
 
 def api_keys(text: str, context: str = "") -> Iterator[_Range]:
-    if not _has_sign_of_a_key(text):
-        return
-    for match in _PRIVATE_KEY.finditer(text):
-        yield match.span()
-    for match in _KEY.finditer(text):
-        yield match.span()
-    for match in _AWS_SECRET.finditer(text):
-        yield match.span(1)
+    if _has_sign_of_a_key(text):
+        for match in _PRIVATE_KEY.finditer(text):
+            yield match.span()
+        for match in _KEY.finditer(text):
+            yield match.span()
+    if "secret" in text.casefold():
+        for match in _AWS_SECRET.finditer(text):
+            yield match.span(1)
+    elif _AWS_SECRET_ALONE.fullmatch(text.strip()) and _NAMES_AN_AWS_SECRET.search(context):
+        yield 0, len(text)
 
 
 def _has_sign_of_a_key(text: str) -> bool:

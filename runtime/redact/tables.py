@@ -66,8 +66,8 @@ KEY_SIGNS: Final = {
     "-": ("sk-", "glpat-", "xox", "xapp-", "xai-", "pypi-", "PRIVATE KEY"),
     "_": (
         *("sk_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "rk_", "pk_", "whsec_"),
-        *("hf_", "gsk_", "npm_", "aws_secret", "AWS_SECRET"),
+        *("hf_", "gsk_", "npm_"),
     ),
     ".": ("ya29.", "SG.", "eyJ"),
-    "": ("AKIA", "ASIA", "ABIA", "ACCA", "AIza", "awsSecret"),
+    "": ("AKIA", "ASIA", "ABIA", "ACCA", "AIza"),
 }

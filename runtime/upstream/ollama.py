@@ -211,7 +211,7 @@ def response(payload: Body, model: str) -> Body:
         "created": created,
         "model": model,
         "choices": [{"index": 0, "message": message, "finish_reason": finish}],
-        "usage": _usage(payload),
+        **({"usage": _usage(payload)} if _is_counted(payload) else {}),
     }
 
 
@@ -243,8 +243,12 @@ def _call(call: Body, number: int, created: int) -> Body:
     }
 
 
+def _is_counted(payload: Body) -> bool:
+    """Ollama leaves out a count of none, and so may the prompt's be; an answer has a token at least."""
+    return payload.get("eval_count") is not None
+
+
 def _usage(payload: Body) -> Body:
-    """A count of none is left out there."""
     return usage_of(payload.get("prompt_eval_count") or 0, payload.get("eval_count") or 0)
 
 
@@ -273,7 +277,8 @@ class _Stream:
             yield self._chunk({"tool_calls": [whole]})
         if is_last:
             yield self._chunk({}, _finish(payload, self._calls > 0))
-            yield usage_chunk(_id(self._created), self._model, self._created, _usage(payload))
+            if _is_counted(payload):
+                yield usage_chunk(_id(self._created), self._model, self._created, _usage(payload))
 
     def _chunk(self, delta: Body, finish_reason: str | None = None) -> Body:
         created = self._created or 0

@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from runtime.limits.windows import Windows
 from runtime.state.base import Account, Counters, Lease, Orphan, StateError, Want
 from runtime.state.memory import MemoryCounters
 from runtime.state.redis import RedisCounters
-from runtime.state.sqlite import SqliteDatabase
+from runtime.state.sqlite import SqliteDatabase, connect
 from runtime.state.sqlite_counters import SqliteCounters
 from runtime.state.sqlite_writer import SqliteWriter
 from tests.runtime.servers import redis_server
@@ -272,6 +272,31 @@ def test_a_budget_that_passes_its_alert_is_told_of_once_a_window_by_one_of_many(
             await counting.close()
 
     asyncio.run(story())
+
+
+def test_what_nobody_waits_for_any_more_is_settled_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+
+    async def story() -> None:
+        counters = SqliteCounters(SqliteWriter(SqliteDatabase(path), busy_s=0.1))
+        counting = Counting(counters, lambda: T / 1_000, _nothing_to_bury)
+        assert await counting.hold("r1", [Want(DAY, 70)], "note") is None
+        with closing(connect(path)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            settling = asyncio.create_task(counting.settle("r1", {DAY.name: 20}))
+            await asyncio.sleep(0.01)
+            settling.cancel()
+            await asyncio.sleep(0.3)  # longer than the writer waits for the other one's lock
+        await counting.close()
+
+    asyncio.run(story())
+
+    with closing(connect(path)) as db:
+        assert db.execute("SELECT spent, held FROM accounts").fetchall() == [(20, 0)]
+
+
+async def _nothing_to_bury(orphan: Orphan) -> Mapping[str, int]:
+    raise AssertionError(orphan)
 
 
 def test_whoever_closes_in_the_middle_of_a_beat_is_not_kept_waiting(share: Share) -> None:

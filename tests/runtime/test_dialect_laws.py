@@ -211,7 +211,7 @@ def test_an_answer_is_read_as_the_provider_wrote_it(name: str, answer: Answer) -
         [] if answer.tool is None else [(answer.tool[0], orjson.loads(answer.tool[1]))]
     )
     assert choice["finish_reason"] == _finish(answer)
-    _assert_counted(read["usage"], answer)
+    _assert_counted(name, read.get("usage"), answer)
 
 
 @every_dialect
@@ -241,9 +241,12 @@ def test_a_stream_is_read_as_the_provider_wrote_it(
     if answer.tool is not None:
         assert orjson.loads(arguments) == orjson.loads(answer.tool[1])
     assert (end_.failure, end_.finish_reason, end_.bad_chunks) == (None, _finish(answer), 0)
-    _assert_counted(end_.usage, answer)
+    _assert_counted(name, end_.usage, answer)
 
 
-def _assert_counted(usage: Any, answer: Answer) -> None:
+def _assert_counted(name: str, usage: Any, answer: Answer) -> None:
+    if name == "ollama" and not answer.completion_tokens:  # left out, as where nobody has counted
+        assert usage is None
+        return
     counted = (usage["prompt_tokens"], usage["completion_tokens"])
     assert counted == (answer.prompt_tokens, answer.completion_tokens)

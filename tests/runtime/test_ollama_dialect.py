@@ -183,6 +183,15 @@ def test_an_answer_that_its_limit_cut_says_so_and_counts_of_none_may_be_missing(
     assert (cut["usage"]["prompt_tokens"], cut["usage"]["completion_tokens"]) == (0, 2)
 
 
+def test_an_answer_that_nobody_has_counted_has_no_usage() -> None:
+    uncounted = _read({"content": "Hi"}, prompt_eval_count=None, eval_count=None)
+    message = {"role": "assistant", "content": "Hi"}
+    last = {**ENDED, "eval_count": None, "prompt_eval_count": None, "message": message}
+
+    assert "usage" not in uncounted
+    assert not [chunk for chunk in DIALECT.stream("m")(last) if chunk.get("usage")]
+
+
 def test_vectors_are_asked_for_and_read() -> None:
     assert DIALECT.embedding is not None
     asked = {"model": "alias", "input": "a", "dimensions": 2, "encoding_format": "float", "user": "u"}  # fmt: skip

@@ -278,6 +278,8 @@ def test_text_without_personal_data_is_left_as_it_is(text: str) -> None:
         ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----.", "[API_KEY_1]."),
         ("-----BEGIN PRIVATE KEY-----\nMIIE cut off", "[API_KEY_1]"),
         ("aws_secret_access_key = " + "a1B2" * 10, "aws_secret_access_key = [API_KEY_1]"),
+        ("AwsSecretAccessKey=" + "a1B2" * 10, "AwsSecretAccessKey=[API_KEY_1]"),
+        ("awssecretkey: " + "a1B2" * 10, "awssecretkey: [API_KEY_1]"),
         ("Bearer eyJhbGciOiJIUzI1.eyJzdWIiOiIx.abc", "Bearer [API_KEY_1]"),
     ],
 )
@@ -319,6 +321,15 @@ def test_an_escaped_value_in_arguments_is_seen() -> None:
     redacted, _ = redact_request({"arguments": r'{"to": "alice\u0040example.com"}'})
 
     assert redacted["arguments"] == '{"to": "[EMAIL_1]"}'
+
+
+@pytest.mark.parametrize("key", ["aws_secret_access_key", "AwsSecretKey", "my_aws_secret_key_2"])
+def test_a_bare_secret_of_aws_is_known_by_its_key(key: str) -> None:
+    body = {"messages": [{"content": json.dumps({key: "wJalrXUtnFEMI/K7" * 2 + "a1B2c3D4"})}]}
+
+    redacted, _ = redact_request(body)
+
+    assert json.loads(redacted["messages"][0]["content"]) == {key: "[API_KEY_1]"}
 
 
 def test_a_bare_number_is_known_by_its_key() -> None:

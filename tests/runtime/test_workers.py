@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ with socket.create_server(("127.0.0.1", 0)) as listening:
     workers.run_workers(2, listening, lambda: exec(work))
 """
 LASTS, FAILS = "time.sleep(60)", "sys.exit(9)"
+IS_KILLED = "os.kill(os.getpid(), signal.SIGKILL)"
 FAILS_BUT_FOR_ONE = "(born / 'one').touch(exist_ok=False); time.sleep(60)"
 
 
@@ -67,6 +69,21 @@ def test_workers_that_are_killed_again_and_again_are_replaced(tmp_path: Path) ->
 
     assert watch.returncode == 0
     assert said.count("a worker ended with -9; another takes its place") == 5
+
+
+def test_workers_that_are_killed_as_soon_as_they_start_are_replaced_with_pauses(
+    tmp_path: Path,
+) -> None:
+    watch = watching(tmp_path, IS_KILLED)
+    wait_for(lambda: len(list(tmp_path.iterdir())) >= 4)
+    began, before = time.monotonic(), len(list(tmp_path.iterdir()))
+    wait_for(lambda: len(list(tmp_path.iterdir())) >= before + 2)
+    took_s = time.monotonic() - began
+    watch.send_signal(signal.SIGTERM)
+    end(watch)
+
+    assert watch.returncode == 0
+    assert took_s > 1  # two pauses, and two births
 
 
 def test_workers_that_end_as_soon_as_they_start_are_tried_again_while_another_lives(
