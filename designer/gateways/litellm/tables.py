@@ -7,7 +7,7 @@ otherwise. How it behaves is in `semantics`, what it cannot do in `lacks`.
 from collections.abc import Mapping
 from typing import Any
 
-from designer.gateways.shapes import NATIONAL_ID, VAT
+from designer.gateways.shapes import NATIONAL_ID_ALONE, VAT_ALONE
 from designer.ir import ANY, Failures, Pick, failures
 
 VERSION = "1.106.2"
@@ -257,8 +257,8 @@ ENTITIES: Mapping[str, tuple[dict[str, Any], ...]] = {
     "credit_card": (_prebuilt("credit_card"),),
     "us_ssn": (_prebuilt("us_ssn"),),
     # The prebuilt `fr_nir` knows no spaces, and `eu_vat` no number without a word for it nearby.
-    "national_id": (_regex("national_id", f"{CASE_SENSITIVE}{NATIONAL_ID})"),),
-    "vat": (_regex("vat", f"{CASE_SENSITIVE}{VAT})"),),
+    "national_id": (_regex("national_id", f"{ASCII}{CASE_SENSITIVE}{NATIONAL_ID_ALONE})"),),
+    "vat": (_regex("vat", f"{ASCII}{CASE_SENSITIVE}{VAT_ALONE})"),),
     "ip": (_prebuilt("ipv4"), _prebuilt("ipv6")),
     "api_key": (
         _prebuilt("generic_api_key"),
