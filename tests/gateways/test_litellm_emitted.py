@@ -258,7 +258,8 @@ def test_personal_data_is_masked_both_ways(booted: Booted) -> None:
         "mail jo@example.com, call +49 170 1234567 or 415-555-0134, IBAN DE89 3704 0044 0532 0130 00 "
         "or DE89370400440532013000, card 4111 1111 1111 1111, ssn 123-45-6789, ip 10.20.30.40, "
         "key sk-abcdefghijklmnopqrstuvwxyz, VAT FR 40 303 265 045, DNI 54362315-K, "
-        "NIR 2 95 10 99 126 111 93"
+        "NIR 2 95 10 99 126 111 93, nhs_number: 943 476 5919, nie x2482300w, VAT PL 856-734-62-15, "
+        "loss=1.98765432101"
     )
     kept = [
         "jo@",
@@ -272,6 +273,9 @@ def test_personal_data_is_masked_both_ways(booted: Booted) -> None:
         "303",
         "54362",
         "126",
+        "5919",
+        "2482300",
+        "734-62",
     ]
     booted.upstream.script("normal-a", Outcome(text=secret))
 
@@ -289,6 +293,7 @@ def test_personal_data_is_masked_both_ways(booted: Booted) -> None:
     for text in (plain.json()["choices"][0]["message"]["content"], said):
         assert not [part for part in kept if part in text], text
         assert "[EMAIL_REDACTED]" in text
+        assert "loss=1.98765432101" in text
 
 
 def test_a_denied_pattern_is_denied_in_its_own_case_only(booted: Booted) -> None:

@@ -281,7 +281,8 @@ HONOURED: Mapping[str, str] = {
     "compliance.training": "provider.data_collection and the guardrail",
     "guardrails.pii.input": "content filters of the guardrail",
     "guardrails.pii.entities": "built-in filters; IBANs, national ids and VAT numbers by their "
-    "shape, without check digits",
+    "shape, without check digits or a look at what stands around, so that decimals and dates may be taken "
+    "for national ids",
     "guardrails.deny": "content filters of the guardrail; a pattern that it does not take is refused",
     "guardrails.on_failure": "a check that fails lets the request through",
     "cache.mode": "exact, by headers that the emitted client sends; never on a route of zero retention",
