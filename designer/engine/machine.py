@@ -261,7 +261,12 @@ class Machine:
         )
 
     def foreseen(self, prospect: Prospect, at: float, order: int) -> None:
-        """What was a prospect is sure: an answer will be there, and nothing else comes of the call."""
+        """What was a prospect is sure: an answer will be there, and nothing else comes of the call.
+
+        Its `order` is that of a call which is sent now. A stream that is played ends in the order of its
+        first token instead: where another call fails at the very time at which a foreseen stream ends, the
+        answer may be counted too early. Times that are drawn have no such ties.
+        """
         if self.semantics.cooldown is not None:
             coming = self._coming[prospect.deployment]
             coming.append((at, order))
