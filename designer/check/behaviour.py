@@ -12,6 +12,7 @@ from designer.check.model import INCONCLUSIVE, Step, Subject, counted, said_by, 
 from designer.check.paths import chosen, ids_of
 from designer.check.properties import examine
 from designer.diagnostics import Place, Report, Rule, Severity
+from designer.errors import UsageError
 from designer.lint.suppress import of_profile, suppress
 from designer.load import PLAN
 from designer.render import routetest as words
@@ -39,6 +40,12 @@ NO_FILE = Rule(
     "there is no {path}",
     "designer.yaml, or a scenario that it names, names a file that is not there; what it was to check was "
     "not checked.",
+)
+NO_LOG = Rule(
+    "CHK502",
+    Severity.ERROR,
+    "{why}",
+    "The log that a scenario replays cannot be read; what the scenario was to check was not checked.",
 )
 NOT_HELD = Rule(
     "CHK601",
@@ -181,7 +188,11 @@ def _recording(scenario: Scenario, report: Report) -> Recording | None:
     if scenario.traffic.replay and not log.is_file():
         report.add(NO_FILE, scenario.traffic.place, path=log)
         return None
-    return recording_of(scenario, report)
+    try:
+        return recording_of(scenario, report)
+    except UsageError as error:
+        report.add(NO_LOG, scenario.traffic.place, why=error)
+        return None
 
 
 def _tell(one: Check, scenario: Scenario, folder: Path, report: Report) -> None:

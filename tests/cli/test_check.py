@@ -282,6 +282,22 @@ def test_a_log_that_is_not_there_or_holds_no_request_is_an_error(printed: Printe
     assert "replays.yaml:1:11: error[SIM635] there is no request in this log" in said
 
 
+def test_a_log_that_is_none_is_an_error_and_the_other_scenarios_are_played(
+    printed: Printed,
+) -> None:
+    Path("designer.yaml").write_text("scenarios: [replays.yaml, harsh.yaml]\n", "utf-8")
+    Path("replays.yaml").write_text(REPLAYS, "utf-8")
+    Path("harsh.yaml").write_text("faults: []\nassert: [{p95: '<= 0s'}]\n", "utf-8")
+    Path("log.csv").write_text("a,b\n1,2\n", "utf-8")
+
+    assert run(["check", "profile.yaml"]) == 2
+
+    said = printed()
+    assert "replays.yaml:1:11: error[CHK502] log.csv: no log that is known" in said
+    assert "error[CHK601] harsh.yaml: all routes: p95 <= 0" in said
+    assert "1 assertion in replays.yaml, harsh.yaml: 2 errors" in said
+
+
 def test_a_misspelt_key_of_the_project_is_told_with_a_guess(
     printed: Printed, capsys: pytest.CaptureFixture[str]
 ) -> None:
