@@ -69,6 +69,7 @@ def simulate(
     names = tuple(route.name for route in routing.routes)
     if recording is not None:
         scenario = _lasting(scenario, recording)
+        recording = recording.until(scenario.for_s)
         loads = recording.loads(routing)
     else:
         loads = loads_of(scenario.traffic, traffic, names)
@@ -86,7 +87,7 @@ def simulate(
         jitters=Random(f"{seed}/jitters"),
     )
     if recording is not None:
-        coming = recording.visits(routing, busiest, scenario.for_s)
+        coming = recording.visits(routing, busiest)
     else:
         is_daily = scenario.traffic.is_daily
         coming = arrivals(loads, scenario.for_s, Random(f"{seed}/arrivals"), is_daily)
@@ -99,7 +100,7 @@ def simulate(
     habits = replace(
         parsed.semantics, stages=stages, screens=_paid(parsed.semantics.screens, services)
     )
-    program = compiled(Program(routing, habits))
+    program = compiled(Program(routing if recording is None else _led(routing), habits))
     machines = [Machine(program, World(), draws) for _ in range(scenario.replicas)]
     gathered = _Gathered(names, services, scenario, around, program.ids)
     seer = _Seer(around, gathered, tuple(around.sources[id_] for id_ in program.ids))
@@ -131,7 +132,7 @@ def simulate(
             *_assumptions(parsed, services, traffic, scenario, asked, gathered.hung, recording),
             *_inferred(scenario),
         ),
-        recorded_usd=_recorded_usd(recording, scenario.for_s, is_partial),
+        recorded_usd=_recorded_usd(recording, is_partial),
         is_partial=is_partial,
     )
 
@@ -142,9 +143,14 @@ def _teams(scenario: Scenario, routing: Routing, recording: Recording | None) ->
     return frozenset(scenario.traffic.teams).union(recorded)
 
 
-def _recorded_usd(recording: Recording | None, for_s: float, is_partial: bool) -> float | None:
+def _led(routing: Routing) -> Routing:
+    """For recorded requests, which the aliases of their teams have led already."""
+    return replace(routing, teams=tuple(replace(team, aliases=()) for team in routing.teams))
+
+
+def _recorded_usd(recording: Recording | None, is_partial: bool) -> float | None:
     """None for part of a run: which requests it has is not known."""
-    return None if recording is None or is_partial else recording.recorded_usd(for_s)
+    return None if recording is None or is_partial else recording.recorded_usd
 
 
 def _lasting(scenario: Scenario, recording: Recording) -> Scenario:

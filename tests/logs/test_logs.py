@@ -102,7 +102,7 @@ def test_spend_logs_of_litellm(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("write", [lines, table])
-def test_the_team_and_the_key_are_named_as_people_do_or_else_by_id(
+def test_the_team_is_told_by_its_name_and_by_its_id_and_the_key_by_its_name(
     tmp_path: Path, write: Any
 ) -> None:
     known = {"user_api_key_team_alias": "web", "user_api_key_alias": "web-prod"}
@@ -114,10 +114,10 @@ def test_the_team_and_the_key_are_named_as_people_do_or_else_by_id(
 
     rows, _ = _read(tmp_path / "log", write(*logged))
 
-    assert [(row.team, row.key) for row in rows] == [
-        ("web", "web-prod"),
-        ("0b9e-11", ""),
-        ("0b9e-12", ""),
+    assert [(row.team, row.team_id, row.key) for row in rows] == [
+        ("web", "0b9e-11", "web-prod"),
+        ("", "0b9e-11", ""),
+        ("", "0b9e-12", ""),
     ]
 
 

@@ -13,12 +13,12 @@ from msgspec.structs import replace
 
 from designer.cli import run
 from designer.diagnostics import Place, Report
-from designer.ir import Budget, Cache, Key, RateLimit, Team
+from designer.ir import Budget, Cache, Key, RateLimit, Target, Team
 from designer.logs import Row
 from designer.simulate import Recording, Result, load_scenario, read_recording, recorded, simulate
 from designer.simulate.services import Prices, Tokens, prices_of
 from tests.logs.samples import lines, spend_log
-from tests.simulate.arrangements import LOADS, PARSED, ROUTING, SE, SERVICES
+from tests.simulate.arrangements import CHAT, FRA, LOADS, PARSED, ROUTING, SE, SERVICES
 
 TRACES = Path("../shared/traces")
 PRICES = Prices(2.0, 8.0, 2.0)
@@ -84,7 +84,7 @@ def test_cached_input_is_billed_as_such() -> None:
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=50))
 def test_every_row_comes_once_in_order_of_time_from_the_first_on(times: list[float]) -> None:
     recording = recording_of([Row(at_s=at, input_tokens=n) for n, at in enumerate(times)])
-    visits = list(recording.visits(ROUTING, "chat", float("inf")))
+    visits = list(recording.visits(ROUTING, "chat"))
 
     assert [visit.at for visit in visits] == [at - min(times) for at in sorted(times)]
     assert sorted(visit.tokens.input for visit in visits) == list(range(len(times)))
@@ -138,8 +138,13 @@ def test_a_recorded_team_is_held_to_its_own_budget_and_limits_and_others_are_not
     assert 0 < broke.total.failures["budget"] < 100
 
 
-def test_a_recorded_request_is_of_the_team_that_has_its_key_where_no_known_team_is_named() -> None:
-    recording = recording_of(of_callers(("0b9e-11", "web-prod"), ("0b9e-11", "other")))
+def by_id(listed: list[Row]) -> list[Row]:
+    """Of teams that the log does not name."""
+    return [replace(row, team="", team_id=row.team) for row in listed]
+
+
+def test_a_recorded_request_is_of_the_team_that_has_its_key_where_the_log_names_none() -> None:
+    recording = recording_of(by_id(of_callers(("0b9e-11", "web-prod"), ("0b9e-11", "other"))))
     teams = (Team("web", keys=(Key("web-prod"),)), Team("batch"))
 
     result = replayed(recording, teams=teams, rate_limits=(RateLimit("team", "web", rpm=10),))
@@ -151,6 +156,57 @@ def test_a_recorded_request_is_of_the_team_that_has_its_key_where_no_known_team_
         )
         for said in result.assumptions
     )
+
+
+def test_a_team_that_the_log_names_is_not_overruled_by_what_its_key_is_called() -> None:
+    batch = Team("batch", keys=(Key("prod"),))
+    limits = (RateLimit("team", "batch", rpm=10),)
+    strangers = recording_of(of_callers(("marketing", "prod")))
+    known_by_id = recording_of(by_id(of_callers(("marketing", "prod"))))
+
+    named = replayed(strangers, teams=(batch,), rate_limits=limits)
+    by_their_id = replayed(known_by_id, teams=(batch, Team("marketing")), rate_limits=limits)
+
+    assert not named.total.failures
+    assert not by_their_id.total.failures
+    assert any("300 recorded requests are of teams" in said for said in named.assumptions)
+    assert not any("recorded requests" in said for said in by_their_id.assumptions)
+
+
+CODE = replace(CHAT, name="code", node=Target(FRA.id))
+
+
+@pytest.mark.parametrize(
+    ("recorded_route", "played_route"),
+    [("code", "code"), ("chat", "chat"), ("swift", "code"), ("gone", "chat")],
+)
+def test_a_recorded_route_is_not_led_again_and_a_team_s_own_name_is_led_once(
+    recorded_route: str, played_route: str
+) -> None:
+    blue = Team("blue", aliases=(("chat", "code"), ("code", "chat"), ("swift", "code")))
+    listed = [replace(row, route=recorded_route) for row in of_callers(("blue", ""))]
+    astray = recorded_route == "gone"
+
+    result = replayed(recording_of(listed), routes=(CHAT, CODE), teams=(blue,))
+
+    assert [(route.route, route.requests) for route in result.routes] == [(played_route, 300)]
+    assert any("name no route" in said for said in result.assumptions) == astray
+
+
+def test_what_is_not_replayed_is_not_told_of() -> None:
+    listed = of_callers(("web", ""))
+    strange = [replace(row, team="stranger", route="gone") for row in listed[60:]]
+
+    result = replayed(
+        recording_of([*listed[:60], *strange]),
+        REPLAYS.replace("log.jsonl", "log.jsonl, for: 1m"),
+        teams=(Team("web"),),
+        rate_limits=(RateLimit("team", "stranger", rpm=1),),
+    )
+
+    assert result.total.requests == 60
+    assert not any("recorded requests" in said for said in result.assumptions)
+    assert any(said.startswith("no request is of stranger") for said in result.assumptions)
 
 
 def test_shares_of_teams_are_of_the_recorded_requests_that_name_none() -> None:
