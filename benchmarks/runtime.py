@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -101,7 +101,9 @@ class Measured(NamedTuple):
     """CPU time of the subject's process for each answer: steadier than the rate where others work too."""
 
 
-def run(seconds: int = SECONDS, rounds: int = ROUNDS, only: str = "", soak: int = 0) -> None:
+def run(
+    seconds: int = SECONDS, rounds: int = ROUNDS, only: str = "", soak: int = 0, load: str = ""
+) -> None:
     if shutil.which("wrk") is None:
         print("skipped: wrk is not installed (Debian: apt-get install wrk)")
         return
@@ -119,12 +121,15 @@ def run(seconds: int = SECONDS, rounds: int = ROUNDS, only: str = "", soak: int 
             return
         for subject in subjects:
             _drive(subject, LOADS[1], folder, WARM_UP_S if rounds > 1 else 2)
-        _compare(subjects, folder, seconds, rounds)
+        loads = [one for one in LOADS if load in one.name]
+        _compare(subjects, folder, seconds, rounds, loads)
     print(f"redaction      {redaction_ms_per_kb():.2f} ms per kB of prose with personal data")
 
 
-def _compare(subjects: list[Subject], folder: Path, seconds: int, rounds: int) -> None:
-    for load in LOADS:
+def _compare(
+    subjects: list[Subject], folder: Path, seconds: int, rounds: int, loads: Sequence[Load]
+) -> None:
+    for load in loads:
         seen: dict[str, list[Measured]] = {subject.name: [] for subject in subjects}
         for _ in range(rounds):
             for subject in subjects:
@@ -314,6 +319,7 @@ if __name__ == "__main__":
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--only", choices=["", "ours"], default="")
     parser.add_argument("--soak", type=int, default=0, help="requests, instead of the comparison")
+    parser.add_argument("--load", default="", help="only loads with this in their name: streams")
     chosen = parser.parse_args()
     print(f"load {os.getloadavg()[0]:.1f} at start")
-    run(chosen.seconds, chosen.rounds, chosen.only, chosen.soak)
+    run(chosen.seconds, chosen.rounds, chosen.only, chosen.soak, chosen.load)
