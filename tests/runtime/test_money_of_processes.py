@@ -38,6 +38,7 @@ from tests.runtime.servers import redis_server
 pytestmark = pytest.mark.slow
 
 REQUESTS: Final = int(os.environ.get("BOOKS", "300"))
+MANY: Final = 10_000
 AT_ONCE: Final = 60
 LIMIT_USD: Final = Decimal("0.0002") * REQUESTS
 NANO_USD: Final = {"dear": (1_000, 4_000), "cheap": (200, 800)}
@@ -383,7 +384,10 @@ def test_the_ledger_is_what_was_billed_and_no_budget_is_exceeded(
         played = asyncio.run(play(fleet, kills))
         hold_to_the_laws(fleet, played)
         hold_to_the_story(fleet, played)
-        assert len(played.watch.owners) == (2 if kind.startswith("two") else 3) + len(kills)
+        first = 2 if kind.startswith("two") else 3
+        # Few requests may be over before one that takes another's place has been asked anything.
+        replaced = len(kills) if REQUESTS >= MANY else 0
+        assert first + replaced <= len(played.watch.owners) <= first + len(kills)
         if is_killed:
             assert min(asyncio.run(fleet.kill(number)) for number in (0, 1, 0)) < 2.0
 
