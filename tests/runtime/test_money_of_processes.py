@@ -38,7 +38,6 @@ from tests.runtime.servers import redis_server
 pytestmark = pytest.mark.slow
 
 REQUESTS: Final = int(os.environ.get("BOOKS", "300"))
-MANY: Final = 10_000
 AT_ONCE: Final = 60
 LIMIT_USD: Final = Decimal("0.0002") * REQUESTS
 NANO_USD: Final = {"dear": (1_000, 4_000), "cheap": (200, 800)}
@@ -274,12 +273,19 @@ async def play(fleet: Fleet, kills: Mapping[int, int]) -> Played:
     chance, gate, watch = random.Random(7), asyncio.Semaphore(AT_ONCE), Watch()
     watching = asyncio.create_task(watch.look(fleet.count))
     killing: list[asyncio.Task[float]] = []
+    one_at_a_time = asyncio.Lock()
+
+    async def kill(number: int) -> float:
+        """Once the one before is replaced: who takes whose place is known only then."""
+        async with one_at_a_time:
+            return await fleet.kill(number)
+
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
 
         async def one(n: int) -> Told | None:
             async with gate:
                 if n in kills:
-                    killing.append(asyncio.ensure_future(fleet.kill(kills[n])))
+                    killing.append(asyncio.ensure_future(kill(kills[n])))
                 url = fleet.serves[n % len(fleet.serves)].url
                 key = fleet.keys[chance.random() < 0.2]
                 return await ask(session, url, key, f"u{n}", chance)
@@ -288,6 +294,7 @@ async def play(fleet: Fleet, kills: Mapping[int, int]) -> Played:
         back_s = list(await asyncio.gather(*killing))
     await until(lambda: not any(account.held for account in fleet.count.accounts()))
     watching.cancel()
+    watch.owners |= fleet.count.owners()
     return Played(told, watch, back_s)
 
 
@@ -366,7 +373,7 @@ def hold_to_the_laws(fleet: Fleet, played: Played) -> None:
 def hold_to_the_story(fleet: Fleet, played: Played) -> None:
     """That what can go wrong has been there, so that the laws had something to hold."""
     told = Counter(one.status for one in played.told if one is not None)
-    assert told[200] > REQUESTS / 30  # on a busy machine most give up
+    assert told[200] > REQUESTS / 10
     assert told[402] > 0
     assert None in played.told
 
@@ -384,10 +391,7 @@ def test_the_ledger_is_what_was_billed_and_no_budget_is_exceeded(
         played = asyncio.run(play(fleet, kills))
         hold_to_the_laws(fleet, played)
         hold_to_the_story(fleet, played)
-        first = 2 if kind.startswith("two") else 3
-        # Few requests may be over before one that takes another's place has been asked anything.
-        replaced = len(kills) if REQUESTS >= MANY else 0
-        assert first + replaced <= len(played.watch.owners) <= first + len(kills)
+        assert len(played.watch.owners) == (2 if kind.startswith("two") else 3) + len(kills)
         if is_killed:
             assert min(asyncio.run(fleet.kill(number)) for number in (0, 1, 0)) < 2.0
 
